@@ -1,0 +1,36 @@
+# make demo and make test do all the set-up on a machine that has python3 (3.11
+# or newer), its venv module and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test lint bench
+.DELETE_ON_ERROR:
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "This python has no venv module. On Debian and Ubuntu install the" \
+	    "package python3-venv (apt install python3-venv), then try again."; \
+	  exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/python main.py --config=configs/demo.py --workdir=runs/demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: setup
+	$(BIN)/python main.py --config=configs/default.py --mode=benchmark \
+	  --config.batch_size=8

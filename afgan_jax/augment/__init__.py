@@ -1,0 +1,1 @@
+"""Synthetic defects in pure JAX, for use inside the compiled step."""

@@ -1,0 +1,52 @@
+"""The random rectangle that cut-paste and random erasing share (§3.2)."""
+
+import jax
+import jax.numpy as jnp
+
+Range = tuple[float, float]
+
+
+def draw_size(
+  key: jax.Array, size: int, area_ratio: Range, aspect_ratio: Range
+) -> tuple[jax.Array, jax.Array]:
+  """Draws height and width of a rectangle inside a square image.
+
+  Args:
+    key: a typed key.
+    size: side of the image in pixels.
+    area_ratio: smallest and largest share of the image's area; uniform.
+    aspect_ratio: smallest and largest height over width; log-uniform.
+
+  Returns:
+    Height and width in whole pixels, float32 scalars in [1, size].
+  """
+  area_key, aspect_key = jax.random.split(key)
+  area = jax.random.uniform(
+    area_key, minval=area_ratio[0], maxval=area_ratio[1]
+  )
+  log_low, log_high = jnp.log(jnp.asarray(aspect_ratio, jnp.float32))
+  aspect = jnp.exp(
+    jax.random.uniform(aspect_key, minval=log_low, maxval=log_high)
+  )
+  height = jnp.round(size * jnp.sqrt(area * aspect))
+  width = jnp.round(size * jnp.sqrt(area / aspect))
+  return jnp.clip(height, 1, size), jnp.clip(width, 1, size)
+
+
+def draw_corner(key: jax.Array, free: jax.Array) -> jax.Array:
+  """Draws a corner, uniform over whole pixels.
+
+  Args:
+    key: a typed key.
+    free: how far the top left corner may go from 0, [2], whole numbers.
+
+  Returns:
+    Row and column, float32 [2], whole numbers in [0, free].
+  """
+  return jnp.floor(jax.random.uniform(key, (2,)) * (free + 1))
+
+
+def pixel_centers(size: int) -> tuple[jax.Array, jax.Array]:
+  """Returns rows [size, 1] and columns [1, size] of the pixels' centres."""
+  centers = jnp.arange(size) + 0.5
+  return centers[:, None], centers[None, :]

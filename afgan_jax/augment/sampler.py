@@ -1,0 +1,111 @@
+"""Batches made on the device (`config.data.placement = 'device'`)."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from afgan_jax.augment.cut_paste import cut_paste
+from afgan_jax.augment.random_erasing import random_erasing
+
+Augment = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+
+def build_augmentation(config: ConfigDict) -> Augment:
+  """Builds the augmentation of one image.
+
+  Args:
+    config: see `configs/default.py`.
+
+  Returns:
+    A function from a key and an image [size, size, 3] in [-1, 1] to the
+    augmented image and the mask of what changed, bool [size, size].
+  """
+  options = config.augmentation
+  shape = {
+    'area_ratio': options.area_ratio,
+    'aspect_ratio': options.aspect_ratio,
+  }
+  kinds = {
+    'cut_paste': functools.partial(
+      cut_paste,
+      **shape,
+      scale=options.scale,
+      rotation=options.rotation,
+      color_jitter=options.color_jitter,
+    ),
+    'random_erasing': functools.partial(random_erasing, **shape),
+    'none': lambda key, image: (image, jnp.zeros(image.shape[:2], bool)),
+  }
+  augment = kinds[options.kind]
+
+  def augment_some(key: jax.Array, image: jax.Array):
+    choice_key, key = jax.random.split(key)
+    augmented, mask = augment(key, image)
+    chosen = jax.random.bernoulli(choice_key, options.probability)
+    return jnp.where(chosen, augmented, image), mask & chosen
+
+  return augment_some
+
+
+def order(key: jax.Array, positions: jax.Array, num_images: int) -> jax.Array:
+  """Looks up which images stand at some positions of the endless stream.
+
+  The stream is one permutation of all images after another; batches run across
+  their ends.
+
+  Args:
+    key: a typed key, the same for the whole run.
+    positions: consecutive positions in the stream, int32 [n].
+    num_images: size of the training set.
+
+  Returns:
+    Indices of images, int32 [n].
+  """
+  num_epochs = (positions.shape[0] - 1) // num_images + 2
+  first = positions[0] // num_images
+  permutations = jax.vmap(
+    lambda epoch: jax.random.permutation(
+      jax.random.fold_in(key, epoch), num_images
+    )
+  )(first + jnp.arange(num_epochs))
+  return permutations[positions // num_images - first, positions % num_images]
+
+
+def make_sampler(
+  config: ConfigDict, num_shares: int = 1
+) -> Callable[[jax.Array, jax.Array, jax.Array], dict[str, jax.Array]]:
+  """Builds what draws a batch inside the compiled step.
+
+  Args:
+    config: see `configs/default.py`.
+    num_shares: number of devices that share the batch.
+
+  Returns:
+    A function from the training images, uint8 [n, size, size, 3], the step and
+    the number of the device to its share of the batch, see `make_train_step`,
+    with the 'mask' of what the augmentation changed, bool [share, size, size].
+  """
+  augment = build_augmentation(config)
+  share = config.batch_size // num_shares
+
+  def sample(
+    images: jax.Array, step: jax.Array, device: jax.Array
+  ) -> dict[str, jax.Array]:
+    order_key, augment_key = jax.random.split(
+      jax.random.fold_in(jax.random.key(config.seed), 1)
+    )
+    start = step * config.batch_size + device * share
+    positions = start + jnp.arange(share)
+    clean = images[order(order_key, positions, images.shape[0])]
+    clean = clean.astype(jnp.float32) / 127.5 - 1
+    # Keys go by position, so the draw does not depend on the devices' number.
+    keys = jax.vmap(functools.partial(jax.random.fold_in, augment_key))(
+      positions
+    )
+    augmented, mask = jax.vmap(augment)(keys, clean)
+    return {'image': clean, 'input': augmented, 'mask': mask}
+
+  return sample

@@ -1,0 +1,240 @@
+"""Checks, compares and stores configurations; parses them from flags."""
+
+import difflib
+import hashlib
+import json
+import pathlib
+import runpy
+import sys
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from afgan_jax.errors import UsageError
+from afgan_jax.networks.aff import GATES
+from afgan_jax.networks.generator import FUSIONS
+
+CHOICES = {
+  'dtype': ('float32', 'bfloat16'),
+  'data.placement': ('host', 'device'),
+  'generator.fusion': FUSIONS,
+  'generator.aff_gate': GATES,
+  'augmentation.kind': ('cut_paste', 'random_erasing', 'none'),
+}
+IMAGE_SIZES = (16, 32, 64, 128, 256, 512, 1024)
+
+# Fields and groups that may change when a run goes on: trained weights do not
+# depend on them, or, with `num_epochs` and `data.path`, the user means them to.
+_FREE = (
+  'num_epochs',
+  'data.path',
+  'score',
+  'log',
+  'checkpoint',
+  'benchmark',
+)
+
+
+def flatten(config: ConfigDict) -> dict[str, Any]:
+  """Returns all fields by their dotted names, as JSON would give them back."""
+  flat = {}
+
+  def visit(prefix: str, node: Any) -> None:
+    if isinstance(node, dict):
+      for name, value in node.items():
+        visit(f'{prefix}.{name}' if prefix else name, value)
+    else:
+      flat[prefix] = node
+
+  visit('', json.loads(to_json(config)))
+  return flat
+
+
+def to_json(config: ConfigDict) -> str:
+  """Writes a configuration as JSON."""
+  return json.dumps(config.to_dict(), indent=2, sort_keys=True)
+
+
+def digest(config: ConfigDict) -> str:
+  """Returns 16 hexadecimal digits that name the configuration."""
+  return hashlib.sha256(to_json(config).encode()).hexdigest()[:16]
+
+
+def steps_per_epoch(config: ConfigDict, num_images: int) -> int:
+  """Returns round(images / batch), at least 1."""
+  return max(1, round(num_images / config.batch_size))
+
+
+def check_continues(stored: ConfigDict, given: ConfigDict) -> None:
+  """Refuses a configuration that cannot go on from a checkpoint.
+
+  Args:
+    stored: with which the checkpoint was written.
+    given: with which to go on, or to evaluate.
+
+  Raises:
+    UsageError: a field differs that the weights depend on.
+  """
+  old, new = flatten(stored), flatten(given)
+  changed = [
+    f'config.{name} (was {old.get(name)!r}, is {new.get(name)!r})'
+    for name in sorted(old.keys() | new.keys())
+    if old.get(name) != new.get(name)
+    and not any(name == free or name.startswith(free + '.') for free in _FREE)
+  ]
+  if changed:
+    raise UsageError(
+      'The weights in this workdir depend on other values of '
+      f'{", ".join(changed)}: set them back, or take another --workdir.'
+    )
+
+
+def validate(config: ConfigDict, num_devices: int) -> None:
+  """Checks all fields that do not concern where images come from.
+
+  Args:
+    config: see `configs/default.py`.
+    num_devices: among which each batch is divided.
+
+  Raises:
+    UsageError: a value cannot be used; the message says which can.
+  """
+  flat = flatten(config)
+  for name, choices in CHOICES.items():
+    _check(flat[name] in choices, name, flat[name], f'one of {choices}')
+  _check(
+    config.image_size in IMAGE_SIZES,
+    'image_size',
+    config.image_size,
+    f'one of {IMAGE_SIZES}, since every level of the networks halves it',
+  )
+  _check(
+    config.batch_size > 0 and config.batch_size % num_devices == 0,
+    'batch_size',
+    config.batch_size,
+    f'a multiple of {num_devices}, the number of devices that share it',
+  )
+  for name in _POSITIVE:
+    _check(flat[name] > 0, name, flat[name], 'greater than 0')
+  for name, limits in _RANGES.items():
+    low, high = limits
+    _check(low <= flat[name] <= high, name, flat[name], f'from {low} to {high}')
+  for name, top in _PAIRS.items():
+    value = flat[name]
+    _check(
+      len(value) == 2 and 0 < value[0] <= value[1] <= top,
+      name,
+      value,
+      f'two numbers, the smaller first, above 0 and up to {top}',
+    )
+
+
+_POSITIVE = (
+  'num_epochs',
+  'score.batch_size',
+  'generator.base_features',
+  'generator.max_features',
+  'generator.aff_reduction',
+  'discriminator.base_features',
+  'discriminator.max_features',
+  'discriminator.latent_features',
+  'norm.epsilon',
+  'optimizer.learning_rate',
+  'log.every_steps',
+  'checkpoint.every_epochs',
+  'checkpoint.max_to_keep',
+  'benchmark.num_steps',
+)
+_RANGES = {
+  'seed': (0, 2**31 - 1),
+  'norm.momentum': (0, 1),
+  'augmentation.probability': (0, 1),
+  'augmentation.rotation': (0, 180),
+  'augmentation.color_jitter': (0, 1),
+  'optimizer.beta1': (0, 1),
+  'optimizer.beta2': (0, 1),
+  'score.gamma': (0, 1),
+  'calibration.fraction': (0, 0.9),
+}
+_PAIRS = {
+  'augmentation.area_ratio': 1,
+  'augmentation.aspect_ratio': 100,
+  'augmentation.scale': 10,
+}
+
+
+def _check(good: bool, name: str, value: Any, wanted: str) -> None:
+  if not good:
+    raise UsageError(f'config.{name} is {value!r}: it must be {wanted}.')
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+  """Parses absl flags; what is wrong ends in one sentence and exit code 2.
+
+  Args:
+    argv: the program's arguments, its name first.
+
+  Returns:
+    The arguments that are no flags.
+  """
+  try:
+    rest = flags.FLAGS(argv)
+    flags.FLAGS['config'].value  # noqa: B018  A missing file shows here.
+  except flags.Error as error:
+    sys.exit(_flag_error(argv, str(error).splitlines()[0]))
+  except (AttributeError, KeyError):
+    sys.exit(_flag_error(argv, _misspelt_field(argv)))
+  except OSError as error:
+    file = getattr(error, 'filename', None) or _config_file(argv)
+    sys.exit(_flag_error(argv, f'{file} cannot be read as a config file.'))
+  if len(rest) > 1:
+    sys.exit(_flag_error(argv, f'{rest[1]!r} is no flag: flags begin with --.'))
+  return rest
+
+
+def _flag_error(argv: list[str], sentence: str) -> int:
+  sentence = sentence.rstrip('.')
+  if not _config_file(argv) and 'config.' in sentence:
+    sentence += ' (fields can be set only where --config names a file)'
+  print(f'{sentence}.', file=sys.stderr)
+  return 2
+
+
+def _config_file(argv: list[str]) -> str:
+  for argument, following in zip(argv, argv[1:] + [''], strict=True):
+    name, equals, value = argument.lstrip('-').partition('=')
+    if name == 'config':
+      return value if equals else following
+  return ''
+
+
+def default_workdir(workdir: str | None, argv: list[str]) -> pathlib.Path:
+  """Returns the workdir: the given one, or `runs/<name of the config>`.
+
+  Args:
+    workdir: given by the user; None for the default.
+    argv: the program's arguments, its name first.
+
+  Raises:
+    UsageError: neither a workdir nor a config is given.
+  """
+  if workdir:
+    return pathlib.Path(workdir)
+  if not _config_file(argv):
+    raise UsageError('Give the --workdir of a run, or a --config.')
+  return pathlib.Path('runs') / pathlib.Path(_config_file(argv)).stem
+
+
+def _misspelt_field(argv: list[str]) -> str:
+  fields = flatten(runpy.run_path(_config_file(argv))['get_config']())
+  for argument in argv:
+    name = argument.lstrip('-').partition('=')[0]
+    if (
+      name.startswith('config.') and name.removeprefix('config.') not in fields
+    ):
+      known = [f'config.{field}' for field in fields]
+      # The last part of a name is what is most often typed from memory.
+      nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+      return f'There is no field {name}: did you mean {nearest[0]}?'
+  return 'A --config.* flag names no field of the config'

@@ -1,0 +1,77 @@
+"""Networks from a configuration; the one place that reads its fields."""
+
+import functools
+import math
+
+import jax.numpy as jnp
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from afgan_jax.networks.aff import AttentionFeatureFusion
+from afgan_jax.networks.discriminator import Discriminator
+from afgan_jax.networks.generator import Concatenation, Generator
+from afgan_jax.networks.layers import level_features
+
+
+def build_generator(
+  config: ConfigDict, axis_name: str | None = None
+) -> Generator:
+  """Builds the generator.
+
+  Args:
+    config: see `configs/default.py`.
+    axis_name: mapped axis over which norms average their statistics in
+      training; inference does not use it.
+
+  Returns:
+    The Flax module.
+  """
+  num_levels = round(math.log2(config.image_size))
+  dtype = jnp.dtype(config.dtype)
+  fusions = {
+    'aff': functools.partial(
+      AttentionFeatureFusion,
+      reduction=config.generator.aff_reduction,
+      gate=config.generator.aff_gate,
+      scale=config.generator.aff_scale,
+      dtype=dtype,
+    ),
+    'concat': lambda norm, name: Concatenation(name=name),
+    'none': None,
+  }
+  return Generator(
+    features=level_features(
+      config.generator.base_features,
+      config.generator.max_features,
+      num_levels,
+    ),
+    norm=_norm(config, axis_name),
+    fusion=fusions[config.generator.fusion],
+    dtype=dtype,
+  )
+
+
+def build_discriminator(
+  config: ConfigDict, axis_name: str | None = None
+) -> Discriminator:
+  """Builds the discriminator; arguments as in `build_generator`."""
+  return Discriminator(
+    features=level_features(
+      config.discriminator.base_features,
+      config.discriminator.max_features,
+      round(math.log2(config.image_size)) - 2,
+    ),
+    latent_features=config.discriminator.latent_features,
+    norm=_norm(config, axis_name),
+    dtype=jnp.dtype(config.dtype),
+  )
+
+
+def _norm(config: ConfigDict, axis_name: str | None):
+  return functools.partial(
+    nn.BatchNorm,
+    momentum=config.norm.momentum,
+    epsilon=config.norm.epsilon,
+    dtype=jnp.dtype(config.dtype),
+    axis_name=axis_name,
+  )

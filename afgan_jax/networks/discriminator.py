@@ -1,0 +1,66 @@
+"""The discriminator, DCGAN's (§3.1.2)."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from afgan_jax.networks.layers import (
+  DownConv,
+  ModuleDef,
+  leaky_relu,
+)
+
+
+class Discriminator(nn.Module):
+  """Judges images and gives their latent representation f (eq 11).
+
+  The first level has no norm. The sigmoid of §3.1.2 is left to the loss, which
+  is exact from the logit.
+
+  Attributes:
+    features: number of features of each level; the image's side is
+      4 · 2^len(features).
+    latent_features: length of f.
+    norm: makes a batch norm, called with `use_running_average` and `name`.
+    dtype: compute type.
+  """
+
+  features: tuple[int, ...]
+  latent_features: int
+  norm: ModuleDef
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self, image: jax.Array, *, train: bool
+  ) -> tuple[jax.Array, jax.Array]:
+    """Judges images.
+
+    Args:
+      image: [batch, size, size, 3], float in [-1, 1].
+      train: whether norms use, and update, the statistics of the batch.
+
+    Returns:
+      The logit that each image is real, [batch], and its latent
+      representation, the output of the last convolution but the classifying
+      one, [batch, latent_features]; both float32.
+    """
+    x = image.astype(self.dtype)
+    for level, features in enumerate(self.features):
+      x = DownConv(features, self.dtype, name=f'conv_{level}')(x)
+      if level:
+        x = self.norm(use_running_average=not train, name=f'norm_{level}')(x)
+      x = leaky_relu(x)
+    latent = nn.Conv(
+      self.latent_features,
+      (4, 4),
+      padding='VALID',
+      use_bias=False,
+      dtype=self.dtype,
+      name='latent',
+    )(x)
+    latent = latent.reshape(latent.shape[0], -1)
+    logit = nn.Dense(1, dtype=self.dtype, name='head')(latent)
+    return logit[:, 0].astype(jnp.float32), latent.astype(jnp.float32)

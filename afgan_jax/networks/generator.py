@@ -1,0 +1,129 @@
+"""The generator: encoder, decoder and what fuses them (§3.1.1)."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from afgan_jax.networks.layers import DownConv, ModuleDef, UpConv, leaky_relu
+
+FUSIONS = ('aff', 'concat', 'none')
+
+
+class Encoder(nn.Module):
+  """Halves the image level by level down to 1×1 (eq 1).
+
+  The first and the innermost level have no norm, as in Skip-GANomaly.
+
+  Attributes:
+    features: number of features of each level.
+    norm: makes a batch norm.
+    dtype: compute type.
+  """
+
+  features: tuple[int, ...]
+  norm: ModuleDef
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> list[jax.Array]:
+    """Maps [batch, size, size, 3] to the features of each level.
+
+    Level i of the result is [batch, size/2^(i+1), size/2^(i+1), features[i]];
+    the last is the latent vector z.
+    """
+    pyramid = []
+    for level, features in enumerate(self.features):
+      x = DownConv(features, self.dtype, name=f'conv_{level}')(x)
+      if 0 < level < len(self.features) - 1:
+        x = self.norm(name=f'norm_{level}')(x)
+      x = leaky_relu(x)
+      pyramid.append(x)
+    return pyramid
+
+
+class Decoder(nn.Module):
+  """Doubles the latent vector level by level up to the image (eq 2).
+
+  Attributes:
+    features: number of features of each level of the encoder.
+    norm: makes a batch norm.
+    fusion: makes what joins the decoder's features with the encoder's of equal
+      resolution, called with (encoder's, decoder's); None for no connection.
+    dtype: compute type.
+  """
+
+  features: tuple[int, ...]
+  norm: ModuleDef
+  fusion: ModuleDef | None
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, pyramid: list[jax.Array]) -> jax.Array:
+    """Maps the encoder's levels to [batch, size, size, 3] in [-1, 1]."""
+    x = pyramid[-1]
+    for level in reversed(range(1, len(self.features))):
+      features = self.features[level - 1]
+      x = UpConv(features, dtype=self.dtype, name=f'conv_{level}')(x)
+      x = nn.relu(self.norm(name=f'norm_{level}')(x))
+      if self.fusion is not None:
+        x = self.fusion(name=f'fusion_{level}')(pyramid[level - 1], x)
+    x = UpConv(3, use_bias=True, dtype=self.dtype, name='conv_0')(x)
+    return jnp.tanh(x)
+
+
+class Concatenation(nn.Module):
+  """The plain skip connection, "Connection" in Table 4."""
+
+  @nn.compact
+  def __call__(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    """Joins two [batch, h, w, c] to [batch, h, w, 2c]."""
+    return jnp.concatenate([x, y], axis=-1)
+
+
+class Generator(nn.Module):
+  """Gives back the defect-free image: x' = f_De(f_En(x)).
+
+  Attributes:
+    features: number of features of each level; the image's side is
+      2^len(features).
+    norm: makes a batch norm, called with `use_running_average` and `name`.
+    fusion: as in `Decoder`, called with `norm` besides; None for no connection.
+    dtype: compute type.
+  """
+
+  features: tuple[int, ...]
+  norm: ModuleDef
+  fusion: ModuleDef | None
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, image: jax.Array, *, train: bool) -> jax.Array:
+    """Reconstructs images.
+
+    Args:
+      image: [batch, size, size, 3], float in [-1, 1].
+      train: whether norms use, and update, the statistics of the batch.
+
+    Returns:
+      [batch, size, size, 3], float32 in [-1, 1].
+    """
+
+    def norm(name: str) -> nn.Module:
+      return self.norm(use_running_average=not train, name=name)
+
+    def fusion(name: str) -> nn.Module:
+      return self.fusion(norm=norm, name=name)
+
+    pyramid = Encoder(self.features, norm, self.dtype, name='encoder')(
+      image.astype(self.dtype)
+    )
+    reconstruction = Decoder(
+      self.features,
+      norm,
+      fusion if self.fusion else None,
+      self.dtype,
+      name='decoder',
+    )(pyramid)
+    return reconstruction.astype(jnp.float32)

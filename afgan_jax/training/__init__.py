@@ -1,0 +1,1 @@
+"""Losses, the train step, checkpoints and the loop around them."""

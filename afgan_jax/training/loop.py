@@ -1,0 +1,205 @@
+"""The training loop: feeds, watches, logs and saves; the step is elsewhere."""
+
+import contextlib
+import itertools
+import math
+import pathlib
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax.config import check_continues, steps_per_epoch, to_json
+from afgan_jax.errors import Interrupted, UsageError
+from afgan_jax.training import parallel
+from afgan_jax.training.checkpoints import Checkpoints
+from afgan_jax.training.event_writer import EventWriter
+from afgan_jax.training.panel import make_panel
+from afgan_jax.training.progress import Progress
+from afgan_jax.training.state import GanState
+
+# Makes the batches of the steps from the first number up to the second.
+MakeBatches = Callable[[int, int], Iterable[dict[str, np.ndarray]]]
+
+
+def train(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  images: np.ndarray,
+  make_batches: MakeBatches | None,
+) -> GanState:
+  """Trains to the end of `config.num_epochs`, from the last checkpoint if any.
+
+  Args:
+    config: see `configs/default.py`, validated.
+    workdir: where checkpoints and TensorBoard files go; created where missing.
+    images: the training set, uint8 [n, size, size, 3].
+    make_batches: makes batches on the host; None to make them on the devices
+      out of `images`.
+
+  Returns:
+    The last state, which is also saved.
+
+  Raises:
+    UsageError: the config does not fit the checkpoint, or a loss or a weight
+      is no longer a number; the last good checkpoint stays.
+    Interrupted: Ctrl-C; the state is saved.
+  """
+  per_epoch = steps_per_epoch(config, len(images))
+  stop = config.num_epochs * per_epoch
+  with contextlib.ExitStack() as stack:
+    checkpoints = stack.enter_context(
+      Checkpoints(workdir, config.checkpoint.max_to_keep)
+    )
+    state = _restore_or_create(config, checkpoints)
+    _write_config(workdir, config)
+    start = int(state.step)
+    if start >= stop:
+      return state
+    writer = stack.enter_context(EventWriter(workdir / 'tensorboard'))
+    progress = Progress(
+      start=start,
+      stop=stop,
+      steps_per_epoch=per_epoch,
+      batch_size=config.batch_size,
+    )
+    stack.callback(progress.close)
+    watch = _Watch(config, writer, progress, checkpoints)
+    panel = make_panel(config, images)
+    interrupted = stack.enter_context(_catch_interrupts())
+    train_step, feed = _feed(config, images, make_batches, start, stop)
+
+    for step, arguments in zip(range(start + 1, stop + 1), feed, strict=False):
+      state, metrics = train_step(state, *arguments)
+      watch.add(step, metrics)
+      done = step == stop or interrupted()
+      if done or _ends_epochs(step, per_epoch, config.checkpoint.every_epochs):
+        watch.flush()
+        _check_finite(state, checkpoints)
+        checkpoints.save(state, config)
+      if _ends_epochs(step, per_epoch, config.log.panel_every_epochs):
+        writer.image(step, 'panel', panel(state))
+      if done and step < stop:
+        raise Interrupted(
+          f'Stopped at step {step} of {stop} and saved: the same command '
+          'continues from there.'
+        )
+    return state
+
+
+def _restore_or_create(
+  config: ConfigDict, checkpoints: Checkpoints
+) -> GanState:
+  if checkpoints.latest_step is None:
+    return parallel.create_replicated_state(config)
+  check_continues(checkpoints.restore_config(), config)
+  return checkpoints.restore_state(config, parallel.replicated())
+
+
+def _write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
+  """Leaves the config where people can read it; checkpoints have their own."""
+  workdir.mkdir(parents=True, exist_ok=True)
+  (workdir / 'config.json').write_text(to_json(config) + '\n')
+
+
+def _feed(
+  config: ConfigDict,
+  images: np.ndarray,
+  make_batches: MakeBatches | None,
+  start: int,
+  stop: int,
+) -> tuple[Callable, Iterator[tuple[Any, ...]]]:
+  """Returns the mapped step and its arguments after the state, step by step."""
+  if make_batches is None:
+    feed = itertools.repeat(parallel.resident(images))
+    return parallel.map_sampled_step(config), feed
+  batches = parallel.prefetch(make_batches(start, stop))
+  return parallel.map_train_step(config), batches
+
+
+def _ends_epochs(step: int, per_epoch: int, every_epochs: int) -> bool:
+  return every_epochs > 0 and step % (per_epoch * every_epochs) == 0
+
+
+class _Watch:
+  """Reads the losses of the step before, so no device is waited for."""
+
+  def __init__(
+    self,
+    config: ConfigDict,
+    writer: EventWriter,
+    progress: Progress,
+    checkpoints: Checkpoints,
+  ):
+    self._every_steps = config.log.every_steps
+    self._writer = writer
+    self._progress = progress
+    self._checkpoints = checkpoints
+    self._pending = None
+
+  def add(self, step: int, metrics: dict[str, jax.Array]) -> None:
+    """Takes the losses of a step that has been dispatched."""
+    self.flush()
+    self._pending = (step, metrics)
+
+  def flush(self) -> None:
+    """Waits for the losses taken last, checks and shows them."""
+    if self._pending is None:
+      return
+    step, metrics = self._pending
+    self._pending = None
+    losses = {k: float(v) for k, v in jax.device_get(metrics).items()}
+    for name, loss in losses.items():
+      if not math.isfinite(loss):
+        raise _diverged(
+          f'The {name} loss is {loss} at step {step}', self._checkpoints
+        )
+    self._progress.update(step, losses)
+    if step % self._every_steps == 0:
+      self._writer.scalars(step, {f'loss/{k}': v for k, v in losses.items()})
+
+
+@jax.jit
+def _all_finite(state: GanState) -> jax.Array:
+  leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state)]
+  return jnp.stack(leaves).all()
+
+
+def _check_finite(state: GanState, checkpoints: Checkpoints) -> None:
+  """Keeps weights that are no longer numbers out of the checkpoints."""
+  if not _all_finite(state):
+    raise _diverged(
+      f'A weight is no longer a finite number at step {int(state.step)}',
+      checkpoints,
+    )
+
+
+def _diverged(what: str, checkpoints: Checkpoints) -> UsageError:
+  last = checkpoints.latest_step
+  kept = 'no checkpoint had been saved'
+  if last is not None:
+    kept = f'the checkpoint of step {last} is kept'
+  return UsageError(
+    f'{what}: training stopped, {kept}; a lower config.optimizer.learning_rate '
+    'in another --workdir may help.'
+  )
+
+
+@contextlib.contextmanager
+def _catch_interrupts() -> Iterator[Callable[[], bool]]:
+  """Makes the first Ctrl-C a question to be asked; the second one kills."""
+  seen = []
+
+  def note(signum: int, frame: Any) -> None:
+    seen.append(signum)
+    signal.signal(signal.SIGINT, before)
+
+  before = signal.signal(signal.SIGINT, note)
+  try:
+    yield lambda: bool(seen)
+  finally:
+    signal.signal(signal.SIGINT, before)

@@ -1,0 +1,48 @@
+"""The panel of pictures that training shows in TensorBoard."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax.augment.sampler import build_augmentation
+from afgan_jax.networks.build import build_generator
+from afgan_jax.training.state import GanState
+
+NUM_ROWS = 4
+
+
+def make_panel(
+  config: ConfigDict, images: np.ndarray
+) -> Callable[[GanState], np.ndarray]:
+  """Builds what draws the panel.
+
+  Args:
+    config: see `configs/default.py`.
+    images: the training set, uint8 [n, size, size, 3].
+
+  Returns:
+    A function from the state to uint8 [rows · size, 4 · size, 3]: for a few
+    training images the image, its augmentation, the reconstruction of that and
+    the absolute residual (eq 15).
+  """
+  generator = build_generator(config)
+  augment = build_augmentation(config)
+  rows = images[:NUM_ROWS]
+  keys = jax.random.split(jax.random.key(config.seed), len(rows))
+
+  @jax.jit
+  def draw(variables, clean: jax.Array) -> jax.Array:
+    clean = clean.astype(jnp.float32) / 127.5 - 1
+    augmented, _ = jax.vmap(augment)(keys, clean)
+    reconstruction = generator.apply(variables, augmented, train=False)
+    residual = jnp.abs(augmented - reconstruction) - 1
+    panel = jnp.concatenate(
+      [clean, augmented, reconstruction, residual], axis=2
+    )
+    panel = panel.reshape(-1, *panel.shape[2:])
+    return jnp.round((panel + 1) * 127.5).astype(jnp.uint8)
+
+  return lambda state: np.asarray(draw(state.generator.variables, rows))

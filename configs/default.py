@@ -1,0 +1,161 @@
+"""Every field there is, at the paper's values, on the embedded data set.
+
+  python main.py --config=configs/default.py
+
+Section, equation and table numbers are those of "Anomaly Detection of GAN
+Industrial Image Based on Attention Feature Fusion" (Sensors 2023, 23, 355).
+Where the paper is silent the comment names the source of the choice.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+  """Returns the configuration that all others start from."""
+  config = ConfigDict()
+
+  config.seed = 0  # Weights, augmentation, order of images, held-out images.
+  config.image_size = 256  # Side in pixels, a power of two (§4.2).
+  config.batch_size = 64  # Over all devices (§4.2).
+  config.num_epochs = 400  # §4.2.
+  # Compute type of the networks, 'float32' or 'bfloat16'. Parameters, losses
+  # and scores are float32 either way.
+  config.dtype = 'float32'
+
+  config.data = _data()
+  config.generator = _generator()
+  config.discriminator = _discriminator(config.generator)
+  config.norm = _norm()
+  config.augmentation = _augmentation()
+  config.loss = _loss()
+  config.optimizer = _optimizer()
+  config.score = ConfigDict()
+  # A(x) = γ L_rec + (1 − γ) L_lat (eq 13). The paper gives no value; 0.9 is
+  # that of GANomaly's successor, Skip-GANomaly.
+  config.score.gamma = 0.9
+  config.score.batch_size = 32  # Over all devices; no score depends on it.
+  config.calibration = ConfigDict()
+  # Part of the good training images that is held out of training. The paper
+  # holds out none: configs that reproduce it set 0.
+  config.calibration.fraction = 0.1
+  config.log = _log()
+  config.checkpoint = _checkpoint()
+  config.benchmark = _benchmark()
+  return config
+
+
+def _data() -> ConfigDict:
+  data = ConfigDict()
+  # 'procedural' (embedded), 'folder' (one's own) or 'mvtec_ad' (§4.1).
+  data.source = 'procedural'
+  data.path = ''  # Folder of the images; 'procedural' needs none.
+  data.category = ''  # One of the fifteen of Table 1, for 'mvtec_ad'.
+  # Where batches are made: 'host' (tf.data) or 'device' (the training set lies
+  # on the device, augmentation is part of the compiled step).
+  data.placement = 'host'
+  # How a non-square image becomes square: 'stretch' (§4.2, "resized") or 'pad'
+  # with its edge pixels.
+  data.geometry = 'stretch'
+  data.procedural = ConfigDict()
+  data.procedural.seed = 0  # Of the images; `config.seed` leaves them alone.
+  data.procedural.num_train = 256
+  data.procedural.num_test_good = 40
+  data.procedural.num_test_per_defect = 12
+  return data
+
+
+def _generator() -> ConfigDict:
+  generator = ConfigDict()
+  # Features of the first level; they double at each level up to the maximum
+  # (Skip-GANomaly's generator, to which §3.1.1 refers).
+  generator.base_features = 64
+  generator.max_features = 512
+  # What joins encoder and decoder at equal resolution: 'aff' (§3.1.3),
+  # 'concat' (the "connection" of Table 4), 'none' (States 1 and 2 of Table 3).
+  generator.fusion = 'aff'
+  # r of the attention's bottleneck (§3.1.3); value of Dai et al. 2021.
+  generator.aff_reduction = 4
+  # 'sigmoid': the gate is F' of eq 7, as in Dai et al. 2021. 'product': the
+  # gate is F ⊗ F' of eq 8 taken at its word, which is unbounded.
+  generator.aff_gate = 'sigmoid'
+  # Factor on Z of eq 4; Dai et al.'s published code has 2.
+  generator.aff_scale = 1.0
+  return generator
+
+
+def _discriminator(generator: ConfigDict) -> ConfigDict:
+  discriminator = ConfigDict()
+  # As wide as the generator unless set by itself; DCGAN's is 64 (§3.1.2).
+  discriminator.base_features = generator.get_ref('base_features')
+  discriminator.max_features = 512
+  discriminator.latent_features = 100  # Length of f in eq 11 (Skip-GANomaly).
+  return discriminator
+
+
+def _norm() -> ConfigDict:
+  norm = ConfigDict()
+  # Share of the old running statistics kept at each step, and the constant
+  # under the root: the defaults of PyTorch, which the paper used (§4.2).
+  norm.momentum = 0.9
+  norm.epsilon = 1e-5
+  return norm
+
+
+def _augmentation() -> ConfigDict:
+  augmentation = ConfigDict()
+  # 'cut_paste' (§3.2), 'random_erasing' (Table 4) or 'none' (States 1 and 3).
+  augmentation.kind = 'cut_paste'
+  augmentation.probability = 1.0  # Share of the images that are augmented.
+  # Area of the rectangle over the image's, uniform between the two (§3.2).
+  augmentation.area_ratio = (0.02, 0.15)
+  # Height over width, log-uniform between the two (CutPaste, Random Erasing).
+  augmentation.aspect_ratio = (0.3, 3.3)
+  # "Size, rotation angle and color dithering can be adjusted" (§3.2): the
+  # pasted content is scaled by a factor between the two, turned by up to that
+  # many degrees, and its brightness, contrast and saturation are each changed
+  # by up to that fraction. §3.2 jitters the colour of textures only.
+  augmentation.scale = (1.0, 1.0)
+  augmentation.rotation = 0.0
+  augmentation.color_jitter = 0.0
+  return augmentation
+
+
+def _loss() -> ConfigDict:
+  loss = ConfigDict()
+  # W of eq 12 (§4.2).
+  loss.adversarial_weight = 1.0
+  loss.reconstruction_weight = 40.0
+  loss.latent_weight = 1.0
+  return loss
+
+
+def _optimizer() -> ConfigDict:
+  optimizer = ConfigDict()
+  # Adam for both networks (§4.2).
+  optimizer.learning_rate = 2e-4
+  optimizer.beta1 = 0.5
+  optimizer.beta2 = 0.999
+  return optimizer
+
+
+def _log() -> ConfigDict:
+  log = ConfigDict()
+  log.every_steps = 10  # Losses to TensorBoard.
+  # A panel of input, cut-paste, reconstruction and residual to TensorBoard;
+  # 0 for none.
+  log.panel_every_epochs = 20
+  return log
+
+
+def _checkpoint() -> ConfigDict:
+  checkpoint = ConfigDict()
+  checkpoint.every_epochs = 20  # And one at the end.
+  checkpoint.max_to_keep = 3  # The newest ones.
+  return checkpoint
+
+
+def _benchmark() -> ConfigDict:
+  benchmark = ConfigDict()
+  benchmark.num_steps = 10  # Timed ones; the median is reported.
+  benchmark.warmup_steps = 2  # After the compilation, not timed.
+  return benchmark

@@ -1,0 +1,25 @@
+"""What the fifteen categories of MVTec AD have in common; see `screw.py`.
+
+python main.py --config=configs/mvtec_ad.py --config.data.category=screw
+"""
+
+from ml_collections import ConfigDict
+
+from configs import default
+
+
+def get_config(category: str = '', texture: bool = False) -> ConfigDict:
+  """Returns the paper's recipe for one category.
+
+  Args:
+    category: name of a category, e.g. 'metal_nut'.
+    texture: whether it is one of the five textures of Table 1, whose pasted
+      patches get colour jitter (§3.2).
+  """
+  config = default.get_config()
+  config.data.source = 'mvtec_ad'
+  config.data.path = 'data/mvtec_ad'
+  config.data.category = category
+  if texture:
+    config.augmentation.color_jitter = 0.1  # CutPaste's strength.
+  return config

@@ -1,0 +1,156 @@
+"""Images in a folder of one's own, or in the official MVTec AD folder."""
+
+import dataclasses
+import functools
+import pathlib
+
+from datasets.images import read_image, read_mask
+from datasets.source import GOOD, DataError, Sample
+
+EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
+
+TEXTURES = ('carpet', 'grid', 'leather', 'tile', 'wood')
+OBJECTS = (
+  'bottle',
+  'cable',
+  'capsule',
+  'hazelnut',
+  'metal_nut',
+  'pill',
+  'screw',
+  'toothbrush',
+  'transistor',
+  'zipper',
+)
+CATEGORIES = tuple(sorted(TEXTURES + OBJECTS))
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderSource:
+  """A folder in the layout of MVTec AD, or a plain folder of good images.
+
+  ```
+  train/good/*.png                  good images to learn from
+  test/good/*.png                   more good images         } optional: without
+  test/<defect>/*.png               defective images         } them nothing can
+  ground_truth/<defect>/*_mask.png  where the defects are    } be measured
+  ```
+
+  A folder without `train` that holds images itself is taken as `train/good`.
+
+  Attributes:
+    path: the folder.
+    geometry: how non-square images become square, see `read_image`.
+  """
+
+  path: str
+  geometry: str = 'stretch'
+
+  def train(self) -> list[Sample]:
+    """Lists the good images.
+
+    Raises:
+      DataError: there is no such folder, or no image in it.
+    """
+    root = self._root()
+    folder = root / 'train' / GOOD
+    if not (root / 'train').exists():
+      folder = root
+    paths = _images_in(folder, recursive=folder != root)
+    if not paths:
+      raise DataError(
+        f'{root} holds no good images: put them into {root / "train" / GOOD} '
+        f'({", ".join(EXTENSIONS)}).'
+      )
+    return [self._sample(path, GOOD) for path in paths]
+
+  def test(self) -> list[Sample]:
+    """Lists `test/*`, by type and name; empty without such a folder.
+
+    Raises:
+      DataError: there is no folder at `path`, or `test` holds no image.
+    """
+    folder = self._root() / 'test'
+    if not folder.is_dir():
+      return []
+    samples = [
+      self._sample(path, kind.name)
+      for kind in sorted(folder.iterdir())
+      if kind.is_dir()
+      for path in _images_in(kind)
+    ]
+    if not samples:
+      raise DataError(
+        f'{folder} holds no images: put good ones into {folder / GOOD} and '
+        f'defective ones into {folder / "<defect>"}.'
+      )
+    return samples
+
+  def _root(self) -> pathlib.Path:
+    root = pathlib.Path(self.path)
+    if not root.is_dir():
+      raise DataError(f'{self.path} is no folder: give an existing one.')
+    return root
+
+  def _sample(self, path: pathlib.Path, defect_type: str) -> Sample:
+    mask = self._mask(path, defect_type)
+    return Sample(
+      path=str(path),
+      defect_type=defect_type,
+      read_image=functools.partial(
+        read_image, str(path), geometry=self.geometry
+      ),
+      read_mask=mask
+      and functools.partial(read_mask, str(mask), geometry=self.geometry),
+    )
+
+  def _mask(self, path: pathlib.Path, defect_type: str) -> pathlib.Path | None:
+    if defect_type == GOOD:
+      return None
+    folder = pathlib.Path(self.path) / 'ground_truth' / defect_type
+    for name in (f'{path.stem}_mask.png', f'{path.stem}.png'):
+      if (folder / name).is_file():
+        return folder / name
+    return None
+
+
+def mvtec_ad(path: str, category: str, geometry: str = 'stretch'):
+  """Opens one category of the official MVTec AD folder.
+
+  Args:
+    path: the folder that holds the fifteen categories.
+    category: one of `CATEGORIES`.
+    geometry: see `read_image`.
+
+  Returns:
+    A `FolderSource`.
+
+  Raises:
+    DataError: there is no such category, or it is not in the folder.
+  """
+  if category not in CATEGORIES:
+    raise DataError(
+      f'config.data.category is {category!r}: choose one of '
+      f'{", ".join(CATEGORIES)}.'
+    )
+  folder = pathlib.Path(path) / category
+  if not folder.is_dir():
+    raise DataError(
+      f'{folder} is no folder: unpack MVTec AD into {path}, or set '
+      'config.data.path to where it is.'
+    )
+  return FolderSource(str(folder), geometry)
+
+
+def _images_in(
+  folder: pathlib.Path, recursive: bool = True
+) -> list[pathlib.Path]:
+  """Lists image files in a fixed order; files that start with a dot are not."""
+  found = folder.rglob('*') if recursive else folder.glob('*')
+  return sorted(
+    path
+    for path in found
+    if path.suffix.lower() in EXTENSIONS
+    and not path.name.startswith('.')
+    and path.is_file()
+  )

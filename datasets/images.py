@@ -1,0 +1,102 @@
+"""The one decoder and resizer, for training, evaluation and prediction alike.
+
+Every image that the networks ever see has gone through `read_image`, so no two
+ways of decoding can disagree.
+"""
+
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from datasets.source import DataError
+
+GEOMETRIES = ('stretch', 'pad')
+
+# What Pillow raises for files that are no images, truncated, or too large.
+_UNREADABLE = (
+  OSError,
+  SyntaxError,
+  ValueError,
+  EOFError,
+  struct.error,
+  zlib.error,
+  Image.DecompressionBombError,
+)
+
+
+def read_image(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:
+  """Reads an image as a square of RGB bytes.
+
+  Args:
+    path: an image file in any format that Pillow reads; grey and palette
+      images become RGB, 16-bit ones are scaled from their full range.
+    size: side length in pixels of the result.
+    geometry: 'stretch' maps the whole image to the square; 'pad' first
+      repeats the edge pixels until the image is square.
+
+  Returns:
+    [size, size, 3], uint8, resized with antialiasing.
+
+  Raises:
+    DataError: the file cannot be read as an image.
+  """
+  image = Image.fromarray(_to_rgb(_open(path)))
+  image = _to_square(image, geometry)
+  return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def read_mask(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:
+  """Reads a ground-truth mask with the geometry of `read_image`.
+
+  Args:
+    path: an image file; a pixel counts as defective from half its range on.
+    size: side length in pixels of the result.
+    geometry: as in `read_image`.
+
+  Returns:
+    [size, size], uint8: 1 where at least half of the area is defective. Where
+    that leaves nothing, 1 where any of it is, so no defect disappears.
+
+  Raises:
+    DataError: the file cannot be read as an image.
+  """
+  binary = _to_rgb(_open(path)).max(axis=-1) >= 128
+  image = _to_square(Image.fromarray(binary.astype(np.uint8) * 255), geometry)
+  area = np.asarray(image.resize((size, size), Image.Resampling.BOX))
+  mask = area >= 128
+  return (mask if mask.any() else area > 0).astype(np.uint8)
+
+
+def _open(path: str) -> Image.Image:
+  try:
+    with Image.open(path) as image:
+      return ImageOps.exif_transpose(image)
+  except _UNREADABLE as error:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    raise DataError(
+      f'{path} cannot be read as an image ({reason}): repair or remove it.'
+    ) from error
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+  if image.mode.startswith('I'):  # 16 bits a pixel, in Pillow's integer modes.
+    grey = np.clip(np.asarray(image, np.int64), 0, 65535)
+    grey = ((grey + 128) // 257).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+  return np.asarray(image.convert('RGB'))
+
+
+def _to_square(image: Image.Image, geometry: str) -> Image.Image:
+  if geometry == 'stretch' or image.width == image.height:
+    return image
+  side = max(image.size)
+  rows, columns = side - image.height, side - image.width
+  widths = [
+    (rows // 2, rows - rows // 2),
+    (columns // 2, columns - columns // 2),
+  ]
+  array = np.asarray(image)
+  widths += [(0, 0)] * (array.ndim - 2)
+  return Image.fromarray(np.pad(array, widths, mode='edge'))

@@ -1,0 +1,114 @@
+"""uint8 arrays → tf.data → batches of numpy arrays (placement 'host').
+
+TensorFlow sees no accelerator: those are JAX's.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+from ml_collections import ConfigDict
+
+from datasets.cut_paste import cut_paste
+from datasets.random_erasing import random_erasing
+
+Augment = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def train_batches(
+  images: np.ndarray, config: ConfigDict, start: int, stop: int
+) -> Iterator[dict[str, np.ndarray]]:
+  """Makes the batches of some steps of a run.
+
+  Batch `k` is a function of images, config and `k` alone, so a run that goes on
+  at a step sees what it would have seen without the break.
+
+  Args:
+    images: the training set, uint8 [n, size, size, 3].
+    config: see `configs/default.py`.
+    start: first step.
+    stop: step after the last one.
+
+  Returns:
+    An iterator over {'image': defect-free, 'input': augmented, 'mask': what the
+    augmentation changed}: float32 [batch, size, size, 3] in [-1, 1] twice, and
+    bool [batch, size, size].
+  """
+  tf.config.set_visible_devices([], 'GPU')
+  tf.config.set_visible_devices([], 'TPU')
+  positions = np.arange(start * config.batch_size, stop * config.batch_size)
+  augment = build_augmentation(config)
+  images = tf.constant(images)
+  seed = tf.constant(config.seed, tf.int64)
+
+  def make(position: tf.Tensor, index: tf.Tensor) -> dict[str, tf.Tensor]:
+    image = tf.cast(images[index], tf.float32) / 127.5 - 1
+    augmented, mask = augment(image, tf.stack([seed, position]))
+    return {'image': image, 'input': augmented, 'mask': mask}
+
+  dataset = tf.data.Dataset.from_tensor_slices(
+    (positions, order(config.seed, positions, len(images)))
+  )
+  dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE)
+  dataset = dataset.batch(config.batch_size, drop_remainder=True)
+  return dataset.prefetch(2).as_numpy_iterator()
+
+
+def order(seed: int, positions: np.ndarray, num_images: int) -> np.ndarray:
+  """Looks up which images stand at some positions of the endless stream.
+
+  The stream is one permutation of all images after another, each a function of
+  the seed and its number; batches run across their ends.
+
+  Args:
+    seed: of the run.
+    positions: consecutive positions in the stream, int64 [n].
+    num_images: size of the training set.
+
+  Returns:
+    Indices of images, int64 [n].
+  """
+  first, last = positions[0] // num_images, positions[-1] // num_images
+  stream = [
+    np.random.default_rng([seed, epoch]).permutation(num_images)
+    for epoch in range(first, last + 1)
+  ]
+  return np.concatenate(stream)[positions - first * num_images]
+
+
+def build_augmentation(config: ConfigDict) -> Augment:
+  """Builds the augmentation of one image.
+
+  Args:
+    config: see `configs/default.py`.
+
+  Returns:
+    A function from an image [size, size, 3] in [-1, 1] and a seed, int64 [2],
+    to the augmented image and the mask of what changed, bool [size, size].
+  """
+  options = config.augmentation
+  shape = {
+    'area_ratio': options.area_ratio,
+    'aspect_ratio': options.aspect_ratio,
+  }
+  kinds = {
+    'cut_paste': functools.partial(
+      cut_paste,
+      **shape,
+      scale=options.scale,
+      rotation=options.rotation,
+      color_jitter=options.color_jitter,
+    ),
+    'random_erasing': functools.partial(random_erasing, **shape),
+    'none': lambda image, seed: (image, tf.zeros(image.shape[:2], tf.bool)),
+  }
+  augment = kinds[options.kind]
+
+  def augment_some(image: tf.Tensor, seed: tf.Tensor):
+    seeds = tf.random.split(seed)
+    chosen = tf.random.stateless_uniform([], seeds[0]) < options.probability
+    augmented, mask = augment(image, seeds[1])
+    return tf.where(chosen, augmented, image), mask & chosen
+
+  return augment_some
