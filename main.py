@@ -70,12 +70,12 @@ def _measure(config, workdir, state, test, train_split) -> None:
   print(evaluation.summary(metrics))
 
 
-def main(argv: list[str]) -> int:
+def main(unused_argv: list[str]) -> int:
   """Runs one mode and returns the exit code."""
   logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
   config, mode = _CONFIG.value, _MODE.value
   try:
-    workdir = default_workdir(_WORKDIR.value, argv)
+    workdir = pathlib.Path(_WORKDIR.value or default_workdir())
     if mode == 'evaluate':
       evaluate(workdir, config)
       return 0

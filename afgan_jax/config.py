@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from absl import flags
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_flags
 
 from afgan_jax.errors import UsageError
 from afgan_jax.networks.aff import GATES
@@ -178,16 +178,16 @@ def parse_flags(argv: list[str]) -> list[str]:
   Returns:
     The arguments that are no flags.
   """
+  # ml_collections takes `file.py:argument` as well.
+  file = _config_file(argv).partition(':')[0]
+  if file and not pathlib.Path(file).is_file():
+    sys.exit(_flag_error(argv, f'--config={file}: there is no such file'))
   try:
     rest = flags.FLAGS(argv)
-    flags.FLAGS['config'].value  # noqa: B018  A missing file shows here.
   except flags.Error as error:
     sys.exit(_flag_error(argv, str(error).splitlines()[0]))
   except (AttributeError, KeyError):
     sys.exit(_flag_error(argv, _misspelt_field(argv)))
-  except OSError as error:
-    file = getattr(error, 'filename', None) or _config_file(argv)
-    sys.exit(_flag_error(argv, f'{file} cannot be read as a config file.'))
   if len(rest) > 1:
     sys.exit(_flag_error(argv, f'{rest[1]!r} is no flag: flags begin with --.'))
   return rest
@@ -209,21 +209,12 @@ def _config_file(argv: list[str]) -> str:
   return ''
 
 
-def default_workdir(workdir: str | None, argv: list[str]) -> pathlib.Path:
-  """Returns the workdir: the given one, or `runs/<name of the config>`.
-
-  Args:
-    workdir: given by the user; None for the default.
-    argv: the program's arguments, its name first.
-
-  Raises:
-    UsageError: neither a workdir nor a config is given.
-  """
-  if workdir:
-    return pathlib.Path(workdir)
-  if not _config_file(argv):
+def default_workdir() -> pathlib.Path:
+  """Returns `runs/<name of the config>`, or raises UsageError without one."""
+  file = config_flags.get_config_filename(flags.FLAGS['config'])
+  if not file:
     raise UsageError('Give the --workdir of a run, or a --config.')
-  return pathlib.Path('runs') / pathlib.Path(_config_file(argv)).stem
+  return pathlib.Path('runs') / pathlib.Path(file.partition(':')[0]).stem
 
 
 def _misspelt_field(argv: list[str]) -> str:

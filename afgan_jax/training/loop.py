@@ -5,6 +5,7 @@ import itertools
 import math
 import pathlib
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -192,6 +193,9 @@ def _diverged(what: str, checkpoints: Checkpoints) -> UsageError:
 @contextlib.contextmanager
 def _catch_interrupts() -> Iterator[Callable[[], bool]]:
   """Makes the first Ctrl-C a question to be asked; the second one kills."""
+  if threading.current_thread() is not threading.main_thread():
+    yield lambda: False  # Only the main thread is told of signals.
+    return
   seen = []
 
   def note(signum: int, frame: Any) -> None:

@@ -1,0 +1,189 @@
+"""Wrong input: one sentence, exit code 1 or 2, nothing half-written."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from concurrent import futures
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).parents[2]
+DEMO = '--config=configs/demo.py'
+FOLDER = '--config=configs/folder.py'
+
+# Name: arguments, exit code, what the sentence must say. '{tmp}' is a folder
+# that `files` fills.
+CASES = {
+  'nothing given': ([], 1, ['--workdir', '--config']),
+  'train without config': (['--workdir={tmp}/new'], 1, ['--config']),
+  'unknown mode': (
+    [DEMO, '--mode=fly'],
+    2,
+    ['mode', 'train', 'evaluate', 'benchmark'],
+  ),
+  'unknown flag': ([DEMO, '--speed=9'], 2, ['speed']),
+  'stray argument': ([DEMO, 'screw'], 2, ["'screw'"]),
+  'no such config': (['--config=configs/none.py'], 2, ['configs/none.py']),
+  'misspelt field': (
+    [DEMO, '--config.generator.base_feature=8'],
+    2,
+    ['config.generator.base_feature:', 'config.generator.base_features?'],
+  ),
+  'misspelt group': (
+    [DEMO, '--config.dota.path=x'],
+    2,
+    ['config.dota.path', 'config.data.path'],
+  ),
+  'field without config': (['--config.seed=1'], 2, ['config.seed', '--config']),
+  'field of another type': (
+    [DEMO, '--config.batch_size=many'],
+    2,
+    ['config.batch_size', 'many'],
+  ),
+  'no path': ([FOLDER], 1, ['config.data.path']),
+  'no such folder': (
+    [FOLDER, '--config.data.path={tmp}/none'],
+    1,
+    ['{tmp}/none'],
+  ),
+  'no good images': (
+    [FOLDER, '--config.data.path={tmp}/empty'],
+    1,
+    ['{tmp}/empty', 'train/good'],
+  ),
+  'truncated image': (
+    [FOLDER, '--config.data.path={tmp}/truncated'],
+    1,
+    ['{tmp}/truncated/train/good/b.png'],
+  ),
+  'text as image': (
+    [FOLDER, '--config.data.path={tmp}/text'],
+    1,
+    ['{tmp}/text/train/good/a.png'],
+  ),
+  'MVTec AD is not there': (
+    ['--config=configs/screw.py', '--config.data.path={tmp}/none'],
+    1,
+    ['{tmp}/none/screw', 'config.data.path'],
+  ),
+  'unknown category': (
+    ['--config=configs/screw.py', '--config.data.category=scrow'],
+    1,
+    ['scrow', 'screw', 'zipper'],
+  ),
+  'unknown source': (
+    [DEMO, '--config.data.source=web'],
+    1,
+    ['config.data.source', 'web', 'procedural', 'folder', 'mvtec_ad'],
+  ),
+  'unknown placement': (
+    [DEMO, '--config.data.placement=cloud'],
+    1,
+    ['config.data.placement', 'cloud', 'host', 'device'],
+  ),
+  'unknown fusion': (
+    [DEMO, '--config.generator.fusion=glue'],
+    1,
+    ['config.generator.fusion', 'glue', 'aff', 'concat', 'none'],
+  ),
+  'unknown augmentation': (
+    [DEMO, '--config.augmentation.kind=blur'],
+    1,
+    ['config.augmentation.kind', 'blur', 'cut_paste', 'random_erasing'],
+  ),
+  'impossible image size': (
+    [DEMO, '--config.image_size=100'],
+    1,
+    ['config.image_size', '100', '64', '128'],
+  ),
+  'batch that devices cannot share': (
+    [DEMO, '--config.batch_size=6'],
+    1,
+    ['config.batch_size', '6', '4'],
+  ),
+  'range upside down': (
+    [DEMO, '--config.augmentation.area_ratio=(0.5, 0.1)'],
+    1,
+    ['config.augmentation.area_ratio', '0.5'],
+  ),
+  'one number for a range': (
+    [DEMO, '--config.augmentation.scale=(1.0,)'],
+    1,
+    ['config.augmentation.scale'],
+  ),
+  'workdir is a file': (
+    [DEMO, '--workdir={tmp}/file'],
+    1,
+    ['{tmp}/file', 'is a file'],
+  ),
+  'nothing to restore': (
+    ['--mode=evaluate', '--workdir={tmp}/empty'],
+    1,
+    ['{tmp}/empty', 'no checkpoint'],
+  ),
+  'data while training': (
+    [DEMO, '--data={tmp}/empty'],
+    1,
+    ['--data', '--mode=evaluate'],
+  ),
+}
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('input')
+  (folder / 'file').write_text('not a folder')
+  for name in ('empty', 'truncated', 'text'):
+    (folder / name / 'train' / 'good').mkdir(parents=True)
+  good = folder / 'truncated' / 'train' / 'good'
+  noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+  for name in ('a.png', 'b.png'):
+    Image.fromarray(noise).save(good / name)
+  content = (good / 'b.png').read_bytes()
+  (good / 'b.png').write_bytes(content[: len(content) // 2])
+  (folder / 'text' / 'train' / 'good' / 'a.png').write_text('hello')
+  return folder
+
+
+@pytest.fixture(scope='module')
+def results(files, tmp_path_factory):
+  """Runs all cases, two at a time: starting Python is most of their time."""
+
+  def run(name):
+    workdir = tmp_path_factory.mktemp('run') / 'workdir'
+    arguments = [a.replace('{tmp}', str(files)) for a in CASES[name][0]]
+    if name != 'nothing given' and not any('--workdir' in a for a in arguments):
+      arguments.append(f'--workdir={workdir}')
+    done = subprocess.run(
+      [sys.executable, 'main.py', *arguments],
+      cwd=ROOT,
+      env=os.environ,
+      capture_output=True,
+      text=True,
+    )
+    return done, workdir
+
+  with futures.ThreadPoolExecutor(2) as pool:
+    return dict(zip(CASES, pool.map(run, CASES), strict=True))
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_one_sentence_and_nothing_written(name, results, files):
+  _, code, parts = CASES[name]
+  done, workdir = results[name]
+
+  assert done.returncode == code, done.stderr
+  assert done.stdout == ''
+  lines = done.stderr.strip().splitlines()
+  assert len(lines) == 1, done.stderr
+  for part in parts:
+    assert part.replace('{tmp}', str(files)) in lines[0]
+  assert lines[0].endswith(('.', '?'))
+  assert not workdir.exists()
+  assert sorted(p.name for p in (files / 'empty').rglob('*')) == [
+    'good',
+    'train',
+  ]

@@ -1,0 +1,157 @@
+import importlib
+import json
+import pathlib
+
+import pytest
+from ml_collections import ConfigDict
+
+from afgan_jax import config as configuration
+from afgan_jax.errors import UsageError
+from configs import default, demo
+from datasets.folder import CATEGORIES, TEXTURES
+
+FOLDER = pathlib.Path(default.__file__).parent
+NAMES = sorted(p.stem for p in FOLDER.glob('*.py') if p.stem != '__init__')
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_config_is_valid_and_has_the_default_fields(name):
+  config = importlib.import_module(f'configs.{name}').get_config()
+  configuration.validate(config, num_devices=1)
+  assert (
+    configuration.flatten(config).keys()
+    == configuration.flatten(default.get_config()).keys()
+  )
+
+
+def test_defaults_are_those_of_the_paper():
+  config = default.get_config()
+  assert (config.image_size, config.batch_size, config.num_epochs) == (
+    256,
+    64,
+    400,
+  )
+  assert config.optimizer.to_dict() == {
+    'learning_rate': 2e-4,
+    'beta1': 0.5,
+    'beta2': 0.999,
+  }
+  assert config.loss.to_dict() == {
+    'adversarial_weight': 1.0,
+    'reconstruction_weight': 40.0,
+    'latent_weight': 1.0,
+  }
+  assert config.augmentation.area_ratio == (0.02, 0.15)
+  assert config.score.gamma == 0.9
+  assert config.calibration.fraction == 0.1
+
+
+@pytest.mark.parametrize('category', CATEGORIES)
+def test_each_category_has_its_config(category):
+  config = importlib.import_module(f'configs.{category}').get_config()
+  assert config.data.source == 'mvtec_ad'
+  assert config.data.path == 'data/mvtec_ad'
+  assert config.data.category == category
+  # §3.2 jitters the colour of textures.
+  assert (config.augmentation.color_jitter > 0) == (category in TEXTURES)
+
+
+def test_discriminator_is_as_wide_as_the_generator_unless_set():
+  config = default.get_config()
+  config.generator.base_features = 32
+  assert config.discriminator.base_features == 32
+  config.discriminator.base_features = 16
+  assert config.discriminator.base_features == 16
+
+
+def test_configs_survive_save_and_load():
+  config = demo.get_config()
+  restored = ConfigDict(json.loads(configuration.to_json(config)))
+  assert configuration.flatten(restored) == configuration.flatten(config)
+  assert configuration.digest(restored) == configuration.digest(config)
+  configuration.check_continues(restored, config)
+
+
+def test_digest_changes_with_any_field():
+  config = default.get_config()
+  before = configuration.digest(config)
+  config.loss.latent_weight = 2.0
+  assert configuration.digest(config) != before
+
+
+@pytest.mark.parametrize(
+  ('num_images', 'steps'), [(60, 1), (320, 5), (8, 1), (100, 2), (391, 6)]
+)
+def test_an_epoch_is_the_rounded_number_of_batches(num_images, steps):
+  config = default.get_config()  # Batches of 64.
+  assert configuration.steps_per_epoch(config, num_images) == steps
+
+
+@pytest.mark.parametrize(
+  'field',
+  [
+    'num_epochs',
+    'data.path',
+    'score.gamma',
+    'log.every_steps',
+    'checkpoint.max_to_keep',
+    'benchmark.num_steps',
+  ],
+)
+def test_fields_that_may_change(field):
+  stored, given = default.get_config(), default.get_config()
+  value = 'x' if field == 'data.path' else 1
+  given.update_from_flattened_dict({field: value})
+  configuration.check_continues(stored, given)
+
+
+@pytest.mark.parametrize(
+  ('field', 'value'),
+  [
+    ('seed', 5),
+    ('image_size', 128),
+    ('batch_size', 8),
+    ('dtype', 'bfloat16'),
+    ('data.placement', 'device'),
+    ('data.category', 'screw'),
+    ('generator.fusion', 'none'),
+    ('augmentation.area_ratio', (0.1, 0.2)),
+    ('loss.latent_weight', 2.0),
+    ('optimizer.learning_rate', 1e-3),
+    ('calibration.fraction', 0.2),
+    ('norm.momentum', 0.5),
+  ],
+)
+def test_fields_that_may_not_change(field, value):
+  stored, given = default.get_config(), default.get_config()
+  given.update_from_flattened_dict({field: value})
+  with pytest.raises(UsageError, match=f'config.{field} '):
+    configuration.check_continues(stored, given)
+
+
+@pytest.mark.parametrize(
+  ('field', 'value'),
+  [
+    ('dtype', 'float16'),
+    ('image_size', 8),
+    ('image_size', 96),
+    ('batch_size', 0),
+    ('num_epochs', 0),
+    ('seed', -1),
+    ('score.gamma', 1.5),
+    ('calibration.fraction', 1.0),
+    ('augmentation.area_ratio', (0.2, 0.1)),
+    ('augmentation.area_ratio', (0.0, 0.1)),
+    ('augmentation.area_ratio', (0.1, 1.5)),
+    ('augmentation.probability', -0.1),
+    ('generator.aff_gate', 'tanh'),
+    ('generator.base_features', 0),
+    ('optimizer.learning_rate', 0.0),
+    ('optimizer.learning_rate', float('nan')),
+  ],
+)
+def test_values_that_cannot_be(field, value):
+  config = default.get_config()
+  config.update_from_flattened_dict({field: value})
+  with pytest.raises(UsageError, match=f'config.{field} is '):
+    configuration.validate(config, num_devices=1)

@@ -1,0 +1,24 @@
+"""What all tests share."""
+
+import os
+
+# Before JAX starts: four devices on the CPU, so that the mapped step is tested
+# on several.
+os.environ['XLA_FLAGS'] = (
+  os.environ.get('XLA_FLAGS', '') + ' --xla_force_host_platform_device_count=4'
+)
+os.environ['JAX_PLATFORMS'] = 'cpu'
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import jax  # noqa: E402  After the environment above.
+import pytest  # noqa: E402
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _compile_once(tmp_path_factory):
+  """Lets tests that compile the same program share it: most of their time."""
+  folder = tmp_path_factory.mktemp('xla')
+  jax.config.update('jax_compilation_cache_dir', str(folder))
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = str(folder)
+  os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.1'

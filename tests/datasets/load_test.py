@@ -1,0 +1,195 @@
+"""From a configuration to arrays: held-out images, sources, errors."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets.load import find_train, load_test, load_train, open_source
+from datasets.source import DataError
+from tests.tiny import tiny_config
+
+SIZE = 16
+
+
+def _write(path, value: int = 0) -> None:
+  path.parent.mkdir(parents=True, exist_ok=True)
+  Image.fromarray(np.full((4, 4), value, np.uint8)).save(path)
+
+
+def _folder_config(path, num_images: int, **fields):
+  # The grey value of each image is its number.
+  for i in range(num_images):
+    _write(path / f'{i:03d}.png', i)
+  return tiny_config(
+    **{'data.source': 'folder', 'data.path': str(path), **fields}
+  )
+
+
+def _numbers(split) -> list[int]:
+  numbers = split.images[:, 0, 0, 0].tolist()
+  assert (split.images == split.images[:, :1, :1, :1]).all()
+  assert [int(path[-7:-4]) for path in split.paths] == numbers
+  return numbers
+
+
+@pytest.mark.parametrize(
+  'num_images, fraction, num_held_out',
+  [(40, 0.1, 4), (44, 0.1, 4), (46, 0.1, 5), (3, 0.1, 0), (20, 0.25, 5)],
+)
+def test_a_fraction_of_the_images_is_held_out(
+  tmp_path, num_images, fraction, num_held_out
+):
+  config = _folder_config(tmp_path, num_images)
+  config.calibration.fraction = fraction
+  train, held_out = load_train(config)
+  assert len(train) == num_images - num_held_out
+  assert len(held_out) == num_held_out
+  assert held_out.images.shape == (num_held_out, SIZE, SIZE, 3)
+  # Disjoint and complete, each image with its own path.
+  numbers = _numbers(train) + _numbers(held_out)
+  assert sorted(numbers) == list(range(num_images))
+
+
+def test_fraction_0_holds_out_nothing(tmp_path):
+  train, held_out = load_train(_folder_config(tmp_path, 20))
+  assert _numbers(train) == list(range(20))
+  assert len(held_out) == 0
+  assert held_out.images.shape == (0, SIZE, SIZE, 3)
+
+
+def test_held_out_images_go_by_the_seed(tmp_path):
+  fields = {'calibration.fraction': 0.2}
+  config = _folder_config(tmp_path, 50, **fields)
+  first = _numbers(load_train(config)[1])
+  assert first == _numbers(load_train(config)[1])
+  drawn = {tuple(first)}
+  for seed in range(1, 5):
+    config.seed = seed
+    drawn.add(tuple(_numbers(load_train(config)[1])))
+  assert len(drawn) == 5
+  # Not just the first or the last ones.
+  assert len(set(np.concatenate(list(drawn)))) > 20
+
+
+@pytest.mark.xfail(strict=True, reason='the last image may be held out')
+def test_an_image_to_train_on_is_left_or_missed(tmp_path):
+  fields = {'calibration.fraction': 0.9}
+  config = _folder_config(tmp_path, 1, **fields)
+  try:
+    train, _ = load_train(config)
+  except DataError:
+    return
+  assert len(train) > 0
+
+
+@pytest.mark.parametrize(
+  'field, choice', [('source', 'procedural'), ('geometry', 'stretch')]
+)
+def test_unknown_values_list_the_choices(field, choice):
+  config = tiny_config()
+  config.data[field] = 'nonsense'
+  with pytest.raises(DataError) as caught:
+    open_source(config)
+  assert f'config.data.{field}' in str(caught.value)
+  assert "'nonsense'" in str(caught.value)
+  assert choice in str(caught.value)
+
+
+@pytest.mark.parametrize('source', ['folder', 'mvtec_ad'])
+def test_folder_without_a_path_names_the_field(source):
+  fields = {'data.source': source, 'data.category': 'screw'}
+  with pytest.raises(DataError, match=r'config\.data\.path'):
+    open_source(tiny_config(**fields))
+
+
+def test_mvtec_ad_is_found_by_path_and_category(tmp_path):
+  _write(tmp_path / 'screw' / 'train' / 'good' / '007.png', 7)
+  _write(tmp_path / 'tile' / 'train' / 'good' / '008.png', 8)
+  fields = {'data.source': 'mvtec_ad', 'data.path': str(tmp_path)}
+  config = tiny_config(**fields)
+  config.data.category = 'screw'
+  assert _numbers(load_train(config)[0]) == [7]
+
+
+def test_geometry_of_the_config_is_used(tmp_path):
+  drawing = np.zeros((8, SIZE), np.uint8)
+  drawing[0] = 255
+  Image.fromarray(drawing).save(tmp_path / 'a.png')
+  fields = {'data.source': 'folder', 'data.path': str(tmp_path)}
+  config = tiny_config(**fields)
+  rows = {}
+  for geometry in ('pad', 'stretch'):
+    config.data.geometry = geometry
+    rows[geometry] = load_train(config)[0].images[0, :, 0, 0]
+  # Five rows of white: four repeated ones and the first of the image.
+  np.testing.assert_array_equal(rows['pad'], [255] * 5 + [0] * 11)
+  assert (rows['stretch'][:2] > 0).all()
+  assert not rows['stretch'][3:].any()
+
+
+def test_procedural_counts_are_those_of_the_config():
+  fields = {
+    'data.procedural.num_train': 5,
+    'data.procedural.num_test_good': 2,
+    'data.procedural.num_test_per_defect': 1,
+  }
+  config = tiny_config(**fields)
+  train, _ = load_train(config)
+  test = load_test(config)
+  assert train.images.shape == (5, SIZE, SIZE, 3)
+  assert not train.labels.any()
+  # Five types of defect.
+  assert test.labels.tolist() == [0, 0, 1, 1, 1, 1, 1]
+  assert len(set(test.defect_types)) == 6
+  assert test.has_mask.all()
+
+
+def test_seed_of_the_run_leaves_the_procedural_images_alone():
+  fields = {'data.procedural.num_train': 2}
+  first = load_train(tiny_config(seed=0, **fields))[0].images
+  second = load_train(tiny_config(seed=1, **fields))[0].images
+  np.testing.assert_array_equal(first, second)
+  fields['data.procedural.seed'] = 1
+  third = load_train(tiny_config(seed=0, **fields))[0].images
+  assert (first != third).any()
+
+
+def test_source_without_test_images_gives_none(tmp_path):
+  assert load_test(_folder_config(tmp_path, 2)) is None
+
+
+def test_test_images_of_the_source(tmp_path):
+  config = _folder_config(tmp_path, 2)
+  _write(tmp_path / 'test' / 'good' / '005.png', 5)
+  _write(tmp_path / 'test' / 'hole' / '006.png', 6)
+  test = load_test(config)
+  assert _numbers(test) == [5, 6]
+  assert test.labels.tolist() == [0, 1]
+
+
+def test_another_folder_replaces_the_test_images(tmp_path):
+  _write(tmp_path / 'other' / 'test' / 'good' / '009.png', 9)
+  config = _folder_config(tmp_path / 'own', 2)
+  _write(tmp_path / 'own' / 'test' / 'good' / '005.png', 5)
+  assert _numbers(load_test(config, str(tmp_path / 'other'))) == [9]
+
+
+def test_another_folder_without_test_images_is_an_error(tmp_path):
+  _write(tmp_path / 'train' / 'good' / '000.png')
+  with pytest.raises(DataError) as caught:
+    load_test(tiny_config(), str(tmp_path))
+  assert str(tmp_path) in str(caught.value)
+
+
+def test_find_train_gives_the_images_that_were_trained_on(tmp_path):
+  fields = {'calibration.fraction': 0.2}
+  config = _folder_config(tmp_path, 10, **fields)
+  assert _numbers(find_train(config)) == _numbers(load_train(config)[0])
+
+
+def test_find_train_does_without_with_a_line_on_stderr(tmp_path, capsys):
+  fields = {'data.source': 'folder', 'data.path': str(tmp_path / 'gone')}
+  assert find_train(tiny_config(**fields)) is None
+  lines = capsys.readouterr().err.splitlines()
+  assert len(lines) == 1
+  assert str(tmp_path / 'gone') in lines[0]

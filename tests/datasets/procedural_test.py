@@ -1,0 +1,155 @@
+"""Tests of the generated data set."""
+
+import functools
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from datasets import procedural, source
+
+SIZE = 64
+GRAIN_LEVELS = 9  # Six standard deviations of the grain, of 255 grey levels.
+
+
+@functools.cache
+def _read(split: str) -> source.Split:
+  samples = getattr(procedural.ProceduralSource(seed=0), split)()
+  return source.read_split(samples, SIZE)
+
+
+def _small(seed: int = 0) -> procedural.ProceduralSource:
+  return procedural.ProceduralSource(
+    seed, num_train=3, num_test_good=2, num_test_per_defect=3
+  )
+
+
+def _defective(seed: int = 0) -> list[source.Sample]:
+  return [s for s in _small(seed).test() if s.defect_type != source.GOOD]
+
+
+def _trivial_scores(train: np.ndarray, test: np.ndarray) -> dict:
+  nearest = [np.abs(train - image).mean((1, 2, 3)).min() for image in test]
+  return {
+    'brightness': test.mean((1, 2, 3)),
+    'mean_image': np.abs(test - train.mean(0)).mean((1, 2, 3)),
+    'nearest_image': np.array(nearest),
+  }
+
+
+def test_default_counts_and_every_defect_type():
+  split = _read('test')
+  types, counts = np.unique(split.defect_types, return_counts=True)
+  assert dict(zip(types.tolist(), counts.tolist(), strict=True)) == {
+    'good': 40,
+    'missing_tooth': 12,
+    'bent_edge': 12,
+    'scratch': 12,
+    'stain': 12,
+    'dent': 12,
+  }
+  assert len(_read('train')) == 256
+  paths = _read('train').paths + split.paths
+  assert len(set(paths)) == len(paths)
+  assert 'test/missing_tooth/003' in paths
+
+
+@pytest.mark.parametrize('size', [32, 64, 100])
+def test_shapes_and_dtypes(size):
+  for sample in _small().test():
+    image = sample.read_image(size)
+    assert image.shape == (size, size, 3)
+    assert image.dtype == np.uint8
+    if sample.read_mask is not None:
+      mask = sample.read_mask(size)
+      assert mask.shape == (size, size)
+      assert mask.dtype == np.uint8
+      assert set(np.unique(mask)) == {0, 1}
+
+
+def test_good_samples_have_no_mask_and_defective_ones_do():
+  for sample in _small().train() + _small().test():
+    assert (sample.read_mask is None) == (sample.defect_type == source.GOOD)
+
+
+def test_same_seed_gives_same_bytes_in_any_order():
+  first = [s.read_image(SIZE) for s in _small().test()]
+  again = [s.read_image(SIZE) for s in reversed(_small().test())]
+  np.testing.assert_array_equal(first, again[::-1])
+
+
+def test_image_does_not_depend_on_how_many_are_asked_for():
+  few = {s.path: s for s in _small().train() + _small().test()}
+  many = procedural.ProceduralSource(seed=0)
+  shared = [s for s in many.train() + many.test() if s.path in few]
+  assert len(shared) == len(few)
+  for sample in shared:
+    np.testing.assert_array_equal(
+      sample.read_image(SIZE), few[sample.path].read_image(SIZE)
+    )
+
+
+def test_images_differ_among_seeds_splits_and_indices():
+  images = [
+    s.read_image(SIZE).tobytes()
+    for seed in (0, 1)
+    for s in _small(seed).train() + _small(seed).test()
+  ]
+  assert len(set(images)) == len(images)
+
+
+def test_part_is_the_same_at_every_size():
+  for sample in _small().test():
+    large = sample.read_image(2 * SIZE).astype(float)
+    shrunk = large.reshape(SIZE, 2, SIZE, 2, 3).mean((1, 3))
+    small = sample.read_image(SIZE)
+    assert np.abs(shrunk - small).mean() < 4
+
+
+def test_masks_are_where_the_defective_twin_differs():
+  for sample in _defective():
+    key = sample.read_image.args[0]
+    scene, _, _ = procedural.draw_part(key, sample.defect_type)
+    twin = 255 * procedural.render(scene, procedural.Defect(), SIZE)
+    change = np.abs(sample.read_image(SIZE) - twin).max(axis=-1)
+    mask = sample.read_mask(SIZE).astype(bool)
+    visible = 255 * procedural.VISIBLE
+    assert 0 < mask.mean() < 0.5, sample.path
+    assert change[mask].min() > visible - GRAIN_LEVELS, sample.path
+    assert change[~mask].max() < visible + GRAIN_LEVELS, sample.path
+    assert change[mask].mean() > 4 * change[~mask].mean(), sample.path
+
+
+def test_masks_are_as_large_at_every_size():
+  for sample in _defective():
+    small, large = sample.read_mask(64).mean(), sample.read_mask(128).mean()
+    assert abs(small - large) < 0.25 * max(small, large) + 0.01, sample.path
+
+
+def test_defects_have_enough_energy_for_a_mean_residual():
+  energies = []
+  for index in range(40):
+    for number, defect_type in enumerate(procedural.DEFECTS, 1):
+      key = (5, 1, number, index)
+      scene, defect, _ = procedural.draw_part(key, defect_type)
+      broken = procedural.render(scene, defect, SIZE)
+      intact = procedural.render(scene, procedural.Defect(), SIZE)
+      energies.append(np.abs(broken - intact).mean())
+  assert np.median(energies) >= 0.015
+  assert np.quantile(energies, 0.1) >= 0.007
+  assert min(energies) >= 0.005
+
+
+def test_trivial_scores_do_not_solve_it():
+  train, test = _read('train'), _read('test')
+  scores = _trivial_scores(
+    train.images.astype(np.float32), test.images.astype(np.float32)
+  )
+  for name, score in scores.items():
+    auroc = metrics.roc_auc_score(test.labels, score)
+    assert max(auroc, 1 - auroc) <= 0.75, f'{name}: {auroc:.3f}'
+
+
+def test_nothing_to_learn_from_is_an_error():
+  with pytest.raises(source.DataError):
+    procedural.ProceduralSource(num_train=0).train()

@@ -1,0 +1,58 @@
+import csv
+import json
+
+import numpy as np
+
+from afgan_jax.detection import evaluate as evaluation
+from afgan_jax.training import parallel
+from datasets.source import Split
+from tests.tiny import tiny_config
+
+
+def _split(defect_types):
+  rng = np.random.default_rng(0)
+  count = len(defect_types)
+  return Split(
+    images=rng.integers(0, 256, (count, 16, 16, 3), np.uint8),
+    masks=np.zeros((count, 16, 16), np.uint8),
+    has_mask=np.ones(count, bool),
+    paths=tuple(f'test/{i}, "ü".png' for i in range(count)),
+    defect_types=tuple(defect_types),
+  )
+
+
+def test_image_auroc_by_hand():
+  # Of six pairs the defective image is above in four, level in one.
+  labels = np.array([0, 0, 0, 1, 1])
+  scores = np.array([1.0, 2.0, 4.0, 2.0, 5.0])
+  assert evaluation.image_auroc(labels, scores) == (4 + 0.5) / 6
+  assert evaluation.image_auroc(labels[:3], scores[:3]) is None
+
+
+def test_one_class_gives_null_and_the_reason(tmp_path):
+  config = tiny_config()
+  state = parallel.create_replicated_state(config)
+  split = _split(['scratch', 'dent'])
+  metrics = evaluation.evaluate(config, tmp_path, state, split, None)
+  stored = json.loads((tmp_path / 'metrics.json').read_text())
+  assert stored == metrics
+  assert stored['image_auroc'] is None
+  assert stored['baselines']['brightness'] is None
+  assert stored['counts']['test_by_type'] == {'dent': 1, 'scratch': 1}
+  assert 'one kind is missing' in evaluation.summary(metrics)
+
+
+def test_scores_are_written_in_full_precision(tmp_path):
+  config = tiny_config()
+  state = parallel.create_replicated_state(config)
+  split = _split(['good', 'scratch', 'good'])
+  evaluation.evaluate(config, tmp_path, state, split, split.images)
+  scores = evaluation.score_images(config, state, split.images)
+  with (tmp_path / 'scores.csv').open(encoding='utf-8') as file:
+    rows = list(csv.DictReader(file))
+  assert [row['path'] for row in rows] == list(split.paths)
+  for name, values in scores.items():
+    np.testing.assert_array_equal(
+      np.array([float(row[name]) for row in rows], np.float32), values
+    )
+  assert not list(tmp_path.glob('*.tmp'))

@@ -1,0 +1,66 @@
+import jax
+import numpy as np
+import pytest
+
+from afgan_jax.detection.evaluate import score_images
+from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.training import parallel
+from tests.tiny import tiny_config
+
+
+@pytest.fixture(scope='module')
+def trained():
+  """A state whose running statistics are no longer their defaults."""
+  config = tiny_config()
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (11, 16, 16, 3), np.uint8)
+  state = parallel.create_replicated_state(config)
+  train_step = parallel.map_sampled_step(config)
+  arguments = parallel.resident(images)
+  for _ in range(3):
+    state, _ = train_step(state, *arguments)
+  return config, state, images
+
+
+def test_score_is_equation_13(trained):
+  config, state, images = trained
+  scores = score_images(config, state, images)
+
+  # The terms once more, in NumPy, from the networks' outputs.
+  image = images.astype(np.float32) / 127.5 - 1
+  reconstruction = build_generator(config).apply(
+    state.generator.variables, image, train=False
+  )
+  latents = [
+    np.asarray(
+      build_discriminator(config).apply(
+        state.discriminator.variables, x, train=False
+      )[1],
+      np.float64,
+    )
+    for x in (image, reconstruction)
+  ]
+  l1 = np.abs(image - np.asarray(reconstruction, np.float64)).mean((1, 2, 3))
+  l2 = ((latents[0] - latents[1]) ** 2).mean(1)
+  np.testing.assert_allclose(scores['reconstruction_error'], l1, rtol=1e-5)
+  np.testing.assert_allclose(scores['latent_error'], l2, rtol=1e-4)
+  np.testing.assert_allclose(scores['score'], 0.9 * l1 + 0.1 * l2, rtol=1e-4)
+
+
+@pytest.mark.parametrize('batch_size', [1, 4, 6, 64])
+def test_scores_depend_on_neither_batch_nor_order(trained, batch_size):
+  config, state, images = trained
+  want = score_images(config, state, images)['score']
+  config = tiny_config(**{'score.batch_size': batch_size})
+  got = score_images(config, state, images)['score']
+  np.testing.assert_allclose(got, want, rtol=1e-5)
+  order = np.random.default_rng(1).permutation(len(images))
+  got = score_images(config, state, images[order])['score']
+  np.testing.assert_allclose(got, want[order], rtol=1e-5)
+
+
+def test_scoring_leaves_the_state_alone(trained):
+  config, state, images = trained
+  before = jax.device_get(state)
+  score_images(config, state, images)
+  jax.tree.map(np.testing.assert_array_equal, before, jax.device_get(state))

@@ -1,0 +1,202 @@
+"""Parts of the networks against their definitions, sizes and initial weights.
+
+What numpy computes here is written straight from the definitions, in float64.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import jax.test_util
+import numpy as np
+import pytest
+from flax import linen as nn
+from flax import traverse_util
+from ml_collections import ConfigDict
+
+from afgan_jax.networks.aff import AttentionFeatureFusion
+from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.networks.initialize import initialize
+from afgan_jax.networks.layers import conv_transpose
+from configs import default
+
+
+@pytest.fixture(autouse=True)
+def _full_precision():
+  # Accelerators round the factors of a product to fewer bits by default.
+  with jax.default_matmul_precision('highest'):
+    yield
+
+
+def _config(image_size: int) -> ConfigDict:
+  config = default.get_config()
+  config.image_size = image_size
+  config.generator.base_features = 16
+  config.generator.max_features = 64
+  config.discriminator.max_features = 64
+  return config
+
+
+def _conv_transpose_inputs() -> tuple[np.ndarray, np.ndarray]:
+  rng = np.random.default_rng(0)
+  # No two axes are of equal length, so that none can stand in for another.
+  x = rng.normal(size=(2, 3, 5, 6)).astype(np.float32)
+  return x, rng.normal(size=(4, 4, 6, 7)).astype(np.float32)
+
+
+def test_conv_transpose_scatters_each_input_over_4x4_outputs():
+  x, kernel = _conv_transpose_inputs()
+  _, height, width, _ = x.shape
+  expected = np.zeros((2, 2 * height, 2 * width, 7))
+  for i in range(height):
+    for j in range(width):
+      for k in range(4):
+        for m in range(4):
+          row, column = 2 * i - 1 + k, 2 * j - 1 + m
+          if 0 <= row < 2 * height and 0 <= column < 2 * width:
+            expected[:, row, column] += x[:, i, j] @ kernel[k, m].astype(float)
+  actual = jax.jit(conv_transpose)(x, kernel)
+  np.testing.assert_allclose(actual, expected, atol=2e-5)
+
+
+def test_conv_transpose_has_the_right_gradients():
+  # It is linear in either argument, so differences of any width are exact.
+  jax.test_util.check_grads(
+    jax.jit(conv_transpose),
+    _conv_transpose_inputs(),
+    order=1,
+    atol=1e-3,
+    rtol=1e-3,
+    eps=1.0,
+  )
+
+
+@functools.cache
+def _fusion_variables(features: int, reduction: int) -> dict:
+  rng = np.random.default_rng(0)
+  sizes = {'reduce': (features, features // reduction)}
+  sizes['expand'] = sizes['reduce'][::-1]
+  params, batch_stats = {}, {}
+  for branch in ('local_branch', 'global_branch'):
+    params[branch], batch_stats[branch] = {}, {}
+    for layer, (inputs, outputs) in sizes.items():
+      params[branch][layer] = {'kernel': rng.normal(size=(inputs, outputs))}
+      params[branch][f'{layer}_norm'] = {
+        'scale': rng.normal(1, 0.5, outputs),
+        'bias': rng.normal(size=outputs),
+      }
+      batch_stats[branch][f'{layer}_norm'] = {
+        'mean': rng.normal(size=outputs),
+        'var': rng.uniform(0.5, 2, outputs),
+      }
+  return {'params': params, 'batch_stats': batch_stats}
+
+
+def _branch(variables: dict, name: str, x: np.ndarray) -> np.ndarray:
+  params = variables['params'][name]
+  statistics = variables['batch_stats'][name]
+
+  def normalise(x: np.ndarray, norm: str) -> np.ndarray:
+    deviation = np.sqrt(statistics[norm]['var'] + 1e-5)
+    x = (x - statistics[norm]['mean']) / deviation
+    return x * params[norm]['scale'] + params[norm]['bias']
+
+  x = normalise(x @ params['reduce']['kernel'], 'reduce_norm')
+  x = np.maximum(x, 0) @ params['expand']['kernel']
+  return normalise(x, 'expand_norm')
+
+
+@pytest.mark.parametrize(
+  ('gate', 'scale'), [('sigmoid', 1.0), ('sigmoid', 2.0), ('product', 1.0)]
+)
+def test_attention_feature_fusion_follows_equations_3_to_8(gate, scale):
+  variables = _fusion_variables(features=8, reduction=4)
+  x, y = np.random.default_rng(1).normal(size=(2, 2, 3, 5, 8))
+
+  total = x + y  # Eq 3.
+  pooled = np.zeros((2, 1, 1, 8))
+  for row in range(3):
+    for column in range(5):
+      pooled[:, 0, 0] += total[:, row, column] / 15
+  global_attention = _branch(variables, 'global_branch', pooled)  # Eq 5.
+  local_attention = _branch(variables, 'local_branch', total)  # Eq 6.
+  attention = 1 / (1 + np.exp(-(global_attention + local_attention)))  # Eq 7.
+  # Eq 8, or Dai et al. 2021.
+  weight = total * attention if gate == 'product' else attention
+  expected = scale * (x * weight + y * (1 - weight))  # Eq 4.
+
+  norm = functools.partial(nn.BatchNorm, use_running_average=True, epsilon=1e-5)
+  module = AttentionFeatureFusion(norm, reduction=4, gate=gate, scale=scale)
+  single = functools.partial(jnp.asarray, dtype=jnp.float32)
+  actual = jax.jit(module.apply)(
+    jax.tree.map(single, variables), single(x), single(y)
+  )
+  assert np.ptp(attention) > 0.5
+  np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('build', [build_generator, build_discriminator])
+def test_initial_weights(build):
+  draw = jax.jit(functools.partial(initialize, build(_config(32)), 32))
+  variables = draw(jax.random.key(0))
+  leaves = {}
+  for path, leaf in traverse_util.flatten_dict(variables).items():
+    leaves.setdefault(path[-1], []).append(np.asarray(leaf))
+  assert leaves.keys() == {'kernel', 'scale', 'bias', 'mean', 'var'}
+  for name, value in {'bias': 0, 'mean': 0, 'var': 1}.items():
+    assert all((leaf == value).all() for leaf in leaves[name])
+  for name, mean in {'kernel': 0, 'scale': 1}.items():
+    values = np.concatenate([leaf.ravel() for leaf in leaves[name]])
+    # Four standard errors of a mean and of a standard deviation.
+    assert abs(values.mean() - mean) < 4 * 0.02 / values.size**0.5
+    assert abs(values.std() / 0.02 - 1) < 4 / (2 * values.size) ** 0.5
+  first = [leaf.flat[0] for leaf in leaves['kernel']]
+  assert len(set(first)) == len(first)
+
+  again, other = draw(jax.random.key(0)), draw(jax.random.key(1))
+  jax.tree.map(np.testing.assert_array_equal, again, variables)
+  for name, weights in traverse_util.flatten_dict(variables['params']).items():
+    if name[-1] != 'bias':
+      same = weights == traverse_util.flatten_dict(other['params'])[name]
+      assert same.mean() < 0.01
+
+
+def _shapes(network: nn.Module, size: int):
+  image = jax.ShapeDtypeStruct((2, size, size, 3), jnp.float32)
+  return jax.eval_shape(
+    functools.partial(network.init_with_output, train=False),
+    jax.random.key(0),
+    image,
+  )
+
+
+@pytest.mark.parametrize('size', [16, 64])
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_shapes_and_dtypes(size, dtype):
+  config = _config(size)
+  config.dtype = dtype
+  image, generator = _shapes(build_generator(config), size)
+  (logit, latent), discriminator = _shapes(build_discriminator(config), size)
+  assert image.shape == (2, size, size, 3)
+  assert logit.shape == (2,)
+  assert latent.shape == (2, 100)
+  # From `size` to one pixel.
+  assert f'conv_{size.bit_length() - 2}' in generator['params']['encoder']
+  assert f'conv_{size.bit_length() - 1}' not in generator['params']['encoder']
+  for leaf in jax.tree.leaves((image, logit, latent, generator, discriminator)):
+    assert leaf.dtype == jnp.float32
+
+
+def test_number_of_parameters_at_full_size():
+  config = default.get_config()
+  assert config.image_size == 256
+  # Counted in PyTorch, where the same networks were built from its layers; by
+  # hand, with w = (64, 128, 256, 512, 512, 512, 512) the widths of the first
+  # seven levels and c those of the norms: 16 · Σ in · out = 19,532,800 for the
+  # encoder's and for the decoder's convolutions, and 3 biases; Σ 2c = 9,856 for
+  # norms outside of fusions; Σ (w² + 5w) = 1,147,072 for fusions with r = 4.
+  expected = {build_generator: 40_222_531, build_discriminator: 11_967_333}
+  for build, number in expected.items():
+    _, variables = _shapes(build(config), 256)
+    leaves = jax.tree.leaves(variables['params'])
+    assert sum(leaf.size for leaf in leaves) == number
