@@ -1,0 +1,96 @@
+"""MVTec AD as a TensorFlow Datasets builder, for work outside this program.
+
+The program itself reads the official folder, which needs no second copy. With
+this builder the same decoded and resized images are at hand for everything
+that takes a `tf.data.Dataset`:
+
+  from datasets.mvtec_ad_tfds import MvtecAd
+  builder = MvtecAd(config='screw')
+  builder.download_and_prepare(
+    download_config=tfds.download.DownloadConfig(manual_dir='data/mvtec_ad')
+  )
+  train = builder.as_dataset(split='train')
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from datasets.folder import CATEGORIES, mvtec_ad
+from datasets.source import GOOD, Sample
+
+
+@dataclasses.dataclass
+class MvtecAdConfig(tfds.core.BuilderConfig):
+  """One category.
+
+  Attributes:
+    category: one of the fifteen.
+    image_size: side in pixels of the images, which are stretched to a square.
+      For another one than 256 give the config a name of its own.
+  """
+
+  category: str = ''
+  image_size: int = 256
+
+
+class MvtecAd(tfds.core.GeneratorBasedBuilder):
+  """MVTec AD (Bergmann et al., CVPR 2019).
+
+  Examples hold 'image', uint8 [size, size, 3]; 'mask', uint8 [size, size, 1],
+  1 on a defect; 'label', 0 for good and 1 for defective; 'defect_type' and
+  'path'.
+  """
+
+  VERSION = tfds.core.Version('1.0.0')
+  BUILDER_CONFIGS = [
+    MvtecAdConfig(name=category, category=category) for category in CATEGORIES
+  ]
+  MANUAL_DOWNLOAD_INSTRUCTIONS = (
+    'Unpack MVTec AD so that manual_dir holds the fifteen categories.'
+  )
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    size = self.builder_config.image_size
+    return tfds.core.DatasetInfo(
+      builder=self,
+      description='Industrial images with and without defects.',
+      features=tfds.features.FeaturesDict(
+        {
+          'image': tfds.features.Image(shape=(size, size, 3)),
+          'mask': tfds.features.Image(shape=(size, size, 1)),
+          'label': tfds.features.ClassLabel(names=['good', 'defective']),
+          'defect_type': tfds.features.Text(),
+          'path': tfds.features.Text(),
+        }
+      ),
+    )
+
+  def _split_generators(
+    self, dl_manager: tfds.download.DownloadManager
+  ) -> dict[str, Any]:
+    source = mvtec_ad(str(dl_manager.manual_dir), self.builder_config.category)
+    return {
+      'train': self._generate_examples(source.train()),
+      'test': self._generate_examples(source.test()),
+    }
+
+  def _generate_examples(
+    self, samples: list[Sample]
+  ) -> Iterator[tuple[str, dict[str, Any]]]:
+    size = self.builder_config.image_size
+    for sample in samples:
+      mask = np.zeros((size, size), np.uint8)
+      if sample.read_mask is not None:
+        mask = sample.read_mask(size)
+      example = {
+        'image': sample.read_image(size),
+        'mask': mask[..., None],
+        'label': int(sample.defect_type != GOOD),
+        'defect_type': sample.defect_type,
+        'path': sample.path,
+      }
+      yield sample.path, example
