@@ -76,7 +76,7 @@ class FolderSource:
     samples = [
       self._sample(path, kind.name)
       for kind in sorted(folder.iterdir())
-      if kind.is_dir()
+      if kind.is_dir() and not _is_hidden(kind.relative_to(folder))
       for path in _images_in(kind)
     ]
     if not samples:
@@ -107,10 +107,13 @@ class FolderSource:
   def _mask(self, path: pathlib.Path, defect_type: str) -> pathlib.Path | None:
     if defect_type == GOOD:
       return None
-    folder = pathlib.Path(self.path) / 'ground_truth' / defect_type
-    for name in (f'{path.stem}_mask.png', f'{path.stem}.png'):
-      if (folder / name).is_file():
-        return folder / name
+    root = pathlib.Path(self.path)
+    # A mask lies as deep under its type as the image does.
+    place = path.relative_to(root / 'test').with_suffix('')
+    masks = root / 'ground_truth' / place.parent
+    for suffix in ('_mask.png', '_mask.PNG', '.png', '.PNG'):
+      if (masks / (place.name + suffix)).is_file():
+        return masks / (place.name + suffix)
     return None
 
 
@@ -145,12 +148,16 @@ def mvtec_ad(path: str, category: str, geometry: str = 'stretch'):
 def _images_in(
   folder: pathlib.Path, recursive: bool = True
 ) -> list[pathlib.Path]:
-  """Lists image files in a fixed order; files that start with a dot are not."""
+  """Lists image files in a fixed order, hidden files and folders left out."""
   found = folder.rglob('*') if recursive else folder.glob('*')
   return sorted(
     path
     for path in found
     if path.suffix.lower() in EXTENSIONS
-    and not path.name.startswith('.')
+    and not _is_hidden(path.relative_to(folder))
     and path.is_file()
   )
+
+
+def _is_hidden(path: pathlib.Path) -> bool:
+  return any(part.startswith('.') for part in path.parts)

@@ -65,13 +65,18 @@ def read_mask(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:
   binary = _to_rgb(_open(path)).max(axis=-1) >= 128
   image = _to_square(Image.fromarray(binary.astype(np.uint8) * 255), geometry)
   area = np.asarray(image.resize((size, size), Image.Resampling.BOX))
-  mask = area >= 128
-  return (mask if mask.any() else area > 0).astype(np.uint8)
+  mask = (area >= 128).astype(np.uint8)
+  if not mask.any():
+    rows, columns = np.nonzero(np.asarray(image))
+    mask[rows * size // image.height, columns * size // image.width] = 1
+  return mask
 
 
 def _open(path: str) -> Image.Image:
   try:
     with Image.open(path) as image:
+      if image.mode in ('I', 'F'):
+        raise ValueError('32 bits a pixel, whose range cannot be known')
       return ImageOps.exif_transpose(image)
   except _UNREADABLE as error:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -81,10 +86,11 @@ def _open(path: str) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
-  if image.mode.startswith('I'):  # 16 bits a pixel, in Pillow's integer modes.
-    grey = np.clip(np.asarray(image, np.int64), 0, 65535)
-    grey = ((grey + 128) // 257).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)
+  if image.mode.startswith('I;16'):
+    grey = (np.asarray(image, np.int64) + 128) // 257
+    return np.repeat(grey[..., None].astype(np.uint8), 3, axis=-1)
+  if image.mode == 'P' and 'transparency' in image.info:
+    image = image.convert('RGBA')  # Else Pillow warns of each such image.
   return np.asarray(image.convert('RGB'))
 
 

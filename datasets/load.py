@@ -57,7 +57,10 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     DataError: there is no good image to train on, or one cannot be read.
   """
   split = read_split(open_source(config).train(), config.image_size)
-  num_held_out = round(config.calibration.fraction * len(split))
+  # One image at least is left to learn from.
+  num_held_out = min(
+    round(config.calibration.fraction * len(split)), len(split) - 1
+  )
   drawn = np.random.default_rng(config.seed).permutation(len(split))
   held_out = np.isin(np.arange(len(split)), drawn[:num_held_out])
   return split.take(np.flatnonzero(~held_out)), split.take(

@@ -43,7 +43,7 @@ def train_batches(
   seed = tf.constant(config.seed, tf.int64)
 
   def make(position: tf.Tensor, index: tf.Tensor) -> dict[str, tf.Tensor]:
-    image = tf.cast(images[index], tf.float32) / 127.5 - 1
+    image = (tf.cast(images[index], tf.float32) - 127.5) / 127.5
     augmented, mask = augment(image, tf.stack([seed, position]))
     return {'image': image, 'input': augmented, 'mask': mask}
 

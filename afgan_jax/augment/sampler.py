@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.augment.cut_paste import cut_paste
 from afgan_jax.augment.random_erasing import random_erasing
+from afgan_jax.pixels import to_float
 
 Augment = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
@@ -99,8 +100,7 @@ def make_sampler(
     )
     start = step * config.batch_size + device * share
     positions = start + jnp.arange(share)
-    clean = images[order(order_key, positions, images.shape[0])]
-    clean = clean.astype(jnp.float32) / 127.5 - 1
+    clean = to_float(images[order(order_key, positions, images.shape[0])])
     # Keys go by position, so the draw does not depend on the devices' number.
     keys = jax.vmap(functools.partial(jax.random.fold_in, augment_key))(
       positions

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.pixels import to_float
 from afgan_jax.training.losses import latent_error, reconstruction_error
 
 
@@ -33,7 +33,7 @@ def make_score(
   gamma = config.score.gamma
 
   def score(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
-    image = images.astype(jnp.float32) / 127.5 - 1
+    image = to_float(images)
     reconstruction = generator.apply(variables['generator'], image, train=False)
     _, real_latent = discriminator.apply(
       variables['discriminator'], image, train=False

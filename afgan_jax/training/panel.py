@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.augment.sampler import build_augmentation
 from afgan_jax.networks.build import build_generator
+from afgan_jax.pixels import to_bytes, to_float
 from afgan_jax.training.state import GanState
 
 NUM_ROWS = 4
@@ -35,7 +36,7 @@ def make_panel(
 
   @jax.jit
   def draw(variables, clean: jax.Array) -> jax.Array:
-    clean = clean.astype(jnp.float32) / 127.5 - 1
+    clean = to_float(clean)
     augmented, _ = jax.vmap(augment)(keys, clean)
     reconstruction = generator.apply(variables, augmented, train=False)
     residual = jnp.abs(augmented - reconstruction) - 1
@@ -43,6 +44,6 @@ def make_panel(
       [clean, augmented, reconstruction, residual], axis=2
     )
     panel = panel.reshape(-1, *panel.shape[2:])
-    return jnp.round((panel + 1) * 127.5).astype(jnp.uint8)
+    return to_bytes(panel)
 
   return lambda state: np.asarray(draw(state.generator.variables, rows))

@@ -148,7 +148,6 @@ def test_what_is_no_image_is_skipped(tmp_path):
   assert _relative(source.test(), tmp_path) == ['test/hole/b.png']
 
 
-@pytest.mark.xfail(strict=True, reason='hidden folders are searched')
 def test_hidden_folders_are_skipped(tmp_path):
   _write(tmp_path / 'train' / 'good' / 'a.png')
   _write(tmp_path / 'train' / 'good' / '.thumbnails' / 'a.png')

@@ -71,7 +71,6 @@ def test_held_out_images_go_by_the_seed(tmp_path):
   assert len(set(np.concatenate(list(drawn)))) > 20
 
 
-@pytest.mark.xfail(strict=True, reason='the last image may be held out')
 def test_an_image_to_train_on_is_left_or_missed(tmp_path):
   fields = {'calibration.fraction': 0.9}
   config = _folder_config(tmp_path, 1, **fields)

@@ -28,7 +28,7 @@ def _assert_same_bits(a: dict, b: dict) -> None:
 
 def _numbers(batches: list, num_images: int) -> np.ndarray:
   """Finds which images the batches hold, in their order."""
-  scaled = _images(num_images).astype(np.float32) / 127.5 - 1
+  scaled = (_images(num_images).astype(np.float32) - 127.5) / 127.5
   images = np.concatenate([batch['image'] for batch in batches])
   same = (images[:, None] == scaled[None]).all(axis=(2, 3, 4))
   assert (same.sum(axis=1) == 1).all()

@@ -1,0 +1,28 @@
+"""Bytes to what the networks take, and back."""
+
+import jax
+import jax.numpy as jnp
+
+
+def to_float(images: jax.Array) -> jax.Array:
+  """Maps bytes to [−1, 1], 0 and 255 exactly to the ends.
+
+  Args:
+    images: uint8, of any shape.
+
+  Returns:
+    float32 of the same shape.
+  """
+  return (images.astype(jnp.float32) - 127.5) / 127.5
+
+
+def to_bytes(images: jax.Array) -> jax.Array:
+  """Maps [−1, 1] to bytes, to the nearest.
+
+  Args:
+    images: float32, of any shape.
+
+  Returns:
+    uint8 of the same shape.
+  """
+  return jnp.round(127.5 + 127.5 * images).astype(jnp.uint8)
