@@ -11,6 +11,7 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from afgan_jax.detection.maps import IMAGE_SCORES, MAPS
 from afgan_jax.errors import UsageError
 from afgan_jax.networks.aff import GATES
 from afgan_jax.networks.generator import FUSIONS
@@ -21,6 +22,8 @@ CHOICES = {
   'generator.fusion': FUSIONS,
   'generator.aff_gate': GATES,
   'augmentation.kind': ('cut_paste', 'random_erasing', 'none'),
+  'score.image': IMAGE_SCORES,
+  'score.map': MAPS,
 }
 IMAGE_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 
@@ -30,6 +33,7 @@ _FREE = (
   'num_epochs',
   'data.path',
   'score',
+  'calibration.false_reject_rate',
   'log',
   'checkpoint',
   'benchmark',
@@ -133,6 +137,7 @@ def validate(config: ConfigDict, num_devices: int) -> None:
 _POSITIVE = (
   'num_epochs',
   'score.batch_size',
+  'score.top_k',
   'generator.base_features',
   'generator.max_features',
   'generator.aff_reduction',
@@ -155,7 +160,9 @@ _RANGES = {
   'optimizer.beta1': (0, 1),
   'optimizer.beta2': (0, 1),
   'score.gamma': (0, 1),
+  'score.smoothing': (0, 0.25),
   'calibration.fraction': (0, 0.9),
+  'calibration.false_reject_rate': (1e-6, 0.5),
 }
 _PAIRS = {
   'augmentation.area_ratio': 1,

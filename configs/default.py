@@ -29,15 +29,13 @@ def get_config() -> ConfigDict:
   config.augmentation = _augmentation()
   config.loss = _loss()
   config.optimizer = _optimizer()
-  config.score = ConfigDict()
-  # A(x) = γ L_rec + (1 − γ) L_lat (eq 13). The paper gives no value; 0.9 is
-  # that of GANomaly's successor, Skip-GANomaly.
-  config.score.gamma = 0.9
-  config.score.batch_size = 32  # Over all devices; no score depends on it.
+  config.score = _score()
   config.calibration = ConfigDict()
   # Part of the good training images that is held out of training. The paper
   # holds out none: configs that reproduce it set 0.
   config.calibration.fraction = 0.1
+  # Share of good images that the threshold may reject.
+  config.calibration.false_reject_rate = 0.01
   config.log = _log()
   config.checkpoint = _checkpoint()
   config.benchmark = _benchmark()
@@ -56,6 +54,9 @@ def _data() -> ConfigDict:
   # How a non-square image becomes square: 'stretch' (§4.2, "resized") or 'pad'
   # with its edge pixels.
   data.geometry = 'stretch'
+  # Bring each image to the same mean and spread of grey levels, so that no
+  # score can follow the lamp.
+  data.normalize_light = False
   data.procedural = ConfigDict()
   data.procedural.seed = 0  # Of the images; `config.seed` leaves them alone.
   data.procedural.num_train = 256
@@ -136,6 +137,25 @@ def _optimizer() -> ConfigDict:
   optimizer.beta1 = 0.5
   optimizer.beta2 = 0.999
   return optimizer
+
+
+def _score() -> ConfigDict:
+  score = ConfigDict()
+  # A(x) = γ L_rec + (1 − γ) L_lat (eq 13). The paper gives no value; 0.9 is
+  # that of GANomaly's successor, Skip-GANomaly.
+  score.gamma = 0.9
+  # The score of an image: 'paper' (eq 13), or local ones, 'max' of its map or
+  # the mean of the 'top_k' largest values there.
+  score.image = 'paper'
+  score.top_k = 100  # Pixels.
+  # 'residual' (eq 15), 'smoothed_residual', 'gradient_similarity' (multi-scale
+  # gradient magnitude similarity, RIAD), or 'mix', the mean of the latter two.
+  score.map = 'smoothed_residual'
+  # Standard deviation of the Gaussian, as a share of the image's side: four
+  # pixels at 256 (PaDiM). All maps but 'residual' are smoothed.
+  score.smoothing = 1 / 64
+  score.batch_size = 32  # Over all devices; no score depends on it.
+  return score
 
 
 def _log() -> ConfigDict:

@@ -72,6 +72,24 @@ def read_mask(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:
   return mask
 
 
+def normalize_light(image: np.ndarray) -> np.ndarray:
+  """Brings an image to a mean grey level of 127.5 and a spread of 42.5.
+
+  Undoes a change of the lamp's level and of the camera's offset. Three
+  standard deviations fill the range of bytes; what is beyond is clipped.
+
+  Args:
+    image: [size, size, 3], uint8.
+
+  Returns:
+    [size, size, 3], uint8. An image of one single level becomes mid grey.
+  """
+  levels = image.astype(np.float32)
+  spread = max(float(levels.std()), 1e-3)
+  levels = (levels - levels.mean()) * (42.5 / spread) + 127.5
+  return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+
+
 def _open(path: str) -> Image.Image:
   try:
     with Image.open(path) as image:

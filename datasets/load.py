@@ -1,14 +1,16 @@
 """From a configuration to arrays: which source, which images are held out."""
 
+import functools
 import sys
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from datasets.folder import FolderSource, mvtec_ad
-from datasets.images import GEOMETRIES
+from datasets.images import GEOMETRIES, normalize_light
 from datasets.procedural import ProceduralSource
-from datasets.source import DataError, Source, Split, read_split
+from datasets.source import DataError, Sample, Source, Split, read_split
 
 SOURCES = ('procedural', 'folder', 'mvtec_ad')
 
@@ -56,7 +58,7 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
   Raises:
     DataError: there is no good image to train on, or one cannot be read.
   """
-  split = read_split(open_source(config).train(), config.image_size)
+  split = _read(config, open_source(config).train())
   # One image at least is left to learn from.
   num_held_out = min(
     round(config.calibration.fraction * len(split)), len(split) - 1
@@ -68,21 +70,55 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
   )
 
 
-def find_train(config: ConfigDict) -> Split | None:
+def find_train(config: ConfigDict) -> tuple[Split | None, Split | None]:
   """Does as `load_train` for a model that is evaluated, which may do without.
 
   Args:
     config: see `configs/default.py`.
 
   Returns:
-    The images that were trained on; None, with a line on stderr, if they are
-    no longer where the config says.
+    What `load_train` does; None twice, with a line on stderr, if the images
+    are no longer where the config says.
   """
   try:
-    return load_train(config)[0]
+    return load_train(config)
   except DataError as error:
     print(f'No trivial baselines: {error}', file=sys.stderr)
+    return None, None
+
+
+def load_good(config: ConfigDict, folder: str) -> Split:
+  """Reads good images from another folder, all of them.
+
+  Args:
+    config: see `configs/default.py`.
+    folder: in the layout of `FolderSource`, or with the images in it.
+
+  Returns:
+    The images.
+
+  Raises:
+    DataError: there are none, or one cannot be read.
+  """
+  return _read(config, FolderSource(folder, config.data.geometry).train())
+
+
+def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
+  """Returns what makes batches with tf.data, if `config.data.placement` is so.
+
+  Args:
+    images: the training set, uint8 [n, size, size, 3].
+    config: see `configs/default.py`.
+
+  Returns:
+    A function from the first step and the one after the last to an iterator
+    over batches, see `pipeline.train_batches`; None for placement 'device'.
+  """
+  if config.data.placement == 'device':
     return None
+  from datasets.pipeline import train_batches  # Brings TensorFlow.
+
+  return functools.partial(train_batches, images, config)
 
 
 def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
@@ -104,10 +140,16 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
     source = FolderSource(folder, config.data.geometry)
   samples = source.test()
   if samples:
-    return read_split(samples, config.image_size)
+    return _read(config, samples)
   if folder is not None:
     raise DataError(
       f'{folder} has no test images: put good ones into test/good and '
       'defective ones into test/<defect>.'
     )
   return None
+
+
+def _read(config: ConfigDict, samples: Sequence[Sample]) -> Split:
+  if config.data.normalize_light:
+    return read_split(samples, config.image_size, normalize_light)
+  return read_split(samples, config.image_size)

@@ -14,6 +14,9 @@ import numpy as np
 
 GOOD = 'good'
 
+# Maps uint8 [size, size, 3] to the same.
+Adjust = Callable[[np.ndarray], np.ndarray]
+
 
 class DataError(Exception):
   """Data that cannot be used; the message is one sentence for the user."""
@@ -84,12 +87,15 @@ class Split:
     )
 
 
-def read_split(samples: Sequence[Sample], size: int) -> Split:
+def read_split(
+  samples: Sequence[Sample], size: int, adjust: Adjust = lambda image: image
+) -> Split:
   """Reads all samples in parallel, each once.
 
   Args:
     samples: what to read.
     size: side length in pixels of the square images.
+    adjust: applied to each image, see `images.normalize_light`.
 
   Returns:
     The split, in the order of `samples`.
@@ -102,7 +108,7 @@ def read_split(samples: Sequence[Sample], size: int) -> Split:
 
   def read(index: int) -> None:
     sample = samples[index]
-    images[index] = sample.read_image(size)
+    images[index] = adjust(sample.read_image(size))
     if sample.read_mask is not None:
       masks[index] = sample.read_mask(size)
 

@@ -8,6 +8,7 @@ import os
 import pathlib
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import jax
@@ -18,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 import afgan_jax
 from afgan_jax.config import digest
 from afgan_jax.detection.baselines import baseline_scores
+from afgan_jax.detection.calibration import Calibration
 from afgan_jax.training.parallel import map_score, replicated, shard
 from afgan_jax.training.state import GanState
 
@@ -52,7 +54,7 @@ def score_images(
     images: uint8 [n, size, size, 3].
 
   Returns:
-    What `make_score` describes, float32 [n] each.
+    What `make_score` describes, for n images.
   """
   score = map_score(config)
   variables = jax.device_put(
@@ -71,9 +73,10 @@ def score_images(
     results.append(score(variables, shard(np.concatenate([batch, padding]))))
   return {
     name: np.concatenate(
-      [np.asarray(result[name]).reshape(-1) for result in results]
+      # Joins the axes of devices and of a device's share of the batch.
+      [np.concatenate(np.asarray(result[name])) for result in results]
     )[: len(images)]
-    for name in _TERMS
+    for name in results[0]
   }
 
 
@@ -84,12 +87,49 @@ def image_auroc(labels: np.ndarray, scores: np.ndarray) -> float | None:
   return float(roc_auc_score(labels, scores))
 
 
+def line_figures(
+  calibration: Calibration,
+  scores: np.ndarray,
+  defect_types: Sequence[str],
+) -> dict[str, Any]:
+  """Computes what a line would see at the calibrated threshold.
+
+  Args:
+    calibration: of the model.
+    scores: of the test images, [n].
+    defect_types: 'good' or the name of the defect, one per image.
+
+  Returns:
+    The threshold, what it promised, the share of good images that it rejects
+    ('false_reject_rate', None without any) and the share of defective ones
+    that it lets pass ('missed_rate', and by type 'missed_rate_by_type').
+  """
+  rejected = scores > calibration.threshold
+  types = np.array(defect_types)
+
+  def share(chosen: np.ndarray, values: np.ndarray) -> float | None:
+    return float(values[chosen].mean()) if chosen.any() else None
+
+  return {
+    'threshold': calibration.threshold,
+    'num_calibration_images': calibration.num_images,
+    'promised_false_reject_rate': calibration.promised_rate,
+    'false_reject_rate': share(types == 'good', rejected),
+    'missed_rate': share(types != 'good', ~rejected),
+    'missed_rate_by_type': {
+      str(kind): share(types == kind, ~rejected)
+      for kind in sorted(set(defect_types) - {'good'})
+    },
+  }
+
+
 def evaluate(
   config: ConfigDict,
   workdir: pathlib.Path,
   state: GanState,
   test: LabelledImages,
   train_images: np.ndarray | None,
+  calibration: Calibration | None,
 ) -> dict[str, Any]:
   """Scores a labelled set; writes `scores.csv` and `metrics.json`.
 
@@ -100,6 +140,7 @@ def evaluate(
     test: the labelled images.
     train_images: what the trivial baselines compare with, uint8
       [n, size, size, 3]; None leaves the baselines out.
+    calibration: whose threshold is tried; None leaves the line figures out.
 
   Returns:
     What `metrics.json` holds.
@@ -116,6 +157,9 @@ def evaluate(
   metrics = {
     'image_auroc': image_auroc(test.labels, scores['score']),
     'baselines': baselines,
+    'line': None
+    if calibration is None
+    else line_figures(calibration, scores['score'], test.defect_types),
     'counts': {
       'train': None if train_images is None else len(train_images),
       'test_good': int(np.sum(test.labels == 0)),
@@ -152,6 +196,13 @@ def summary(metrics: dict[str, Any]) -> str:
     f'  baseline {name:<15} {show(value)}'
     for name, value in metrics['baselines'].items()
   ]
+  line = metrics['line']
+  if line is not None:
+    lines += [
+      'at the calibrated threshold',
+      f'  good images rejected     {show(line["false_reject_rate"])}',
+      f'  defective images missed  {show(line["missed_rate"])}',
+    ]
   if metrics['image_auroc'] is None:
     lines.append('AUROC needs good and defective images: one kind is missing.')
   return '\n'.join(lines)

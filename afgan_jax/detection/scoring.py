@@ -1,4 +1,4 @@
-"""The anomaly score A(x) of §3.4, on the device."""
+"""The anomaly score of §3.4 and the map of §4.4.2, in one compiled call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from afgan_jax.detection.maps import anomaly_map, image_score
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.pixels import to_float
 from afgan_jax.training.losses import latent_error, reconstruction_error
@@ -24,9 +25,10 @@ def make_score(
 
   Returns:
     A function from {'generator': variables, 'discriminator': variables} and
-    images, uint8 [batch, size, size, 3], to three arrays float32 [batch]:
-    'score', γ L_rec + (1 − γ) L_lat (eq 13), and its terms
-    'reconstruction_error' and 'latent_error'.
+    images, uint8 [batch, size, size, 3], to float32 arrays: 'map', the anomaly
+    map, [batch, size, size]; 'score', what `config.score.image` names, and
+    'reconstruction_error' and 'latent_error', L_rec and L_lat of eq 13, each
+    [batch].
   """
   generator = build_generator(config)
   discriminator = build_discriminator(config)
@@ -43,10 +45,16 @@ def make_score(
     )
     reconstruction_term = reconstruction_error(image, reconstruction)
     latent_term = latent_error(real_latent, fake_latent)
+    maps = anomaly_map(config, image, reconstruction)
+    if config.score.image == 'paper':
+      total = gamma * reconstruction_term + (1 - gamma) * latent_term
+    else:
+      total = image_score(config, maps)
     return {
-      'score': gamma * reconstruction_term + (1 - gamma) * latent_term,
+      'score': total,
       'reconstruction_error': reconstruction_term,
       'latent_error': latent_term,
+      'map': maps,
     }
 
   return score

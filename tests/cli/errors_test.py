@@ -22,7 +22,7 @@ CASES = {
   'unknown mode': (
     [DEMO, '--mode=fly'],
     2,
-    ['mode', 'train', 'evaluate', 'benchmark'],
+    ['mode', 'train', 'evaluate', 'calibrate', 'benchmark'],
   ),
   'unknown flag': ([DEMO, '--speed=9'], 2, ['speed']),
   'stray argument': ([DEMO, 'screw'], 2, ["'screw'"]),

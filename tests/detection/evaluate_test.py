@@ -33,7 +33,7 @@ def test_one_class_gives_null_and_the_reason(tmp_path):
   config = tiny_config()
   state = parallel.create_replicated_state(config)
   split = _split(['scratch', 'dent'])
-  metrics = evaluation.evaluate(config, tmp_path, state, split, None)
+  metrics = evaluation.evaluate(config, tmp_path, state, split, None, None)
   stored = json.loads((tmp_path / 'metrics.json').read_text())
   assert stored == metrics
   assert stored['image_auroc'] is None
@@ -46,13 +46,13 @@ def test_scores_are_written_in_full_precision(tmp_path):
   config = tiny_config()
   state = parallel.create_replicated_state(config)
   split = _split(['good', 'scratch', 'good'])
-  evaluation.evaluate(config, tmp_path, state, split, split.images)
+  evaluation.evaluate(config, tmp_path, state, split, split.images, None)
   scores = evaluation.score_images(config, state, split.images)
   with (tmp_path / 'scores.csv').open(encoding='utf-8') as file:
     rows = list(csv.DictReader(file))
   assert [row['path'] for row in rows] == list(split.paths)
-  for name, values in scores.items():
+  for name in ('score', 'reconstruction_error', 'latent_error'):
     np.testing.assert_array_equal(
-      np.array([float(row[name]) for row in rows], np.float32), values
+      np.array([float(row[name]) for row in rows], np.float32), scores[name]
     )
   assert not list(tmp_path.glob('*.tmp'))

@@ -1,0 +1,125 @@
+"""Anomaly maps: where an image and its reconstruction differ (§4.4.2)."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+MAPS = ('residual', 'smoothed_residual', 'gradient_similarity', 'mix')
+IMAGE_SCORES = ('paper', 'max', 'top_k')
+
+# RIAD (Zavrtanik et al. 2021): scales of the gradient similarity, and the
+# constant that keeps it defined where both gradients vanish.
+_NUM_SCALES = 4
+_STABILITY = 0.0026
+
+
+def anomaly_map(
+  config: ConfigDict, image: jax.Array, reconstruction: jax.Array
+) -> jax.Array:
+  """Computes the map that `config.score.map` names.
+
+  Args:
+    config: see `configs/default.py`.
+    image: [batch, size, size, 3], float32 in [-1, 1].
+    reconstruction: of the same shape.
+
+  Returns:
+    [batch, size, size], float32, at least 0; larger where more anomalous.
+  """
+  smooth = functools.partial(smooth_map, sigma=config.score.smoothing)
+  residual = jnp.mean(jnp.abs(image - reconstruction), axis=-1)
+  if config.score.map == 'residual':
+    return residual
+  if config.score.map == 'smoothed_residual':
+    return smooth(residual)
+  dissimilarity = smooth(1 - gradient_similarity(image, reconstruction))
+  if config.score.map == 'gradient_similarity':
+    return dissimilarity
+  # Halved, the residual has the range of the other, [0, 1].
+  return (smooth(residual) / 2 + dissimilarity) / 2
+
+
+def image_score(config: ConfigDict, maps: jax.Array) -> jax.Array:
+  """Reduces maps to one number an image, for local scores.
+
+  Args:
+    config: see `configs/default.py`; `score.image` is 'max' or 'top_k'.
+    maps: [batch, size, size].
+
+  Returns:
+    [batch]: the largest value, or the mean of the `score.top_k` largest.
+  """
+  values = maps.reshape(maps.shape[0], -1)
+  if config.score.image == 'max':
+    return jnp.max(values, axis=-1)
+  top, _ = jax.lax.top_k(values, min(config.score.top_k, values.shape[-1]))
+  return jnp.mean(top, axis=-1)
+
+
+def smooth_map(maps: jax.Array, *, sigma: float) -> jax.Array:
+  """Smooths maps with a Gaussian, mirrored at the borders.
+
+  Args:
+    maps: [batch, size, size].
+    sigma: standard deviation as a share of the image's side; 0 for none.
+
+  Returns:
+    [batch, size, size].
+  """
+  size = maps.shape[-1]
+  if not sigma:
+    return maps
+  radius = min(math.ceil(4 * sigma * size), size - 1)
+  kernel = jnp.exp(
+    -0.5 * (jnp.arange(-radius, radius + 1) / (sigma * size)) ** 2
+  )
+  kernel /= jnp.sum(kernel)
+  # A Gaussian is separable, and a 1-D filter of all rows is a matrix product.
+  padded = jnp.pad(jnp.eye(size), ((radius, radius), (0, 0)), mode='symmetric')
+  filters = sum(
+    weight * padded[i : i + size] for i, weight in enumerate(kernel)
+  )
+  return jnp.einsum('ij,bjk,lk->bil', filters, maps, filters)
+
+
+def gradient_similarity(image: jax.Array, other: jax.Array) -> jax.Array:
+  """Computes the multi-scale gradient magnitude similarity of RIAD.
+
+  Args:
+    image: [batch, size, size, 3], float32 in [-1, 1].
+    other: of the same shape.
+
+  Returns:
+    [batch, size, size], in (0, 1], 1 where the gradients are the same at all
+    scales.
+  """
+  size = image.shape[1]
+  pair = [(x.mean(axis=-1) + 1) / 2 for x in (image, other)]
+  total = 0.0
+  for scale in range(_NUM_SCALES):
+    if scale:
+      pair = [_halve(x) for x in pair]
+    a, b = (_gradient_magnitude(x) for x in pair)
+    similarity = (2 * a * b + _STABILITY) / (a**2 + b**2 + _STABILITY)
+    shape = (similarity.shape[0], size, size)
+    total += jax.image.resize(similarity, shape, 'linear')
+  return total / _NUM_SCALES
+
+
+def _halve(x: jax.Array) -> jax.Array:
+  batch, height, width = x.shape
+  return x.reshape(batch, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+
+
+def _gradient_magnitude(x: jax.Array) -> jax.Array:
+  """Applies Prewitt's two filters, borders repeated, and takes the length."""
+  padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1)), mode='edge')
+  rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+  columns = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
+  horizontal = (rows[..., 2:] - rows[..., :-2]) / 3
+  vertical = (columns[:, 2:] - columns[:, :-2]) / 3
+  # The square root has no gradient at 0, and its value there does not matter.
+  return jnp.sqrt(horizontal**2 + vertical**2 + 1e-12)
