@@ -12,7 +12,7 @@ from ml_collections import config_flags
 
 from afgan_jax import modes
 from afgan_jax.config import default_workdir, parse_flags
-from afgan_jax.errors import Interrupted, UsageError
+from afgan_jax.errors import Interrupted, PartlyFailed, UsageError
 from datasets import load
 from datasets.source import DataError
 
@@ -25,15 +25,27 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
   'mode',
   'train',
-  ['train', 'evaluate', 'calibrate', 'benchmark'],
-  'train: train or go on, then calibrate and evaluate. evaluate, calibrate: '
-  'restore from --workdir. benchmark: time the train step and scoring.',
+  ['train', 'evaluate', 'calibrate', 'predict', 'benchmark'],
+  'train: train or go on, then calibrate and evaluate. evaluate, calibrate, '
+  'predict: restore from --workdir. benchmark: time the compiled step.',
 )
 _DATA = flags.DEFINE_string(
   'data',
   None,
   'Another folder: with --mode=evaluate its test/* is scored, with '
   '--mode=calibrate it holds good images.',
+)
+_INPUT = flags.DEFINE_string(
+  'input', None, 'With --mode=predict: an image, a folder or a glob pattern.'
+)
+_OUTPUT = flags.DEFINE_string(
+  'output', None, 'With --mode=predict: a folder; default: predictions in W.'
+)
+_RESUME = flags.DEFINE_bool(
+  'resume', False, 'With --mode=predict: go on where it was stopped.'
+)
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'With --mode=predict: replace what is in --output.'
 )
 
 
@@ -45,6 +57,9 @@ def main(unused_argv: list[str]) -> int:
   except (UsageError, DataError) as error:
     print(error, file=sys.stderr)
     return 1
+  except PartlyFailed as error:
+    print(error, file=sys.stderr)
+    return 3
   except Interrupted as error:
     print(error, file=sys.stderr)
     return 130
@@ -54,19 +69,35 @@ def main(unused_argv: list[str]) -> int:
 def _dispatch(mode: str) -> None:
   config = _CONFIG.value
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
-  if mode in ('evaluate', 'calibrate'):
-    run = modes.evaluate if mode == 'evaluate' else modes.calibrate
-    return run(config, workdir, load, _DATA.value)
-  if config is None:
-    raise UsageError(f'--mode={mode} needs a --config.')
-  if _DATA.value:
+  if _DATA.value and mode not in ('evaluate', 'calibrate'):
     raise UsageError(
       '--data goes with --mode=evaluate and --mode=calibrate; for training '
       'set config.data.path.'
     )
-  if mode == 'benchmark':
-    return modes.benchmark(config)
-  return modes.train(config, workdir, load)
+  if bool(_INPUT.value) != (mode == 'predict'):
+    raise UsageError('--mode=predict and --input go together.')
+  if mode in ('train', 'benchmark') and config is None:
+    raise UsageError(f'--mode={mode} needs a --config.')
+
+  if mode == 'train':
+    modes.train(config, workdir, load)
+  elif mode == 'evaluate':
+    modes.evaluate(config, workdir, load, _DATA.value)
+  elif mode == 'calibrate':
+    modes.calibrate(config, workdir, load, _DATA.value)
+  elif mode == 'benchmark':
+    modes.benchmark(config)
+  else:
+    output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
+    modes.predict(
+      config,
+      workdir,
+      load,
+      _INPUT.value,
+      output,
+      resume=_RESUME.value,
+      overwrite=_OVERWRITE.value,
+    )
 
 
 if __name__ == '__main__':

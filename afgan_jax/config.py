@@ -24,6 +24,7 @@ CHOICES = {
   'augmentation.kind': ('cut_paste', 'random_erasing', 'none'),
   'score.image': IMAGE_SCORES,
   'score.map': MAPS,
+  'predict.overlay': ('jpeg', 'png', 'none'),
 }
 IMAGE_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 
@@ -34,6 +35,7 @@ _FREE = (
   'data.path',
   'score',
   'calibration.false_reject_rate',
+  'predict',
   'log',
   'checkpoint',
   'benchmark',
@@ -218,9 +220,9 @@ def _config_file(argv: list[str]) -> str:
 
 def default_workdir() -> pathlib.Path:
   """Returns `runs/<name of the config>`, or raises UsageError without one."""
-  file = config_flags.get_config_filename(flags.FLAGS['config'])
-  if not file:
+  if flags.FLAGS['config'].value is None:
     raise UsageError('Give the --workdir of a run, or a --config.')
+  file = config_flags.get_config_filename(flags.FLAGS['config'])
   return pathlib.Path('runs') / pathlib.Path(file.partition(':')[0]).stem
 
 

@@ -13,8 +13,10 @@ from afgan_jax import benchmark as benchmarks
 from afgan_jax.config import validate
 from afgan_jax.detection import calibration as calibrations
 from afgan_jax.detection import evaluate as evaluation
+from afgan_jax.detection import predict as predictions
 from afgan_jax.detection.calibration import Calibration
-from afgan_jax.errors import UsageError
+from afgan_jax.detection.scorer import score_images
+from afgan_jax.errors import PartlyFailed, UsageError
 from afgan_jax.training import loop
 from afgan_jax.training.checkpoints import check_not_file, restore
 from afgan_jax.training.state import GanState
@@ -28,6 +30,9 @@ class Data(Protocol):
   load_test: Callable[..., Any]
   load_good: Callable[[ConfigDict, str], Any]
   host_batches: Callable[[np.ndarray, ConfigDict], loop.MakeBatches | None]
+  find_images: Callable[[str], list[str]]
+  prediction_reader: Callable[[ConfigDict], predictions.Read]
+  map_restorer: Callable[[ConfigDict], predictions.Restore]
 
 
 def train(config: ConfigDict, workdir: pathlib.Path, data: Data) -> None:
@@ -116,6 +121,57 @@ def calibrate(
   print(calibration.promise())
 
 
+def predict(
+  config: ConfigDict | None,
+  workdir: pathlib.Path,
+  data: Data,
+  pattern: str,
+  output: pathlib.Path | None,
+  *,
+  resume: bool,
+  overwrite: bool,
+) -> None:
+  """Gives images without labels a verdict, a place and a picture.
+
+  Args:
+    config: to go by where weights do not depend on it; None for the run's own.
+    workdir: of the run.
+    data: loads the images.
+    pattern: a file, a folder or a glob pattern.
+    output: where to; None for `predictions` in the workdir.
+    resume: see `detection.predict.predict`.
+    overwrite: likewise.
+
+  Raises:
+    UsageError: the run has no threshold yet.
+    PartlyFailed: some images could not be read; the others are done.
+  """
+  paths = data.find_images(pattern)
+  config, state = _restore(config, workdir)
+  calibration = calibrations.load(workdir)
+  if calibration is None or not calibration.fits(config, int(state.step)):
+    raise UsageError(
+      f'{workdir} has no threshold for this checkpoint and score: set it with '
+      '--mode=calibrate.'
+    )
+  predictor = predictions.Predictor(
+    config,
+    state,
+    calibration,
+    data.prediction_reader(config),
+    data.map_restorer(config),
+  )
+  output = output or workdir / 'predictions'
+  failed = predictions.predict(
+    predictor, paths, output, resume=resume, overwrite=overwrite
+  )
+  print(f'{len(paths)} images; the tables are in {output}.')
+  if failed:
+    raise PartlyFailed(
+      f'{failed} of {len(paths)} images could not be read; their rows say why.'
+    )
+
+
 def benchmark(config: ConfigDict) -> None:
   """Prints one JSON line; see `afgan_jax.benchmark`."""
   validate(config, jax.device_count())
@@ -133,7 +189,7 @@ def _restore(
 def _calibrate(
   config: ConfigDict, state: GanState, images: np.ndarray
 ) -> Calibration:
-  results = evaluation.score_images(config, state, images)
+  results = score_images(config, state, images)
   return calibrations.fit(
     results['score'],
     results['map'].max(axis=(1, 2)),

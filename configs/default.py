@@ -36,6 +36,13 @@ def get_config() -> ConfigDict:
   config.calibration.fraction = 0.1
   # Share of good images that the threshold may reject.
   config.calibration.false_reject_rate = 0.01
+  config.predict = ConfigDict()
+  # What --mode=predict writes besides its tables: an overlay of each image, as
+  # 'jpeg' or 'png', or 'none'.
+  config.predict.overlay = 'jpeg'
+  # A colour map of matplotlib. 'inferno' reads in grey and for colour-blind
+  # people; 'jet' is the paper's, blue to red (Figure 8).
+  config.predict.colormap = 'inferno'
   config.log = _log()
   config.checkpoint = _checkpoint()
   config.benchmark = _benchmark()

@@ -56,7 +56,7 @@ class FolderSource:
     folder = root / 'train' / GOOD
     if not (root / 'train').exists():
       folder = root
-    paths = _images_in(folder, recursive=folder != root)
+    paths = images_in(folder, recursive=folder != root)
     if not paths:
       raise DataError(
         f'{root} holds no good images: put them into {root / "train" / GOOD} '
@@ -77,7 +77,7 @@ class FolderSource:
       self._sample(path, kind.name)
       for kind in sorted(folder.iterdir())
       if kind.is_dir() and not _is_hidden(kind.relative_to(folder))
-      for path in _images_in(kind)
+      for path in images_in(kind)
     ]
     if not samples:
       raise DataError(
@@ -145,10 +145,18 @@ def mvtec_ad(path: str, category: str, geometry: str = 'stretch'):
   return FolderSource(str(folder), geometry)
 
 
-def _images_in(
+def images_in(
   folder: pathlib.Path, recursive: bool = True
 ) -> list[pathlib.Path]:
-  """Lists image files in a fixed order, hidden files and folders left out."""
+  """Lists image files in a fixed order, hidden files and folders left out.
+
+  Args:
+    folder: where.
+    recursive: whether subfolders are searched.
+
+  Returns:
+    Paths of files whose name ends like one of `EXTENSIONS`, in any case.
+  """
   found = folder.rglob('*') if recursive else folder.glob('*')
   return sorted(
     path

@@ -42,9 +42,54 @@ def read_image(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:
   Raises:
     DataError: the file cannot be read as an image.
   """
-  image = Image.fromarray(_to_rgb(_open(path)))
-  image = _to_square(image, geometry)
-  return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+  return resize_image(read_original(path), size, geometry)
+
+
+def read_original(path: str) -> np.ndarray:
+  """Reads an image at its own size, uint8 RGB [height, width, 3].
+
+  Raises:
+    DataError: the file cannot be read as an image.
+  """
+  return _to_rgb(_open(path))
+
+
+def resize_image(image: np.ndarray, size: int, geometry: str) -> np.ndarray:
+  """Does what `read_image` does to an image that has been read.
+
+  Args:
+    image: uint8 [height, width, 3].
+    size: side length in pixels of the result.
+    geometry: as in `read_image`.
+
+  Returns:
+    [size, size, 3], uint8.
+  """
+  square = _to_square(Image.fromarray(image), geometry)
+  return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def restore_geometry(
+  values: np.ndarray, height: int, width: int, geometry: str
+) -> np.ndarray:
+  """Brings a map of the network's size to the frame of the image it is of.
+
+  Args:
+    values: [size, size], float32.
+    height: of the image in pixels.
+    width: likewise.
+    geometry: with which the image was made square, see `read_image`.
+
+  Returns:
+    [height, width], float32, interpolated.
+  """
+  image = Image.fromarray(np.asarray(values, np.float32))
+  if geometry == 'stretch':
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+  side = max(height, width)
+  square = np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
+  top, left = (side - height) // 2, (side - width) // 2
+  return square[top : top + height, left : left + width]
 
 
 def read_mask(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:

@@ -1,14 +1,22 @@
 """From a configuration to arrays: which source, which images are held out."""
 
 import functools
+import glob
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from datasets.folder import FolderSource, mvtec_ad
-from datasets.images import GEOMETRIES, normalize_light
+from datasets.folder import FolderSource, images_in, mvtec_ad
+from datasets.images import (
+  GEOMETRIES,
+  normalize_light,
+  read_original,
+  resize_image,
+  restore_geometry,
+)
 from datasets.procedural import ProceduralSource
 from datasets.source import DataError, Sample, Source, Split, read_split
 
@@ -101,6 +109,66 @@ def load_good(config: ConfigDict, folder: str) -> Split:
     DataError: there are none, or one cannot be read.
   """
   return _read(config, FolderSource(folder, config.data.geometry).train())
+
+
+def find_images(pattern: str) -> list[str]:
+  """Lists image files for prediction.
+
+  Args:
+    pattern: a file, a folder (searched with its subfolders), or a glob pattern
+      such as 'line/*.png'.
+
+  Returns:
+    Paths, in a fixed order.
+
+  Raises:
+    DataError: there is nothing of that name.
+  """
+  path = pathlib.Path(pattern)
+  if path.is_dir():
+    found = [str(image) for image in images_in(path)]
+  elif path.exists():
+    found = [pattern]
+  else:
+    found = sorted(
+      name
+      for name in glob.glob(pattern, recursive=True)
+      if pathlib.Path(name).is_file()
+    )
+  if not found:
+    raise DataError(f'--input={pattern}: there is no such image.')
+  return found
+
+
+def prediction_reader(
+  config: ConfigDict,
+) -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
+  """Returns what reads an image for prediction.
+
+  Args:
+    config: see `configs/default.py`.
+
+  Returns:
+    A function from a path to the image at its own size, uint8
+    [height, width, 3], and what the networks see of it, uint8 [size, size, 3].
+    It raises DataError, a ValueError, if the file cannot be read.
+  """
+
+  def read(path: str) -> tuple[np.ndarray, np.ndarray]:
+    original = read_original(path)
+    image = resize_image(original, config.image_size, config.data.geometry)
+    if config.data.normalize_light:
+      image = normalize_light(image)
+    return original, image
+
+  return read
+
+
+def map_restorer(
+  config: ConfigDict,
+) -> Callable[[np.ndarray, int, int], np.ndarray]:
+  """Returns `images.restore_geometry` for the config's geometry."""
+  return functools.partial(restore_geometry, geometry=config.data.geometry)
 
 
 def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:

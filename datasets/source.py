@@ -18,7 +18,7 @@ GOOD = 'good'
 Adjust = Callable[[np.ndarray], np.ndarray]
 
 
-class DataError(Exception):
+class DataError(ValueError):
   """Data that cannot be used; the message is one sentence for the user."""
 
 

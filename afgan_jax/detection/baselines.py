@@ -1,8 +1,12 @@
 """Trivial scores, which a trained model has to beat to be worth anything."""
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from afgan_jax.detection.maps import gradient_magnitude, smooth_map
 
 
 def baseline_scores(
@@ -28,6 +32,38 @@ def baseline_scores(
     ),
     'nearest_image': _nearest(train_images, test_images),
   }
+
+
+def baseline_maps(
+  train_images: np.ndarray, test_images: np.ndarray, sigma: float
+) -> Iterator[tuple[str, np.ndarray]]:
+  """Maps test images without any model.
+
+  Args:
+    train_images: good images, uint8 [n, size, size, 3].
+    test_images: uint8 [m, size, size, 3].
+    sigma: of the smoothing, as in `smooth_map`.
+
+  Yields:
+    Names and maps, float32 [m, size, size], one after the other since they are
+    large: 'gradient', the smoothed gradient magnitude of the image itself, and
+    'mean_image', the smoothed mean absolute difference from the mean training
+    image.
+  """
+  mean_image = train_images.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+  @jax.jit
+  def gradient(image: jax.Array) -> jax.Array:
+    magnitude = gradient_magnitude(image.astype(jnp.float32).mean(axis=-1))
+    return smooth_map(magnitude, sigma=sigma)
+
+  @jax.jit
+  def difference(image: jax.Array) -> jax.Array:
+    distance = jnp.abs(image.astype(jnp.float32) - mean_image).mean(axis=-1)
+    return smooth_map(distance, sigma=sigma)
+
+  for name, draw in (('gradient', gradient), ('mean_image', difference)):
+    yield name, np.concatenate([draw(image[None]) for image in test_images])
 
 
 def _nearest(train_images: np.ndarray, test_images: np.ndarray) -> np.ndarray:

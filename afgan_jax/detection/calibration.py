@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.errors import UsageError
+from afgan_jax.files import write_text
 
 FEW = 16  # Fewer good images than this are worth a warning.
 _FILE = 'calibration.json'
@@ -162,10 +163,8 @@ def _score_fields(config: ConfigDict) -> dict[str, str | float]:
 
 def save(workdir: pathlib.Path, calibration: Calibration) -> None:
   """Writes `calibration.json` beside the checkpoints."""
-  temporary = workdir / (_FILE + '.tmp')
   content = json.dumps(dataclasses.asdict(calibration), indent=2)
-  temporary.write_text(content + '\n')
-  temporary.replace(workdir / _FILE)
+  write_text(workdir / _FILE, content + '\n')
 
 
 def load(workdir: pathlib.Path) -> Calibration | None:

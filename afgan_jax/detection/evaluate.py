@@ -1,10 +1,9 @@
-"""Scores a labelled set and writes what came out."""
+"""Measures a model on a labelled set and writes what came out."""
 
 import csv
 import importlib.metadata
 import io
 import json
-import os
 import pathlib
 import time
 from collections import Counter
@@ -14,15 +13,22 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 from ml_collections import ConfigDict
-from sklearn.metrics import roc_auc_score
 
 import afgan_jax
 from afgan_jax.config import digest
-from afgan_jax.detection.baselines import baseline_scores
+from afgan_jax.detection.baselines import baseline_maps, baseline_scores
 from afgan_jax.detection.calibration import Calibration
-from afgan_jax.training.parallel import map_score, replicated, shard
+from afgan_jax.detection.metrics import (
+  bootstrap_intervals,
+  image_metrics,
+  metrics_by_type,
+  pixel_metrics,
+)
+from afgan_jax.detection.scorer import score_images
+from afgan_jax.files import write_text
 from afgan_jax.training.state import GanState
 
+GOOD = 'good'
 _TERMS = ('score', 'reconstruction_error', 'latent_error')
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
@@ -32,59 +38,80 @@ class LabelledImages(Protocol):
 
   Attributes:
     images: uint8 [n, size, size, 3].
+    masks: uint8 [n, size, size], 1 on a defect.
+    has_mask: bool [n], False for a defective image without a mask.
     labels: int [n], 0 for a good image, 1 for a defective one.
     paths: one per image.
-    defect_types: one per image.
+    defect_types: one per image, `GOOD` or the name of the defect.
   """
 
   images: np.ndarray
+  masks: np.ndarray
+  has_mask: np.ndarray
   labels: np.ndarray
   paths: tuple[str, ...]
   defect_types: tuple[str, ...]
 
 
-def score_images(
-  config: ConfigDict, state: GanState, images: np.ndarray
-) -> dict[str, np.ndarray]:
-  """Scores images on all devices, the last batch padded and cut again.
+def evaluate(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  state: GanState,
+  test: LabelledImages,
+  train_images: np.ndarray | None,
+  calibration: Calibration | None,
+) -> dict[str, Any]:
+  """Scores a labelled set; writes `scores.csv` and `metrics.json`.
 
   Args:
     config: see `configs/default.py`.
+    workdir: where the two files go.
     state: of training, or restored.
-    images: uint8 [n, size, size, 3].
+    test: the labelled images.
+    train_images: what the trivial baselines compare with, uint8
+      [n, size, size, 3]; None leaves the baselines out.
+    calibration: whose threshold is tried; None leaves the line figures out.
 
   Returns:
-    What `make_score` describes, for n images.
+    What `metrics.json` holds.
   """
-  score = map_score(config)
-  variables = jax.device_put(
-    {
-      'generator': state.generator.variables,
-      'discriminator': state.discriminator.variables,
+  begin = time.perf_counter()
+  results = score_images(config, state, test.images)
+  seconds = time.perf_counter() - begin
+  scores, maps = results['score'], results['map']
+  metrics = {
+    **image_metrics(test.labels, scores),
+    **pixel_metrics(maps, test.masks, test.has_mask),
+    'intervals_95': bootstrap_intervals(test.labels, scores),
+    'by_type': metrics_by_type(
+      test.labels, scores, test.defect_types, maps, test.masks, test.has_mask
+    ),
+    'line': None
+    if calibration is None
+    else line_figures(calibration, scores, test.defect_types),
+    **_baselines(config, test, train_images),
+    'counts': {
+      'train': None if train_images is None else len(train_images),
+      'test_good': int(np.sum(test.labels == 0)),
+      'test_defective': int(np.sum(test.labels == 1)),
+      'test_by_type': dict(sorted(Counter(test.defect_types).items())),
     },
-    replicated(),
-  )
-  num_devices = jax.device_count()
-  size = -(-config.score.batch_size // num_devices) * num_devices
-  results = []
-  for start in range(0, len(images), size):
-    batch = images[start : start + size]
-    padding = np.repeat(batch[-1:], size - len(batch), axis=0)
-    results.append(score(variables, shard(np.concatenate([batch, padding]))))
-  return {
-    name: np.concatenate(
-      # Joins the axes of devices and of a device's share of the batch.
-      [np.concatenate(np.asarray(result[name])) for result in results]
-    )[: len(images)]
-    for name in results[0]
+    'pixel_metrics_size': config.image_size,
+    'step': int(state.step),
+    'seconds': {
+      'scoring': seconds,
+      'evaluation': time.perf_counter() - begin,
+    },
+    'config_digest': digest(config),
+    'devices': [device.device_kind for device in jax.devices()],
+    'versions': {
+      'afgan-jax': afgan_jax.__version__,
+      **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    },
   }
-
-
-def image_auroc(labels: np.ndarray, scores: np.ndarray) -> float | None:
-  """Computes the area under the ROC curve of images; None with one class."""
-  if len(np.unique(labels)) < 2:
-    return None
-  return float(roc_auc_score(labels, scores))
+  write_text(workdir / 'scores.csv', _scores_csv(test, results))
+  write_text(workdir / 'metrics.json', json.dumps(metrics, indent=2) + '\n')
+  return metrics
 
 
 def line_figures(
@@ -114,112 +141,76 @@ def line_figures(
     'threshold': calibration.threshold,
     'num_calibration_images': calibration.num_images,
     'promised_false_reject_rate': calibration.promised_rate,
-    'false_reject_rate': share(types == 'good', rejected),
-    'missed_rate': share(types != 'good', ~rejected),
+    'false_reject_rate': share(types == GOOD, rejected),
+    'missed_rate': share(types != GOOD, ~rejected),
     'missed_rate_by_type': {
       str(kind): share(types == kind, ~rejected)
-      for kind in sorted(set(defect_types) - {'good'})
+      for kind in sorted(set(defect_types) - {GOOD})
     },
   }
-
-
-def evaluate(
-  config: ConfigDict,
-  workdir: pathlib.Path,
-  state: GanState,
-  test: LabelledImages,
-  train_images: np.ndarray | None,
-  calibration: Calibration | None,
-) -> dict[str, Any]:
-  """Scores a labelled set; writes `scores.csv` and `metrics.json`.
-
-  Args:
-    config: see `configs/default.py`.
-    workdir: where the two files go.
-    state: of training, or restored.
-    test: the labelled images.
-    train_images: what the trivial baselines compare with, uint8
-      [n, size, size, 3]; None leaves the baselines out.
-    calibration: whose threshold is tried; None leaves the line figures out.
-
-  Returns:
-    What `metrics.json` holds.
-  """
-  begin = time.perf_counter()
-  scores = score_images(config, state, test.images)
-  seconds = time.perf_counter() - begin
-  baselines = dict.fromkeys(('brightness', 'mean_image', 'nearest_image'))
-  if train_images is not None:
-    baselines = {
-      name: image_auroc(test.labels, values)
-      for name, values in baseline_scores(train_images, test.images).items()
-    }
-  metrics = {
-    'image_auroc': image_auroc(test.labels, scores['score']),
-    'baselines': baselines,
-    'line': None
-    if calibration is None
-    else line_figures(calibration, scores['score'], test.defect_types),
-    'counts': {
-      'train': None if train_images is None else len(train_images),
-      'test_good': int(np.sum(test.labels == 0)),
-      'test_defective': int(np.sum(test.labels == 1)),
-      'test_by_type': dict(sorted(Counter(test.defect_types).items())),
-    },
-    'step': int(state.step),
-    'seconds': {'scoring': seconds},
-    'config_digest': digest(config),
-    'devices': [device.device_kind for device in jax.devices()],
-    'versions': {
-      'afgan-jax': afgan_jax.__version__,
-      **{name: importlib.metadata.version(name) for name in _PACKAGES},
-    },
-  }
-  _write(workdir / 'scores.csv', _scores_csv(test, scores))
-  _write(workdir / 'metrics.json', json.dumps(metrics, indent=2) + '\n')
-  return metrics
 
 
 def summary(metrics: dict[str, Any]) -> str:
   """Writes the figures of `evaluate` for a person."""
-
-  def show(value: float | None) -> str:
-    return 'not defined' if value is None else f'{value:.4f}'
-
-  counts = metrics['counts']
+  counts, baselines = metrics['counts'], metrics['baselines']
   lines = [
     f'{counts["test_good"]} good and {counts["test_defective"]} defective '
     'test images',
-    f'image AUROC                {show(metrics["image_auroc"])}',
+    _row('image AUROC', metrics['image_auroc']),
   ]
-  lines += [
-    f'  baseline {name:<15} {show(value)}'
-    for name, value in metrics['baselines'].items()
-  ]
+  interval = metrics['intervals_95']['image_auroc']
+  if interval:
+    lines[-1] += '  (95 %: {:.4f} to {:.4f})'.format(*interval)
+  lines += [_row(f'  baseline {name}', baselines[name]) for name in baselines]
+  lines.append(
+    _row('image average precision', metrics['image_average_precision'])
+  )
+  for name in ('pixel_auroc', 'aupro_0.3'):
+    lines.append(_row(name.replace('_', ' '), metrics[name]))
+    for kind, values in metrics['pixel_baselines'].items():
+      lines.append(_row(f'  baseline {kind}', values and values[name]))
   line = metrics['line']
   if line is not None:
-    lines += [
-      'at the calibrated threshold',
-      f'  good images rejected     {show(line["false_reject_rate"])}',
-      f'  defective images missed  {show(line["missed_rate"])}',
-    ]
+    lines.append('at the calibrated threshold')
+    lines.append(_row('  good images rejected', line['false_reject_rate']))
+    lines.append(_row('  defective images missed', line['missed_rate']))
   if metrics['image_auroc'] is None:
     lines.append('AUROC needs good and defective images: one kind is missing.')
   return '\n'.join(lines)
 
 
-def _scores_csv(test: LabelledImages, scores: dict[str, np.ndarray]) -> str:
+def _row(name: str, value: float | None) -> str:
+  return f'{name:<27}' + ('not defined' if value is None else f'{value:.4f}')
+
+
+def _baselines(
+  config: ConfigDict, test: LabelledImages, train_images: np.ndarray | None
+) -> dict[str, Any]:
+  """Measures the trivial scores and maps; None each without training images."""
+  if train_images is None:
+    return {
+      'baselines': dict.fromkeys(('brightness', 'mean_image', 'nearest_image')),
+      'pixel_baselines': dict.fromkeys(('gradient', 'mean_image')),
+    }
+  scores = baseline_scores(train_images, test.images)
+  sigma = config.score.smoothing
+  return {
+    'baselines': {
+      name: image_metrics(test.labels, values)['image_auroc']
+      for name, values in scores.items()
+    },
+    'pixel_baselines': {
+      name: pixel_metrics(maps, test.masks, test.has_mask)
+      for name, maps in baseline_maps(train_images, test.images, sigma)
+    },
+  }
+
+
+def _scores_csv(test: LabelledImages, results: dict[str, np.ndarray]) -> str:
   table = io.StringIO()
   writer = csv.writer(table, lineterminator='\n')
   writer.writerow(['path', 'defect_type', 'label', *_TERMS])
   for i, path in enumerate(test.paths):
-    values = [repr(float(scores[name][i])) for name in _TERMS]
+    values = [repr(float(results[name][i])) for name in _TERMS]
     writer.writerow([path, test.defect_types[i], test.labels[i], *values])
   return table.getvalue()
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-  """Writes a file so that it is never seen half-written."""
-  temporary = path.with_suffix(path.suffix + '.tmp')
-  temporary.write_text(text, encoding='utf-8')
-  os.replace(temporary, path)

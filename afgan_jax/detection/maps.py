@@ -102,7 +102,7 @@ def gradient_similarity(image: jax.Array, other: jax.Array) -> jax.Array:
   for scale in range(_NUM_SCALES):
     if scale:
       pair = [_halve(x) for x in pair]
-    a, b = (_gradient_magnitude(x) for x in pair)
+    a, b = (gradient_magnitude(x) for x in pair)
     similarity = (2 * a * b + _STABILITY) / (a**2 + b**2 + _STABILITY)
     shape = (similarity.shape[0], size, size)
     total += jax.image.resize(similarity, shape, 'linear')
@@ -114,8 +114,15 @@ def _halve(x: jax.Array) -> jax.Array:
   return x.reshape(batch, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
 
 
-def _gradient_magnitude(x: jax.Array) -> jax.Array:
-  """Applies Prewitt's two filters, borders repeated, and takes the length."""
+def gradient_magnitude(x: jax.Array) -> jax.Array:
+  """Applies Prewitt's two filters, borders repeated, and takes the length.
+
+  Args:
+    x: [batch, height, width].
+
+  Returns:
+    [batch, height, width].
+  """
   padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1)), mode='edge')
   rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
   columns = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]

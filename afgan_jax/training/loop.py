@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config import check_continues, steps_per_epoch, to_json
 from afgan_jax.errors import Interrupted, UsageError
+from afgan_jax.files import write_text
 from afgan_jax.training import parallel
 from afgan_jax.training.checkpoints import Checkpoints
 from afgan_jax.training.event_writer import EventWriter
@@ -104,7 +105,7 @@ def _restore_or_create(
 def _write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
   """Leaves the config where people can read it; checkpoints have their own."""
   workdir.mkdir(parents=True, exist_ok=True)
-  (workdir / 'config.json').write_text(to_json(config) + '\n')
+  write_text(workdir / 'config.json', to_json(config) + '\n')
 
 
 def _feed(

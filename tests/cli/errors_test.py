@@ -22,7 +22,7 @@ CASES = {
   'unknown mode': (
     [DEMO, '--mode=fly'],
     2,
-    ['mode', 'train', 'evaluate', 'calibrate', 'benchmark'],
+    ['mode', 'train', 'evaluate', 'calibrate', 'predict', 'benchmark'],
   ),
   'unknown flag': ([DEMO, '--speed=9'], 2, ['speed']),
   'stray argument': ([DEMO, 'screw'], 2, ["'screw'"]),
@@ -123,6 +123,21 @@ CASES = {
     ['--mode=evaluate', '--workdir={tmp}/empty'],
     1,
     ['{tmp}/empty', 'no checkpoint'],
+  ),
+  'predict without input': (
+    ['--mode=predict', '--workdir={tmp}/empty'],
+    1,
+    ['--mode=predict', '--input'],
+  ),
+  'no such input': (
+    ['--mode=predict', '--workdir={tmp}/empty', '--input={tmp}/no*.png'],
+    1,
+    ['--input={tmp}/no*.png'],
+  ),
+  'unknown score': (
+    [DEMO, '--config.score.image=median'],
+    1,
+    ['config.score.image', 'median', 'paper', 'max', 'top_k'],
   ),
   'data while training': (
     [DEMO, '--data={tmp}/empty'],

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
@@ -156,3 +157,135 @@ def test_benchmark_prints_one_json_line():
     assert figures[part]['compile_seconds'] > 0
   assert figures['num_devices'] == 4
   assert figures['dtype'] == 'float32'
+
+
+def test_training_sets_a_threshold(workdir):
+  calibration = json.loads((workdir / 'calibration.json').read_text())
+  assert calibration['num_images'] == 2
+  assert calibration['promised_rate'] == pytest.approx(1 / 3)
+  line = json.loads((workdir / 'metrics.json').read_text())['line']
+  assert line['threshold'] == calibration['threshold']
+
+
+def test_calibrate_takes_other_good_images(workdir, folder):
+  output = run(
+    '--mode=calibrate',
+    f'--workdir={workdir}',
+    f'--data={folder / "test" / "good"}',
+  )
+  assert 'from 4 held-out good images' in output
+  calibration = json.loads((workdir / 'calibration.json').read_text())
+  # Four scores promise no less than 1/5: the threshold is the largest.
+  scored = json.loads((workdir / 'metrics.json').read_text())
+  assert scored['step'] == calibration['step']
+  assert calibration['num_images'] == 4
+  run('--mode=evaluate', f'--workdir={workdir}')
+  line = json.loads((workdir / 'metrics.json').read_text())['line']
+  assert line['threshold'] == calibration['threshold']
+  assert line['false_reject_rate'] == 0
+
+
+@pytest.fixture(scope='module')
+def mixed(tmp_path_factory):
+  """Makes a folder as cameras and people leave it."""
+  root = tmp_path_factory.mktemp('line')
+  rng = np.random.default_rng(0)
+  (root / 'shift 2').mkdir()
+  for name, shape in {
+    'a.png': (30, 50, 3),
+    'b.jpg': (64, 20, 3),
+    'shift 2/größe.bmp': (16, 16, 3),
+  }.items():
+    Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(root / name)
+  Image.fromarray(rng.integers(0, 256, (24, 24), np.uint8)).save(root / 'c.tif')
+  (root / 'broken.png').write_text('no image')
+  return root
+
+
+def _predict(workdir, *arguments):
+  done = subprocess.run(
+    [sys.executable, '-c', WITHOUT_TENSORFLOW, '--mode=predict',
+     f'--workdir={workdir}', *map(str, arguments)],
+    cwd=ROOT, env=os.environ, capture_output=True, text=True,
+  )  # fmt: skip
+  return done
+
+
+def _size(path):
+  with Image.open(path) as image:
+    return image.size
+
+
+def test_predict(workdir, mixed, tmp_path):
+  output = tmp_path / 'out'
+  arguments = [f'--input={mixed}', f'--output={output}']
+  done = _predict(workdir, *arguments)
+  assert done.returncode == 3, done.stderr
+  assert '1 of 5 images could not be read' in done.stderr
+
+  lines = (output / 'predictions.jsonl').read_text().splitlines()
+  rows = [json.loads(line) for line in lines]
+  assert [row['path'] for row in rows] == sorted(
+    str(path) for path in mixed.rglob('*') if path.is_file()
+  )
+  by_name = {pathlib.Path(row['path']).name: row for row in rows}
+  assert 'broken.png' in by_name['broken.png']['error']
+  assert by_name['broken.png']['verdict'] is None
+  threshold = json.loads((workdir / 'calibration.json').read_text())
+  for name, row in by_name.items():
+    if name == 'broken.png':
+      continue
+    assert row['error'] is None
+    defective = row['score'] > threshold['threshold']
+    assert row['verdict'] == ('defective' if defective else 'good')
+    assert (row['probability'] > 0.5) == defective
+    width, height = _size(row['path'])
+    for region in row['regions']:
+      assert 0 < region['area'] <= region['width'] * region['height']
+      assert region['x'] + region['width'] <= width
+      assert region['y'] + region['height'] <= height
+    place = os.path.relpath(row['path'], mixed) + '.jpg'
+    assert _size(output / 'overlays' / place) == (width, height)
+  with (output / 'predictions.csv').open(encoding='utf-8') as file:
+    table = list(csv.DictReader(file))
+  for row, entry in zip(rows, table, strict=True):
+    assert entry['path'] == row['path']
+    assert entry['score'] == ('' if row['error'] else repr(row['score']))
+    assert json.loads(entry['regions']) == row['regions']
+
+  # Nothing is overwritten unasked; --resume goes on behind complete lines.
+  done = _predict(workdir, *arguments)
+  assert done.returncode == 1
+  assert '--resume' in done.stderr and '--overwrite' in done.stderr
+  (output / 'predictions.jsonl').write_text('\n'.join(lines[:2]) + '\n{"pa')
+  done = _predict(workdir, *arguments, '--resume')
+  assert done.returncode == 3, done.stderr
+  again = (output / 'predictions.jsonl').read_text().splitlines()
+  assert sorted(again) == sorted(lines)
+  done = _predict(
+    workdir,
+    f'--input={mixed / "*.png"}',
+    f'--output={output}',
+    '--overwrite',
+  )
+  assert done.returncode == 3
+  assert len((output / 'predictions.jsonl').read_text().splitlines()) == 2
+
+
+def test_predict_agrees_with_evaluate(workdir, folder, tmp_path):
+  done = _predict(
+    workdir,
+    f'--input={folder / "test" / "dent"}',
+    f'--output={tmp_path}',
+    '--config=configs/folder.py',
+    f'--config.data.path={folder}',
+    *TINY,
+    '--config.predict.overlay=none',
+  )
+  assert done.returncode == 0, done.stderr
+  assert not (tmp_path / 'overlays').exists()
+  (line,) = (tmp_path / 'predictions.jsonl').read_text().splitlines()
+  row = json.loads(line)
+  with (workdir / 'scores.csv').open() as file:
+    scores = {r['path']: float(r['score']) for r in csv.DictReader(file)}
+  assert row['score'] == pytest.approx(scores[row['path']], rel=1e-6)

@@ -1,7 +1,8 @@
 import numpy as np
+from scipy import ndimage
 from sklearn.metrics import pairwise_distances
 
-from afgan_jax.detection.baselines import baseline_scores
+from afgan_jax.detection.baselines import baseline_maps, baseline_scores
 
 
 def test_baselines_agree_with_scikit_learn():
@@ -36,3 +37,21 @@ def test_a_training_image_is_its_own_nearest():
   np.testing.assert_array_equal(
     baseline_scores(train, train[1:2])['nearest_image'], [0]
   )
+
+
+def test_baseline_maps_agree_with_scipy():
+  rng = np.random.default_rng(0)
+  train = rng.integers(0, 256, (5, 32, 32, 3), np.uint8)
+  test = rng.integers(0, 256, (3, 32, 32, 3), np.uint8)
+  got = dict(baseline_maps(train, test, sigma=1 / 32))
+
+  for i, image in enumerate(test.astype(np.float64)):
+    grey = image.mean(-1)
+    magnitude = np.hypot(
+      ndimage.prewitt(grey, 0, mode='nearest') / 3,
+      ndimage.prewitt(grey, 1, mode='nearest') / 3,
+    )
+    difference = np.abs(image - train.mean(0)).mean(-1)
+    for name, values in (('gradient', magnitude), ('mean_image', difference)):
+      want = ndimage.gaussian_filter(values, 1, truncate=4)
+      np.testing.assert_allclose(got[name][i], want, rtol=1e-4)

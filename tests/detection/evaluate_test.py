@@ -4,6 +4,7 @@ import json
 import numpy as np
 
 from afgan_jax.detection import evaluate as evaluation
+from afgan_jax.detection.scorer import score_images
 from afgan_jax.training import parallel
 from datasets.source import Split
 from tests.tiny import tiny_config
@@ -19,14 +20,6 @@ def _split(defect_types):
     paths=tuple(f'test/{i}, "ü".png' for i in range(count)),
     defect_types=tuple(defect_types),
   )
-
-
-def test_image_auroc_by_hand():
-  # Of six pairs the defective image is above in four, level in one.
-  labels = np.array([0, 0, 0, 1, 1])
-  scores = np.array([1.0, 2.0, 4.0, 2.0, 5.0])
-  assert evaluation.image_auroc(labels, scores) == (4 + 0.5) / 6
-  assert evaluation.image_auroc(labels[:3], scores[:3]) is None
 
 
 def test_one_class_gives_null_and_the_reason(tmp_path):
@@ -47,7 +40,7 @@ def test_scores_are_written_in_full_precision(tmp_path):
   state = parallel.create_replicated_state(config)
   split = _split(['good', 'scratch', 'good'])
   evaluation.evaluate(config, tmp_path, state, split, split.images, None)
-  scores = evaluation.score_images(config, state, split.images)
+  scores = score_images(config, state, split.images)
   with (tmp_path / 'scores.csv').open(encoding='utf-8') as file:
     rows = list(csv.DictReader(file))
   assert [row['path'] for row in rows] == list(split.paths)

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from afgan_jax.detection.evaluate import score_images
+from afgan_jax.detection.scorer import score_images
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.training import parallel
 from tests.tiny import tiny_config
