@@ -155,3 +155,12 @@ def test_values_that_cannot_be(field, value):
   config.update_from_flattened_dict({field: value})
   with pytest.raises(UsageError, match=f'config.{field} is '):
     configuration.validate(config, num_devices=1)
+
+
+def test_fields_added_since_a_checkpoint_do_not_stop_it():
+  stored, given = default.get_config(), default.get_config()
+  with stored.unlocked():
+    del stored.data.normalize_light
+  configuration.check_continues(stored, given)
+  with pytest.raises(UsageError, match='config.data.normalize_light'):
+    configuration.check_continues(given, stored)
