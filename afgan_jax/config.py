@@ -110,6 +110,12 @@ def validate(config: ConfigDict, num_devices: int) -> None:
     UsageError: a value cannot be used; the message says which can.
   """
   flat = flatten(config)
+  for name in (*CHOICES, *_POSITIVE, *_RANGES, *_PAIRS):
+    if name not in flat:
+      raise UsageError(
+        f'The config has no field config.{name}, which came after it was '
+        'stored: give the --config of the run besides.'
+      )
   for name, choices in CHOICES.items():
     _check(flat[name] in choices, name, flat[name], f'one of {choices}')
   _check(

@@ -76,7 +76,7 @@ def evaluate(
     data: loads the images.
     folder: whose test images are scored; None for the config's source.
   """
-  config, state = _restore(config, workdir)
+  config, state = restore(workdir, config)
   test = data.load_test(config, folder)
   train_split, held_out = data.find_train(config)
   calibration = calibrations.load(workdir)
@@ -104,7 +104,7 @@ def calibrate(
   Raises:
     UsageError: none were held out.
   """
-  config, state = _restore(config, workdir)
+  config, state = restore(workdir, config)
   split = (
     data.load_good(config, folder) if folder else data.load_train(config)[1]
   )
@@ -147,7 +147,7 @@ def predict(
     PartlyFailed: some images could not be read; the others are done.
   """
   paths = data.find_images(pattern)
-  config, state = _restore(config, workdir)
+  config, state = restore(workdir, config)
   calibration = calibrations.load(workdir)
   if calibration is None or not calibration.fits(config, int(state.step)):
     raise UsageError(
@@ -176,14 +176,6 @@ def benchmark(config: ConfigDict) -> None:
   """Prints one JSON line; see `afgan_jax.benchmark`."""
   validate(config, jax.device_count())
   print(json.dumps(benchmarks.benchmark(config)))
-
-
-def _restore(
-  given: ConfigDict | None, workdir: pathlib.Path
-) -> tuple[ConfigDict, GanState]:
-  if given is not None:
-    validate(given, num_devices=1)
-  return restore(workdir, given)
 
 
 def _calibrate(

@@ -11,7 +11,7 @@ import jax
 import orbax.checkpoint as ocp
 from ml_collections import ConfigDict
 
-from afgan_jax.config import check_continues
+from afgan_jax.config import check_continues, validate
 from afgan_jax.errors import UsageError
 from afgan_jax.training.parallel import replicated
 from afgan_jax.training.state import GanState, create_state
@@ -134,6 +134,7 @@ def restore(
     if given is not None:
       check_continues(config, given)
       config = given
+    validate(config, num_devices=1)
     return config, checkpoints.restore_state(config, replicated())
 
 

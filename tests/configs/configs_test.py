@@ -164,3 +164,11 @@ def test_fields_added_since_a_checkpoint_do_not_stop_it():
   configuration.check_continues(stored, given)
   with pytest.raises(UsageError, match='config.data.normalize_light'):
     configuration.check_continues(given, stored)
+
+
+def test_a_stored_config_without_a_field_is_told_so():
+  config = default.get_config()
+  with config.unlocked():
+    del config.score.map
+  with pytest.raises(UsageError, match='config.score.map.*--config'):
+    configuration.validate(config, num_devices=1)
