@@ -9,6 +9,8 @@ from jax import lax
 from ml_collections import ConfigDict
 
 from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.networks.discriminator import Discriminator
+from afgan_jax.networks.generator import Generator
 from afgan_jax.training import losses
 from afgan_jax.training.state import GanState, NetworkState, build_optimizer
 
@@ -44,91 +46,115 @@ def make_train_step(
   def average(tree: Any) -> Any:
     return tree if axis_name is None else lax.pmean(tree, axis_name)
 
-  def update(network: NetworkState, grads: Any, batch_stats: Any):
-    updates, opt_state = optimizer.update(
-      average(grads), network.opt_state, network.params
-    )
-    return NetworkState(
-      params=optax.apply_updates(network.params, updates),
-      batch_stats=batch_stats,
-      opt_state=opt_state,
-    )
-
-  def judge(params: Any, batch_stats: Any, image: jax.Array):
-    outputs, changed = discriminator.apply(
-      {'params': params, 'batch_stats': batch_stats},
-      image,
-      train=True,
-      mutable='batch_stats',
-    )
-    return *outputs, changed['batch_stats']
-
-  def discriminator_objective(params, batch_stats, real, fake):
-    real_logit, _, batch_stats = judge(params, batch_stats, real)
-    fake_logit, _, batch_stats = judge(params, batch_stats, fake)
-    return losses.discriminator_loss(real_logit, fake_logit), batch_stats
-
-  def generator_objective(fake, real, network: NetworkState):
-    _, real_latent, _ = judge(network.params, network.batch_stats, real)
-    fake_logit, fake_latent, _ = judge(
-      network.params, network.batch_stats, fake
-    )
-    terms = {
-      'adversarial': losses.adversarial_loss(fake_logit),
-      'reconstruction': losses.reconstruction_error(real, fake).mean(),
-      'latent': losses.latent_error(real_latent, fake_latent).mean(),
-    }
-    weights = config.loss
-    total = sum(weights[f'{name}_weight'] * terms[name] for name in terms)
-    return total, terms
-
   def train_step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
     real = batch['image']
-
-    def reconstruct(params: Any):
-      reconstruction, changed = generator.apply(
-        {'params': params, 'batch_stats': state.generator.batch_stats},
-        batch['input'],
-        train=True,
-        mutable='batch_stats',
-      )
-      return reconstruction, changed['batch_stats']
-
     fake, pullback, generator_stats = jax.vjp(
-      reconstruct, state.generator.params, has_aux=True
+      lambda params: _reconstruct(
+        generator, params, state.generator.batch_stats, batch['input']
+      ),
+      state.generator.params,
+      has_aux=True,
     )
 
+    old = state.discriminator
     (discriminator_total, discriminator_stats), discriminator_grads = (
-      jax.value_and_grad(discriminator_objective, has_aux=True)(
-        state.discriminator.params,
-        state.discriminator.batch_stats,
-        real,
-        fake,
+      jax.value_and_grad(_discriminator_objective, argnums=1, has_aux=True)(
+        discriminator, old.params, old.batch_stats, real, fake
       )
     )
-    new_discriminator = update(
-      state.discriminator, discriminator_grads, discriminator_stats
+    new_discriminator = _update(
+      optimizer, old, average(discriminator_grads), discriminator_stats
     )
 
     # The generator's weights act on its loss through `fake` alone.
     (generator_total, terms), fake_grad = jax.value_and_grad(
-      generator_objective, has_aux=True
-    )(fake, real, new_discriminator)
+      _generator_objective, has_aux=True
+    )(fake, real, discriminator, new_discriminator, config.loss)
     (generator_grads,) = pullback(fake_grad)
-    new_generator = update(state.generator, generator_grads, generator_stats)
-
-    metrics = {
-      'discriminator': discriminator_total,
-      'generator': generator_total,
-      **terms,
-    }
-    return (
-      GanState(
-        step=state.step + 1,
-        generator=new_generator,
-        discriminator=new_discriminator,
-      ),
-      average(metrics),
+    new_generator = _update(
+      optimizer, state.generator, average(generator_grads), generator_stats
     )
 
+    totals = {
+      'discriminator': discriminator_total,
+      'generator': generator_total,
+    }
+    new_state = GanState(state.step + 1, new_generator, new_discriminator)
+    return new_state, average(totals | terms)
+
   return train_step
+
+
+def _reconstruct(
+  generator: Generator, params: Any, batch_stats: Any, image: jax.Array
+) -> tuple[jax.Array, Any]:
+  """Returns reconstructions and the norms' next running statistics."""
+  reconstruction, changed = generator.apply(
+    {'params': params, 'batch_stats': batch_stats},
+    image,
+    train=True,
+    mutable='batch_stats',
+  )
+  return reconstruction, changed['batch_stats']
+
+
+def _judge(
+  discriminator: Discriminator, params: Any, batch_stats: Any, image: jax.Array
+) -> tuple[jax.Array, jax.Array, Any]:
+  """Returns logits, latents and the norms' next running statistics."""
+  (logit, latent), changed = discriminator.apply(
+    {'params': params, 'batch_stats': batch_stats},
+    image,
+    train=True,
+    mutable='batch_stats',
+  )
+  return logit, latent, changed['batch_stats']
+
+
+def _discriminator_objective(
+  discriminator: Discriminator,
+  params: Any,
+  batch_stats: Any,
+  real: jax.Array,
+  fake: jax.Array,
+) -> tuple[jax.Array, Any]:
+  """Returns the discriminator's loss and its next running statistics."""
+  real_logit, _, batch_stats = _judge(discriminator, params, batch_stats, real)
+  fake_logit, _, batch_stats = _judge(discriminator, params, batch_stats, fake)
+  return losses.discriminator_loss(real_logit, fake_logit), batch_stats
+
+
+def _generator_objective(
+  fake: jax.Array,
+  real: jax.Array,
+  discriminator: Discriminator,
+  network: NetworkState,
+  weights: ConfigDict,
+) -> tuple[jax.Array, Metrics]:
+  """Returns the weighted sum of eq 12 and its terms."""
+  variables = network.params, network.batch_stats
+  _, real_latent, _ = _judge(discriminator, *variables, real)
+  fake_logit, fake_latent, _ = _judge(discriminator, *variables, fake)
+  terms = {
+    'adversarial': losses.adversarial_loss(fake_logit),
+    'reconstruction': losses.reconstruction_error(real, fake).mean(),
+    'latent': losses.latent_error(real_latent, fake_latent).mean(),
+  }
+  return sum(weights[f'{name}_weight'] * terms[name] for name in terms), terms
+
+
+def _update(
+  optimizer: optax.GradientTransformation,
+  network: NetworkState,
+  grads: Any,
+  batch_stats: Any,
+) -> NetworkState:
+  """Applies averaged gradients and takes over new running statistics."""
+  updates, opt_state = optimizer.update(
+    grads, network.opt_state, network.params
+  )
+  return NetworkState(
+    params=optax.apply_updates(network.params, updates),
+    batch_stats=batch_stats,
+    opt_state=opt_state,
+  )
