@@ -17,6 +17,7 @@ from afgan_jax.detection import predict as predictions
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.scorer import score_images
 from afgan_jax.errors import PartlyFailed, UsageError
+from afgan_jax.report.html import write_report
 from afgan_jax.training import loop
 from afgan_jax.training.checkpoints import check_not_file, restore
 from afgan_jax.training.state import GanState
@@ -202,7 +203,20 @@ def _measure(
     print('There are no test images, so nothing can be measured.')
     return
   images = None if train_split is None else train_split.images
-  metrics = evaluation.evaluate(
+  metrics, results = evaluation.evaluate(
     config, workdir, state, test, images, calibration
   )
+  report = workdir / 'report.html'
+  write_report(
+    report,
+    metrics=metrics,
+    config=config.to_dict(),
+    test=test,
+    scores=results['score'],
+    maps=results['map'],
+    reconstructions=results['reconstruction'],
+    calibration=calibration,
+    colormap=config.predict.colormap,
+  )
   print(evaluation.summary(metrics))
+  print(f'The report is {report}.')

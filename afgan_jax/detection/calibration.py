@@ -77,8 +77,8 @@ class Calibration:
   def promise(self) -> str:
     """Says in a sentence or two what the threshold is worth."""
     text = (
-      f'At most {self.promised_rate:.2%} of good images will be rejected '
-      f'(from {self.num_images} held-out good images).'
+      'A new good image will be rejected with a probability of at most '
+      f'{self.promised_rate:.2%}, from {self.num_images} held-out good images.'
     )
     if self.promised_rate > self.false_reject_rate:
       needed = math.ceil(1 / self.false_reject_rate) - 1

@@ -24,7 +24,7 @@ from afgan_jax.detection.metrics import (
   metrics_by_type,
   pixel_metrics,
 )
-from afgan_jax.detection.scorer import score_images
+from afgan_jax.detection.scorer import Results, score_images
 from afgan_jax.files import write_text
 from afgan_jax.training.state import GanState
 
@@ -60,7 +60,7 @@ def evaluate(
   test: LabelledImages,
   train_images: np.ndarray | None,
   calibration: Calibration | None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Results]:
   """Scores a labelled set; writes `scores.csv` and `metrics.json`.
 
   Args:
@@ -73,7 +73,7 @@ def evaluate(
     calibration: whose threshold is tried; None leaves the line figures out.
 
   Returns:
-    What `metrics.json` holds.
+    What `metrics.json` holds, and what the images were scored.
   """
   begin = time.perf_counter()
   results = score_images(config, state, test.images)
@@ -111,7 +111,7 @@ def evaluate(
   }
   write_text(workdir / 'scores.csv', _scores_csv(test, results))
   write_text(workdir / 'metrics.json', json.dumps(metrics, indent=2) + '\n')
-  return metrics
+  return metrics, results
 
 
 def line_figures(
@@ -206,7 +206,7 @@ def _baselines(
   }
 
 
-def _scores_csv(test: LabelledImages, results: dict[str, np.ndarray]) -> str:
+def _scores_csv(test: LabelledImages, results: Results) -> str:
   table = io.StringIO()
   writer = csv.writer(table, lineterminator='\n')
   writer.writerow(['path', 'defect_type', 'label', *_TERMS])

@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.detection.maps import anomaly_map, image_score
 from afgan_jax.networks.build import build_discriminator, build_generator
-from afgan_jax.pixels import to_float
+from afgan_jax.pixels import to_bytes, to_float
 from afgan_jax.training.losses import latent_error, reconstruction_error
 
 
@@ -28,7 +28,7 @@ def make_score(
     images, uint8 [batch, size, size, 3], to float32 arrays: 'map', the anomaly
     map, [batch, size, size]; 'score', what `config.score.image` names, and
     'reconstruction_error' and 'latent_error', L_rec and L_lat of eq 13, each
-    [batch].
+    [batch]; and to 'reconstruction', uint8 [batch, size, size, 3].
   """
   generator = build_generator(config)
   discriminator = build_discriminator(config)
@@ -55,6 +55,7 @@ def make_score(
       'reconstruction_error': reconstruction_term,
       'latent_error': latent_term,
       'map': maps,
+      'reconstruction': to_bytes(reconstruction),
     }
 
   return score

@@ -26,7 +26,7 @@ def test_one_class_gives_null_and_the_reason(tmp_path):
   config = tiny_config()
   state = parallel.create_replicated_state(config)
   split = _split(['scratch', 'dent'])
-  metrics = evaluation.evaluate(config, tmp_path, state, split, None, None)
+  metrics, _ = evaluation.evaluate(config, tmp_path, state, split, None, None)
   stored = json.loads((tmp_path / 'metrics.json').read_text())
   assert stored == metrics
   assert stored['image_auroc'] is None

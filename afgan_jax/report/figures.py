@@ -1,0 +1,248 @@
+"""Figures and pictures of an evaluation, in the form a page holds them.
+
+The figures use matplotlib's objects and not pyplot, which keeps global state
+and may look for a display.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+from scipy import ndimage
+from sklearn.metrics import roc_auc_score, roc_curve
+
+# From Okabe and Ito's palette, which colour-blind people can tell apart.
+BLUE, VERMILION, GREEN = '#0072B2', '#D55E00', '#009E73'
+GREY = '#6B6B6B'
+YELLOW = (240, 228, 66)  # Also theirs; parts are seldom yellow.
+
+# A name and (steps, values) for each curve.
+History = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+_COLUMNS = 3
+_FEW_POINTS = 30  # Up to here a curve shows its points.
+_STYLE = {
+  'font.size': 10,
+  'axes.spines.top': False,
+  'axes.spines.right': False,
+  'svg.fonttype': 'path',  # Looks the same whatever fonts the reader has.
+  'svg.hashsalt': 'afgan-jax',  # The same figure is the same text.
+}
+
+
+def draw_figures(
+  metrics: dict[str, Any],
+  test: Any,
+  scores: np.ndarray,
+  threshold: float | None,
+  history: History | None,
+) -> dict[str, str | None]:
+  """Draws the figures of a report.
+
+  Args:
+    metrics: what `evaluate` returned.
+    test: the labelled images, see `evaluate.LabelledImages`.
+    scores: of the images, [n].
+    threshold: of the scores, or None.
+    history: see `training_curves`, or None.
+
+  Returns:
+    'histogram', 'roc' and 'training' as data: URIs; None where undefined.
+  """
+  labels, scores = np.asarray(test.labels), np.asarray(scores)
+  drawn = {
+    'histogram': score_histogram(labels, scores, threshold),
+    'roc': roc_figure(labels, scores, metrics['baselines']),
+    'training': training_curves(history or {}),
+  }
+  return {
+    name: svg and data_uri('svg+xml', svg.encode())
+    for name, svg in drawn.items()
+  }
+
+
+def draw_pictures(
+  test: Any, index: int, reconstruction: np.ndarray, heat: np.ndarray
+) -> dict[str, str | None]:
+  """Draws what is shown of one image.
+
+  Args:
+    test: the labelled images, see `evaluate.LabelledImages`.
+    index: of the image.
+    reconstruction: uint8 [size, size, 3].
+    heat: the image under its heat map, uint8 [size, size, 3].
+
+  Returns:
+    'image', 'reconstruction', 'heat' and 'truth' as data: URIs; the last is
+    None where there is no defect or no mask.
+  """
+  image, mask = test.images[index], test.masks[index].astype(bool)
+  return {
+    'image': jpeg_uri(image),
+    'reconstruction': jpeg_uri(reconstruction),
+    'heat': jpeg_uri(heat),
+    'truth': jpeg_uri(outline(image, mask)) if mask.any() else None,
+  }
+
+
+def score_histogram(
+  labels: np.ndarray, scores: np.ndarray, threshold: float | None
+) -> str:
+  """Draws how the scores of good and of defective images are spread.
+
+  Args:
+    labels: [n], 0 for a good image, 1 for a defective one.
+    scores: [n], finite, n ≥ 1.
+    threshold: drawn as a line; None for no line.
+
+  Returns:
+    The figure, as SVG.
+  """
+  with matplotlib.rc_context(_STYLE):
+    figure, (axes,) = _figure(1, width=6, height=3.6)
+    good, defective = scores[labels == 0], scores[labels == 1]
+    # Shared edges, or the heights could not be compared.
+    bins = np.histogram_bin_edges(scores, bins=30)
+    if len(good):
+      name = f'good ({len(good)})'
+      axes.hist(good, bins, color=BLUE, alpha=0.55, label=name)
+    if len(defective):
+      axes.hist(
+        defective,
+        bins,
+        histtype='step',
+        color=VERMILION,
+        linewidth=1.6,
+        hatch='////',
+        label=f'defective ({len(defective)})',
+      )
+    if threshold is not None:
+      label = f'threshold {threshold:.4g}'
+      axes.axvline(threshold, color='black', linestyle='--', label=label)
+    axes.set(xlabel='score', ylabel='images')
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False)
+    return _svg(figure)
+
+
+def roc_figure(
+  labels: np.ndarray,
+  scores: np.ndarray,
+  baselines: Mapping[str, float | None],
+) -> str | None:
+  """Draws the ROC curve of the images.
+
+  Args:
+    labels: [n], 0 for a good image, 1 for a defective one.
+    scores: [n], finite.
+    baselines: AUROC of each trivial score, for the legend; one that is None is
+      left out.
+
+  Returns:
+    The figure, as SVG; None where one class is missing.
+  """
+  if len(np.unique(labels)) < 2:
+    return None
+  with matplotlib.rc_context(_STYLE):
+    figure, (axes,) = _figure(1, width=6, height=3.6)
+    fpr, tpr, _ = roc_curve(labels, scores)
+    auroc = roc_auc_score(labels, scores)
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=':', label='chance  0.5000')
+    axes.plot(fpr, tpr, color=BLUE, label=f'model  {auroc:.4f}', linewidth=2)
+    for name, value in baselines.items():
+      if value is not None:
+        # Numbers alone: their scores are not at hand.
+        axes.plot([], [], ' ', label=f'{name.replace("_", " ")}  {value:.4f}')
+    axes.set(
+      xlabel='good images rejected',
+      ylabel='defective images found',
+      xlim=(-0.01, 1.01),
+      ylim=(-0.01, 1.01),
+      aspect='equal',
+    )
+    # Beside the axes, where it hides no part of a curve.
+    axes.legend(
+      title='AUROC', frameon=False, loc='center left', bbox_to_anchor=(1, 0.5)
+    )
+    return _svg(figure)
+
+
+def training_curves(history: History) -> str | None:
+  """Draws one small figure for each curve, since their scales differ.
+
+  Args:
+    history: for each name the steps and the values at them.
+
+  Returns:
+    The figures together, as SVG; None if there is no curve.
+  """
+  curves = {name: points for name, points in history.items() if len(points[0])}
+  if not curves:
+    return None
+  with matplotlib.rc_context(_STYLE | {'font.size': 9}):
+    rows = math.ceil(len(curves) / _COLUMNS)
+    figure, axes = _figure(len(curves), width=9, height=2.4 * rows)
+    for axis, (name, (steps, values)) in zip(axes, curves.items(), strict=True):
+      marker = '.' if len(steps) <= _FEW_POINTS else None
+      axis.plot(steps, values, color=GREEN, linewidth=1.3, marker=marker)
+      # A name is no formula, whatever dollar signs it has.
+      axis.set_title(name, fontsize=9, parse_math=False)
+      axis.set_xlabel('step')
+    return _svg(figure)
+
+
+def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+  """Draws a line around a mask, outside, since a scratch is soon covered.
+
+  Args:
+    image: uint8 [height, width, 3].
+    mask: bool [height, width].
+
+  Returns:
+    uint8 [height, width, 3].
+  """
+  width = max(1, len(image) // 96)
+  # Beyond the border there is no defect, or the border would be outlined.
+  far = ndimage.binary_erosion(~mask, iterations=width, border_value=1)
+  outlined = image.copy()
+  outlined[~mask & ~far] = YELLOW
+  return outlined
+
+
+def jpeg_uri(image: np.ndarray) -> str:
+  """Writes an image, uint8 [height, width, 3], as a data: URI."""
+  stream = io.BytesIO()
+  # Full colour resolution, or an outline would be washed out.
+  Image.fromarray(image).save(stream, 'JPEG', quality=90, subsampling=0)
+  return data_uri('jpeg', stream.getvalue())
+
+
+def data_uri(kind: str, content: bytes) -> str:
+  """Writes the content of a file of type image/`kind` as a data: URI."""
+  return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
+
+
+def _figure(
+  num_axes: int, *, width: float, height: float
+) -> tuple[Figure, list[Axes]]:
+  figure = Figure(figsize=(width, height), layout='constrained')
+  rows = math.ceil(num_axes / _COLUMNS)
+  columns = math.ceil(num_axes / rows)  # Four are better two by two.
+  axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_axes)]
+  for axis in axes:
+    axis.grid(color='#E3E3E3', linewidth=0.6)
+    axis.set_axisbelow(True)
+  return figure, axes
+
+
+def _svg(figure: Figure) -> str:
+  stream = io.StringIO()
+  # Without a date, so that equal figures are equal.
+  figure.savefig(stream, format='svg', metadata={'Date': None, 'Creator': None})
+  return stream.getvalue()
