@@ -67,10 +67,11 @@ def test_nothing_that_is_saved_depends_on_the_test_set(runs):
 
 def test_evaluation_leaves_threshold_and_weights_alone(runs):
   workdir = runs / 'run1'
+  written = ('metrics.json', 'scores.csv', 'report.html')
   files = {
     path: path.read_bytes()
     for path in workdir.rglob('*')
-    if path.is_file() and path.name not in ('metrics.json', 'scores.csv')
+    if path.is_file() and path.name not in written
   }
   modes.evaluate(None, workdir, load, str(runs / 'images7'))
   assert all(path.read_bytes() == content for path, content in files.items())
