@@ -76,6 +76,10 @@ def _dispatch(mode: str) -> None:
     )
   if bool(_INPUT.value) != (mode == 'predict'):
     raise UsageError('--mode=predict and --input go together.')
+  if mode != 'predict' and (_OUTPUT.value or _RESUME.value or _OVERWRITE.value):
+    raise UsageError(
+      '--output, --resume and --overwrite go with --mode=predict.'
+    )
   if mode in ('train', 'benchmark') and config is None:
     raise UsageError(f'--mode={mode} needs a --config.')
 

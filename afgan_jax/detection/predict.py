@@ -20,6 +20,7 @@ from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.regions import find_regions
 from afgan_jax.detection.scorer import make_scorer
 from afgan_jax.errors import Interrupted, UsageError
+from afgan_jax.files import write_text
 from afgan_jax.report.overlay import color_table, overlay
 from afgan_jax.streams import ahead, in_batches
 from afgan_jax.training.state import GanState
@@ -179,9 +180,7 @@ def predict(
   output.mkdir(parents=True, exist_ok=True)
   failed = 0
   with contextlib.ExitStack() as stack:
-    write = _open_tables(stack, *tables)
-    for row in done:
-      write(row)
+    write = _open_tables(stack, *tables, done)
     rows = predictor.rows(left, output)
     stack.callback(rows.close)
     bar = stack.enter_context(
@@ -215,16 +214,28 @@ def _finished_rows(path: pathlib.Path) -> list[Row]:
 
 
 def _open_tables(
-  stack: contextlib.ExitStack, jsonl: pathlib.Path, table: pathlib.Path
+  stack: contextlib.ExitStack,
+  jsonl: pathlib.Path,
+  table: pathlib.Path,
+  done: list[Row],
 ) -> Callable[[Row], None]:
-  """Opens both tables and returns what writes a row to each."""
-  lines = stack.enter_context(jsonl.open('w', encoding='utf-8', buffering=1))
+  """Opens both tables behind what is done; returns what writes a row to each.
+
+  The rows that are done never leave the disk: --resume reads them there.
+  """
+  write_text(jsonl, ''.join(json.dumps(row) + '\n' for row in done))
+  lines = stack.enter_context(jsonl.open('a', encoding='utf-8', buffering=1))
   file = stack.enter_context(table.open('w', encoding='utf-8', newline=''))
   writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
   writer.writeheader()
 
-  def write(row: Row) -> None:
-    lines.write(json.dumps(row) + '\n')
+  def write_csv(row: Row) -> None:
     writer.writerow(row | {'regions': json.dumps(row['regions'])})
 
+  def write(row: Row) -> None:
+    lines.write(json.dumps(row) + '\n')
+    write_csv(row)
+
+  for row in done:
+    write_csv(row)
   return write

@@ -129,6 +129,11 @@ CASES = {
     1,
     ['--mode=predict', '--input'],
   ),
+  'overwrite while training': (
+    [DEMO, '--overwrite'],
+    1,
+    ['--overwrite', '--mode=predict'],
+  ),
   'no such input': (
     ['--mode=predict', '--workdir={tmp}/empty', '--input={tmp}/no*.png'],
     1,
