@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax.pixels import to_float
 from afgan_jax.training import parallel
 
 
@@ -26,20 +27,13 @@ def benchmark(config: ConfigDict) -> dict[str, Any]:
   rng = np.random.default_rng(0)
   shape = (config.batch_size, config.image_size, config.image_size, 3)
   pixels = rng.integers(0, 256, shape, np.uint8)
-  image = pixels.astype(np.float32) / 127.5 - 1
+  image = to_float(pixels)
   state = parallel.create_replicated_state(config)
-  variables = jax.device_put(
-    {
-      'generator': state.generator.variables,
-      'discriminator': state.discriminator.variables,
-    },
-    parallel.replicated(),
-  )
   pixels = parallel.shard(pixels)
   batch = parallel.shard({'image': image, 'input': image})
   score = parallel.map_score(config)
   # Before the train step, which consumes the state.
-  score_times = _time(config, lambda: score(variables, pixels))
+  score_times = _time(config, lambda: score(state.variables, pixels))
 
   train_step = parallel.map_train_step(config)
   box = [state]

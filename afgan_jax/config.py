@@ -85,11 +85,10 @@ def check_continues(stored: ConfigDict, given: ConfigDict) -> None:
   old, new = flatten(stored), flatten(given)
   changed = [
     f'config.{name} (was {old[name]!r}, is {new.get(name)!r})'
-    for name in sorted(old.keys() | new.keys())
     # A field that the checkpoint does not know was added since, and its
     # default does what was done before.
-    if name in old
-    and old[name] != new.get(name)
+    for name in sorted(old)
+    if old[name] != new.get(name)
     and not any(name == free or name.startswith(free + '.') for free in _FREE)
   ]
   if changed:

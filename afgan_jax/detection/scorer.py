@@ -27,13 +27,7 @@ def make_scorer(
     `config.score.batch_size`, the last one padded and cut again.
   """
   score = map_score(config)
-  variables = jax.device_put(
-    {
-      'generator': state.generator.variables,
-      'discriminator': state.discriminator.variables,
-    },
-    replicated(),
-  )
+  variables = jax.device_put(state.variables, replicated())
   num_devices = jax.device_count()
   size = -(-config.score.batch_size // num_devices) * num_devices
 

@@ -46,6 +46,14 @@ class GanState(flax.struct.PyTreeNode):
   generator: NetworkState
   discriminator: NetworkState
 
+  @property
+  def variables(self) -> dict[str, Any]:
+    """What scoring takes: the variables of each network by its name."""
+    return {
+      'generator': self.generator.variables,
+      'discriminator': self.discriminator.variables,
+    }
+
 
 def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
   """Builds Adam as in §4.2; one state of it per network."""

@@ -1,4 +1,3 @@
-import dataclasses
 import html.parser
 import re
 import shutil
@@ -12,6 +11,7 @@ from afgan_jax.detection import metrics as measures
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.evaluate import GOOD, line_figures
 from afgan_jax.report.html import choose, find_outcomes, verdict, write_report
+from datasets.source import Split
 
 CALIBRATION = Calibration(20, 0.1, 0.1, 0.5, 0.4, 0.1, 7, {})
 NASTY = 'test/<script>alert("1")</script>\'&.png'
@@ -19,16 +19,6 @@ KIND = '<b>"scratch"'
 needs_chromium = pytest.mark.skipif(
   shutil.which('chromium') is None, reason='there is no chromium on the PATH'
 )
-
-
-@dataclasses.dataclass
-class Images:
-  images: np.ndarray
-  masks: np.ndarray
-  has_mask: np.ndarray
-  labels: np.ndarray
-  paths: tuple[str, ...]
-  defect_types: tuple[str, ...]
 
 
 def make_images(num_good, num_bad):
@@ -41,11 +31,10 @@ def make_images(num_good, num_bad):
     masks[-1], has_mask[-1] = 0, False
   bad = [KIND if i % 2 else 'dent' for i in range(num_bad)]
   rng = np.random.default_rng(0)
-  return Images(
+  return Split(
     images=rng.integers(0, 255, (n, 16, 16, 3), np.uint8),
     masks=masks,
     has_mask=has_mask,
-    labels=labels,
     paths=(NASTY, *(f'test/{i:03d}.png' for i in range(1, n))),
     defect_types=(*[GOOD] * num_good, *bad),
   )
