@@ -35,6 +35,7 @@ _FREE = (
   'data.path',
   'score',
   'calibration.false_reject_rate',
+  'metrics',
   'predict',
   'log',
   'checkpoint',
@@ -171,6 +172,7 @@ _RANGES = {
   'optimizer.beta2': (0, 1),
   'score.gamma': (0, 1),
   'score.smoothing': (0, 0.25),
+  'metrics.pixel_size': (0, 4096),
   'calibration.fraction': (0, 0.9),
   'calibration.false_reject_rate': (1e-6, 0.5),
 }

@@ -17,9 +17,13 @@ from afgan_jax.detection import predict as predictions
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.scorer import score_images
 from afgan_jax.errors import PartlyFailed, UsageError
+from afgan_jax.report import gallery
+from afgan_jax.report.comparison import panel
 from afgan_jax.report.html import write_report
 from afgan_jax.training import loop
 from afgan_jax.training.checkpoints import check_not_file, restore
+from afgan_jax.training.event_reader import read_scalars
+from afgan_jax.training.event_writer import EventWriter
 from afgan_jax.training.state import GanState
 
 
@@ -206,6 +210,16 @@ def _measure(
   metrics, results = evaluation.evaluate(
     config, workdir, state, test, images, calibration
   )
+  threshold = None if calibration is None else calibration.threshold
+  outcomes = gallery.find_outcomes(test.labels, results['score'], threshold)
+  cards = gallery.make_cards(
+    test,
+    results,
+    outcomes,
+    calibration=calibration,
+    colormap=config.predict.colormap,
+    max_images=60,
+  )
   report = workdir / 'report.html'
   write_report(
     report,
@@ -213,10 +227,17 @@ def _measure(
     config=config.to_dict(),
     test=test,
     scores=results['score'],
-    maps=results['map'],
-    reconstructions=results['reconstruction'],
+    outcomes=outcomes,
+    cards=cards,
     calibration=calibration,
-    colormap=config.predict.colormap,
+    history=read_scalars(workdir / 'tensorboard', 'loss/'),
   )
+  with EventWriter(workdir / 'tensorboard') as writer:
+    step = metrics['step']
+    writer.scalars(
+      step,
+      {f'metrics/{k}': v for k, v in evaluation.scalars(metrics).items()},
+    )
+    writer.image(step, 'test images', panel([c['tiles'] for c in cards[:8]]))
   print(evaluation.summary(metrics))
   print(f'The report is {report}.')

@@ -36,6 +36,10 @@ def get_config() -> ConfigDict:
   config.calibration.fraction = 0.1
   # Share of good images that the threshold may reject.
   config.calibration.false_reject_rate = 0.01
+  config.metrics = ConfigDict()
+  # Side in pixels at which the pixel metrics are measured, so that runs of
+  # different sizes can be compared; 0 for the networks' size.
+  config.metrics.pixel_size = 0
   config.predict = ConfigDict()
   # What --mode=predict writes besides its tables: an overlay of each image, as
   # 'jpeg' or 'png', or 'none'.

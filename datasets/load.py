@@ -218,6 +218,7 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
 
 
 def _read(config: ConfigDict, samples: Sequence[Sample]) -> Split:
-  if config.data.normalize_light:
-    return read_split(samples, config.image_size, normalize_light)
-  return read_split(samples, config.image_size)
+  adjust = {'adjust': normalize_light} if config.data.normalize_light else {}
+  return read_split(
+    samples, config.image_size, mask_size=config.metrics.pixel_size, **adjust
+  )

@@ -56,7 +56,8 @@ class Split:
 
   Attributes:
     images: [num_images, size, size, 3], uint8 RGB.
-    masks: [num_images, size, size], uint8, 1 on a defect; 0 without a mask.
+    masks: [num_images, mask_size, mask_size], uint8, 1 on a defect; 0 without a
+      mask.
     has_mask: [num_images], bool; True for good images too.
     paths: one per image.
     defect_types: one per image.
@@ -88,7 +89,11 @@ class Split:
 
 
 def read_split(
-  samples: Sequence[Sample], size: int, adjust: Adjust = lambda image: image
+  samples: Sequence[Sample],
+  size: int,
+  adjust: Adjust = lambda image: image,
+  *,
+  mask_size: int = 0,
 ) -> Split:
   """Reads all samples in parallel, each once.
 
@@ -96,6 +101,7 @@ def read_split(
     samples: what to read.
     size: side length in pixels of the square images.
     adjust: applied to each image, see `images.normalize_light`.
+    mask_size: side length of the masks; 0 for that of the images.
 
   Returns:
     The split, in the order of `samples`.
@@ -104,13 +110,14 @@ def read_split(
     DataError: an image or a mask cannot be read; the message names it.
   """
   images = np.empty((len(samples), size, size, 3), np.uint8)
-  masks = np.zeros((len(samples), size, size), np.uint8)
+  side = mask_size or size
+  masks = np.zeros((len(samples), side, side), np.uint8)
 
   def read(index: int) -> None:
     sample = samples[index]
     images[index] = adjust(sample.read_image(size))
     if sample.read_mask is not None:
-      masks[index] = sample.read_mask(size)
+      masks[index] = sample.read_mask(side)
 
   # Pillow and NumPy release the lock while they decode and resize.
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -33,6 +33,7 @@ def _config(path, **fields):
       'data.source': 'folder',
       'data.path': str(path),
       'calibration.fraction': 0.2,
+      'log.every_steps': 1,
       **fields,
     }
   )
@@ -112,6 +113,40 @@ def test_evaluation_without_the_training_images(runs, capsys, tmp_path):
   assert metrics['baselines']['nearest_image'] is None
   assert metrics['image_auroc'] is not None
   assert 'No trivial baselines' in capsys.readouterr().err
+
+
+def test_tensorboard_has_the_metrics_and_the_report_the_curves(runs):
+  from tensorboard.backend.event_processing import event_accumulator
+
+  workdir = runs / 'run7'
+  events = event_accumulator.EventAccumulator(str(workdir / 'tensorboard'))
+  events.Reload()
+  metrics = json.loads((workdir / 'metrics.json').read_text())
+  for tag, value in (
+    ('image_auroc', metrics['image_auroc']),
+    ('baselines/brightness', metrics['baselines']['brightness']),
+    ('line/missed_rate_by_type/hole', metrics['line']['missed_rate']),
+  ):
+    (event,) = events.Scalars(f'metrics/{tag}')
+    assert event.value == pytest.approx(value) and event.step == metrics['step']
+  (picture,) = events.Images('test images')
+  assert picture.width == 5 * 16
+  assert 'Training curves' in (workdir / 'report.html').read_text()
+
+
+def test_pixel_metrics_at_another_size(tmp_path):
+  config = tiny_config(num_epochs=1)
+  modes.train(config, tmp_path, load)
+  sizes = []
+  for size in (0, 32):
+    config.metrics.pixel_size = size
+    modes.evaluate(config, tmp_path, load, None)
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    assert metrics['aupro_0.3'] is not None
+    sizes.append((metrics['pixel_metrics_size'], metrics['pixel_auroc']))
+  assert [size for size, _ in sizes] == [16, 32]
+  # Another size is another set of pixels, but the same maps.
+  assert 0 < abs(sizes[0][1] - sizes[1][1]) < 0.1
 
 
 def test_calibrate_says_when_nothing_was_held_out(tmp_path):

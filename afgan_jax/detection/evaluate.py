@@ -7,7 +7,7 @@ import json
 import pathlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -18,12 +18,14 @@ import afgan_jax
 from afgan_jax.config import digest
 from afgan_jax.detection.baselines import baseline_maps, baseline_scores
 from afgan_jax.detection.calibration import Calibration
+from afgan_jax.detection.maps import resize_maps
 from afgan_jax.detection.metrics import (
   bootstrap_intervals,
   image_metrics,
   metrics_by_type,
   pixel_metrics,
 )
+from afgan_jax.detection.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.detection.scorer import Results, score_images
 from afgan_jax.files import write_text
 from afgan_jax.training.state import GanState
@@ -38,7 +40,8 @@ class LabelledImages(Protocol):
 
   Attributes:
     images: uint8 [n, size, size, 3].
-    masks: uint8 [n, size, size], 1 on a defect.
+    masks: uint8 [n, side, side], 1 on a defect, at the size of the pixel
+      metrics.
     has_mask: bool [n], False for a defective image without a mask.
     labels: int [n], 0 for a good image, 1 for a defective one.
     paths: one per image.
@@ -78,7 +81,8 @@ def evaluate(
   begin = time.perf_counter()
   results = score_images(config, state, test.images)
   seconds = time.perf_counter() - begin
-  scores, maps = results['score'], results['map']
+  scores, size = results['score'], test.masks.shape[1]
+  maps = resize_maps(results['map'], size)
   metrics = {
     **image_metrics(test.labels, scores),
     **pixel_metrics(maps, test.masks, test.has_mask),
@@ -96,7 +100,7 @@ def evaluate(
       'test_defective': int(np.sum(test.labels == 1)),
       'test_by_type': dict(sorted(Counter(test.defect_types).items())),
     },
-    'pixel_metrics_size': config.image_size,
+    'pixel_metrics_size': size,
     'step': int(state.step),
     'seconds': {
       'scoring': seconds,
@@ -107,6 +111,14 @@ def evaluate(
     'versions': {
       'afgan-jax': afgan_jax.__version__,
       **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    },
+  }
+  metrics['pro_curves'] = {
+    'fpr': PRO_CURVE_FPR.tolist(),
+    'model': metrics.pop('pro_curve'),
+    **{
+      name: values and values.pop('pro_curve')
+      for name, values in metrics['pixel_baselines'].items()
     },
   }
   write_text(workdir / 'scores.csv', _scores_csv(test, results))
@@ -150,12 +162,42 @@ def line_figures(
   }
 
 
+def scalars(metrics: dict[str, Any]) -> dict[str, float]:
+  """Collects the figures of `evaluate` that are numbers, for TensorBoard.
+
+  Returns:
+    Values under names such as 'image_auroc', 'by_type/hole/image_auroc' or
+    'baselines/brightness'; what is undefined is left out.
+  """
+  flat = {}
+
+  def visit(prefix: str, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+      if isinstance(value, Mapping):
+        visit(f'{prefix}{name}/', value)
+      elif isinstance(value, float):
+        flat[prefix + name] = value
+
+  wanted = ('by_type', 'line', 'baselines', 'pixel_baselines')
+  visit(
+    '',
+    {
+      name: value
+      for name, value in metrics.items()
+      if name in wanted or isinstance(value, float)
+    },
+  )
+  return flat
+
+
 def summary(metrics: dict[str, Any]) -> str:
   """Writes the figures of `evaluate` for a person."""
   counts, baselines = metrics['counts'], metrics['baselines']
   lines = [
     f'{counts["test_good"]} good and {counts["test_defective"]} defective '
-    'test images',
+    'test images; pixels are measured at {0}×{0}'.format(
+      metrics['pixel_metrics_size']
+    ),
     _row('image AUROC', metrics['image_auroc']),
   ]
   interval = metrics['intervals_95']['image_auroc']
@@ -200,7 +242,9 @@ def _baselines(
       for name, values in scores.items()
     },
     'pixel_baselines': {
-      name: pixel_metrics(maps, test.masks, test.has_mask)
+      name: pixel_metrics(
+        resize_maps(maps, test.masks.shape[1]), test.masks, test.has_mask
+      )
       for name, maps in baseline_maps(train_images, test.images, sigma)
     },
   }

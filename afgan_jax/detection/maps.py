@@ -5,7 +5,9 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
+from PIL import Image
 
 MAPS = ('residual', 'smoothed_residual', 'gradient_similarity', 'mix')
 IMAGE_SCORES = ('paper', 'max', 'top_k')
@@ -40,6 +42,25 @@ def anomaly_map(
     return dissimilarity
   # Halved, the residual has the range of the other, [0, 1].
   return (smooth(residual) / 2 + dissimilarity) / 2
+
+
+def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
+  """Brings maps to another size, as prediction brings them to an image's.
+
+  Args:
+    maps: float32 [n, side, side].
+    size: in pixels.
+
+  Returns:
+    float32 [n, size, size], interpolated.
+  """
+  if maps.shape[1] == size:
+    return maps
+  resized = np.empty((len(maps), size, size), np.float32)
+  for i, values in enumerate(maps):
+    image = Image.fromarray(np.asarray(values, np.float32))
+    resized[i] = image.resize((size, size), Image.Resampling.BILINEAR)
+  return resized
 
 
 def image_score(config: ConfigDict, maps: jax.Array) -> jax.Array:

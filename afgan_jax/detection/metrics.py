@@ -4,6 +4,7 @@ Every figure is exact: nothing is binned, and no score is clamped or scaled.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
@@ -107,7 +108,7 @@ def bootstrap_intervals(
 
 def pixel_metrics(
   maps: np.ndarray, masks: np.ndarray, has_mask: np.ndarray
-) -> dict[str, float | None]:
+) -> dict[str, Any]:
   """Measures the scores of pixels.
 
   AUPRO follows Bergmann et al. 2021 (IJCV 129): the mean over the 8-connected
@@ -126,7 +127,8 @@ def pixel_metrics(
 
   Returns:
     'pixel_auroc', 'pixel_average_precision' as scikit-learn defines them,
-    'aupro_0.3', 'aupro_0.05' and 'aupimo'. All None without a defective or
+    'aupro_0.3', 'aupro_0.05', 'aupimo', and 'pro_curve', the share found at
+    the false-positive rates `PRO_CURVE_FPR`. All None without a defective or
     without a defect-free pixel, and AUPIMO without an image of good pixels.
 
   Raises:
@@ -163,7 +165,8 @@ def metrics_by_type(
 
   Returns:
     For each type of a defective image, in alphabetical order, 'image_auroc'
-    and 'image_average_precision', and with `maps` what `pixel_metrics` gives.
+    and 'image_average_precision', and with `maps` the figures, not the curve,
+    of `pixel_metrics`.
 
   Raises:
     ValueError: see `image_metrics` and `pixel_metrics`; or a good image has
@@ -191,9 +194,9 @@ def metrics_by_type(
     if maps is not None:
       (bad,) = np.nonzero(of_type & has_mask)
       rest = defect_free_scores(maps, masks, bad)
-      results[name] |= measure_pixels(
-        good_pixels, rest, find_defects(maps, masks, bad)
-      )
+      pixels = measure_pixels(good_pixels, rest, find_defects(maps, masks, bad))
+      del pixels['pro_curve']
+      results[name] |= pixels
   return results
 
 

@@ -6,7 +6,7 @@ score: how many defect-free pixels lie above is looked up in the sorted ones.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -17,7 +17,10 @@ _METRICS = (
   'aupro_0.3',
   'aupro_0.05',
   'aupimo',
+  'pro_curve',
 )
+# False-positive rates at which the PRO curve is given, for a figure.
+PRO_CURVE_FPR = np.linspace(0, 0.3, 61)
 _AUPIMO_RANGE = (1e-5, 1e-4)
 # Segments of a curve to work on at once.
 _CHUNK = 2**18
@@ -134,7 +137,7 @@ def find_defects(
 
 def measure_pixels(
   good: np.ndarray, rest: np.ndarray, defects: Defects
-) -> dict[str, float | None]:
+) -> dict[str, Any]:
   """Computes what `pixel_metrics` returns.
 
   Args:
@@ -163,6 +166,7 @@ def measure_pixels(
   aupro = {
     f'aupro_{limit}': _mean_height(*curve, 0.0, limit) for limit in (0.3, 0.05)
   }
+  pro_curve = np.interp(PRO_CURVE_FPR, *curve).tolist()
   del found, curve
   auroc, precision = _rank_metrics(above, level, total, ends + 1)
   return {
@@ -170,6 +174,7 @@ def measure_pixels(
     'pixel_average_precision': precision,
     **aupro,
     'aupimo': aupimo,
+    'pro_curve': pro_curve,
   }
 
 

@@ -15,13 +15,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
-from scipy import ndimage
 from sklearn.metrics import roc_auc_score, roc_curve
 
 # From Okabe and Ito's palette, which colour-blind people can tell apart.
 BLUE, VERMILION, GREEN = '#0072B2', '#D55E00', '#009E73'
 GREY = '#6B6B6B'
-YELLOW = (240, 228, 66)  # Also theirs; parts are seldom yellow.
 
 # A name and (steps, values) for each curve.
 History = Mapping[str, tuple[Sequence[float], Sequence[float]]]
@@ -53,41 +51,19 @@ def draw_figures(
     history: see `training_curves`, or None.
 
   Returns:
-    'histogram', 'roc' and 'training' as data: URIs; None where undefined.
+    'histogram', 'roc', 'pro' and 'training' as data: URIs; None where
+    undefined.
   """
   labels, scores = np.asarray(test.labels), np.asarray(scores)
   drawn = {
     'histogram': score_histogram(labels, scores, threshold),
     'roc': roc_figure(labels, scores, metrics['baselines']),
+    'pro': pro_figure(metrics['pro_curves']),
     'training': training_curves(history or {}),
   }
   return {
     name: svg and data_uri('svg+xml', svg.encode())
     for name, svg in drawn.items()
-  }
-
-
-def draw_pictures(
-  test: Any, index: int, reconstruction: np.ndarray, heat: np.ndarray
-) -> dict[str, str | None]:
-  """Draws what is shown of one image.
-
-  Args:
-    test: the labelled images, see `evaluate.LabelledImages`.
-    index: of the image.
-    reconstruction: uint8 [size, size, 3].
-    heat: the image under its heat map, uint8 [size, size, 3].
-
-  Returns:
-    'image', 'reconstruction', 'heat' and 'truth' as data: URIs; the last is
-    None where there is no defect or no mask.
-  """
-  image, mask = test.images[index], test.masks[index].astype(bool)
-  return {
-    'image': jpeg_uri(image),
-    'reconstruction': jpeg_uri(reconstruction),
-    'heat': jpeg_uri(heat),
-    'truth': jpeg_uri(outline(image, mask)) if mask.any() else None,
   }
 
 
@@ -173,6 +149,40 @@ def roc_figure(
     return _svg(figure)
 
 
+def pro_figure(curves: Mapping[str, Sequence[float] | None]) -> str | None:
+  """Draws the curve whose area up to 0.3 is AUPRO, and those of rivals.
+
+  Args:
+    curves: 'fpr', the false-positive rates, and for 'model' and each trivial
+      map the values there, or None where undefined.
+
+  Returns:
+    The figure, as SVG; None where the model's is undefined.
+  """
+  if curves['model'] is None:
+    return None
+  with matplotlib.rc_context(_STYLE):
+    figure, (axes,) = _figure(1, width=6, height=3.6)
+    styles = iter(((GREY, '--'), (VERMILION, '-.'), (GREEN, ':')))
+    for name, curve in curves.items():
+      if name == 'model':
+        axes.plot(curves['fpr'], curve, color=BLUE, label=name, linewidth=2)
+      elif name != 'fpr' and curve is not None:
+        color, line = next(styles)
+        label = f'trivial: {name.replace("_", " ")}'
+        axes.plot(
+          curves['fpr'], curve, color=color, linestyle=line, label=label
+        )
+    axes.set(
+      xlabel='defect-free pixels rejected',
+      ylabel='mean share of a region found',
+      xlim=(-0.003, 0.303),
+      ylim=(-0.01, 1.01),
+    )
+    axes.legend(frameon=False, loc='center left', bbox_to_anchor=(1, 0.5))
+    return _svg(figure)
+
+
 def training_curves(history: History) -> str | None:
   """Draws one small figure for each curve, since their scales differ.
 
@@ -195,24 +205,6 @@ def training_curves(history: History) -> str | None:
       axis.set_title(name, fontsize=9, parse_math=False)
       axis.set_xlabel('step')
     return _svg(figure)
-
-
-def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-  """Draws a line around a mask, outside, since a scratch is soon covered.
-
-  Args:
-    image: uint8 [height, width, 3].
-    mask: bool [height, width].
-
-  Returns:
-    uint8 [height, width, 3].
-  """
-  width = max(1, len(image) // 96)
-  # Beyond the border there is no defect, or the border would be outlined.
-  far = ndimage.binary_erosion(~mask, iterations=width, border_value=1)
-  outlined = image.copy()
-  outlined[~mask & ~far] = YELLOW
-  return outlined
 
 
 def jpeg_uri(image: np.ndarray) -> str:

@@ -12,10 +12,15 @@ import numpy as np
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.files import write_text
 from afgan_jax.report import figures
-from afgan_jax.report.overlay import color_table, overlay
+from afgan_jax.report.gallery import (
+  ALARM,
+  HIT,
+  MISS,
+  REJECT,
+  UNDEFINED,
+  Card,
+)
 
-MISS, ALARM, HIT, REJECT = 'miss', 'false alarm', 'hit', 'correct reject'
-UNDEFINED = 'not defined'
 _ACRONYMS = ('auroc', 'aupro', 'aupimo', 'f1')
 
 
@@ -26,12 +31,10 @@ def write_report(
   config: dict[str, Any],
   test: Any,
   scores: np.ndarray,
-  maps: np.ndarray,
-  reconstructions: np.ndarray,
+  outcomes: Sequence[str],
+  cards: Sequence[Card],
   calibration: Calibration | None,
   history: figures.History | None = None,
-  colormap: str = 'inferno',
-  max_images: int = 60,
 ) -> None:
   """Writes the report; it appears as a whole or not at all.
 
@@ -41,21 +44,12 @@ def write_report(
     config: fields and values, nested as they are.
     test: the labelled images, see `evaluate.LabelledImages`.
     scores: of the images, [n].
-    maps: of the images, float32 [n, size, size].
-    reconstructions: uint8 [n, size, size, 3].
+    outcomes: of the images, see `gallery.find_outcomes`.
+    cards: of the images that are shown, see `gallery.make_cards`.
     calibration: whose thresholds are shown; None for no verdicts.
     history: what training logged; None for no training curves.
-    colormap: of the heat maps, see `overlay.color_table`.
-    max_images: that are shown.
-
-  Raises:
-    UsageError: there is no such colour map.
   """
   threshold = None if calibration is None else calibration.threshold
-  outcomes = find_outcomes(test.labels, scores, threshold)
-  chosen = choose(test.labels, scores, outcomes, max_images)
-  heat = maps[chosen] / _full_heat(maps, calibration)
-  colors = color_table(colormap)
   environment = jinja2.Environment(
     loader=jinja2.PackageLoader('afgan_jax', 'report'),
     autoescape=True,
@@ -72,20 +66,8 @@ def write_report(
     figures=figures.draw_figures(metrics, test, scores, threshold, history),
     outcomes=Counter(outcomes),
     kinds=(MISS, ALARM, HIT, REJECT),
-    shown=Counter(outcomes[i] for i in chosen),
-    cards=[
-      {
-        'name': test.paths[i],
-        'type': test.defect_types[i],
-        'score': float(scores[i]),
-        'outcome': outcomes[i],
-        'has_mask': test.has_mask[i],
-        'pictures': figures.draw_pictures(
-          test, i, reconstructions[i], overlay(test.images[i], hot, colors)
-        ),
-      }
-      for i, hot in zip(chosen, heat, strict=True)
-    ],
+    shown=Counter(card['outcome'] for card in cards),
+    cards=[card | {'pictures': _pictures(card)} for card in cards],
   )
   write_text(pathlib.Path(path), html)
 
@@ -112,62 +94,6 @@ def verdict(metrics: dict[str, Any]) -> list[str]:
   return sentences
 
 
-def find_outcomes(
-  labels: np.ndarray, scores: np.ndarray, threshold: float | None
-) -> list[str]:
-  """Names what the threshold made of each image.
-
-  Args:
-    labels: [n], 0 for a good image, 1 for a defective one.
-    scores: [n].
-    threshold: an image is called defective if its score is above; None if
-      there is none.
-
-  Returns:
-    `MISS`, `ALARM`, `HIT`, `REJECT`, or `UNDEFINED` without a threshold.
-  """
-  if threshold is None:
-    return [UNDEFINED] * len(scores)
-  # A correct reject is a good image that is not called defective: what is
-  # rejected is the suspicion.
-  names = {(1, 0): MISS, (0, 1): ALARM, (1, 1): HIT, (0, 0): REJECT}
-  above = np.asarray(scores) > threshold
-  return [
-    names[int(label), int(over)]
-    for label, over in zip(labels, above, strict=True)
-  ]
-
-
-def choose(
-  labels: np.ndarray,
-  scores: np.ndarray,
-  outcomes: Sequence[str],
-  max_images: int,
-) -> list[int]:
-  """Chooses the images to show: first all errors, then some of the others.
-
-  Args:
-    labels: [n], 0 for a good image, 1 for a defective one.
-    scores: [n].
-    outcomes: from `find_outcomes`.
-    max_images: how many at most.
-
-  Returns:
-    Indices: misses, false alarms, other defective images, other good ones,
-    each by falling score. Where not all fit, those left are spread evenly over
-    the scores.
-  """
-  order = np.argsort(-np.asarray(scores), kind='stable').tolist()
-  groups = [[i for i in order if outcomes[i] == kind] for kind in (MISS, ALARM)]
-  errors = _evenly([*groups[0], *groups[1]], max_images)
-  rest = [i for i in order if outcomes[i] not in (MISS, ALARM)]
-  bad = [i for i in rest if labels[i] == 1]
-  good = [i for i in rest if labels[i] == 0]
-  room = max_images - len(errors)
-  num_bad = min(len(bad), max(room - room // 2, room - len(good)))
-  return errors + _evenly(bad, num_bad) + _evenly(good, room - num_bad)
-
-
 def number(value: float | None, form: str = '.4f') -> str:
   """Formats a number for a person, also one that is not defined."""
   if value is None or not math.isfinite(value):
@@ -185,6 +111,13 @@ def words(name: str) -> str:
   return ' '.join(
     word.upper() if word in _ACRONYMS else word for word in name.split('_')
   )
+
+
+def _pictures(card: Card) -> dict[str, str | None]:
+  return {
+    name: None if tile is None else figures.jpeg_uri(tile)
+    for name, tile in card['tiles'].items()
+  }
 
 
 def _image_verdict(metrics: dict[str, Any]) -> list[str]:
@@ -217,19 +150,6 @@ def _against(
     f'{name} is {value:.4f}, {relation} the best trivial {kind} '
     f'({words(best)}, {known[best]:.4f})'
   )
-
-
-def _full_heat(maps: np.ndarray, calibration: Calibration | None) -> float:
-  """Returns the map value that has the highest colour, the same everywhere."""
-  if calibration is not None and calibration.pixel_threshold > 0:
-    return 2 * calibration.pixel_threshold
-  return float(maps.max(initial=0)) or 1.0
-
-
-def _evenly(items: list[int], count: int) -> list[int]:
-  if count >= len(items):
-    return items
-  return [items[i] for i in np.linspace(0, len(items) - 1, count).astype(int)]
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = '') -> dict[str, str]:

@@ -63,6 +63,7 @@ def test_pixel_metrics_against_references(seed):
 def test_perfect_maps():
   _, masks, has_mask = _case(0)
   got = metrics.pixel_metrics(masks.astype(np.float32) - 7, masks, has_mask)
+  assert got.pop('pro_curve') == [1.0] * 61
   _assert_same(got, dict.fromkeys(got, 1.0))
 
 
@@ -77,6 +78,7 @@ def test_constant_maps_are_one_straight_segment():
     # The integral of F over log(F) is F.
     'aupimo': (1e-4 - 1e-5) / np.log(10),
   }
+  np.testing.assert_allclose(got.pop('pro_curve'), np.linspace(0, 0.3, 61))
   _assert_same(got, want)
 
 
@@ -94,6 +96,9 @@ def test_aupro_by_hand():
   got = metrics.pixel_metrics(maps, masks, np.ones(2, bool))
   assert got['aupro_0.05'] == pytest.approx(area_to_005 / 0.05, abs=1e-12)
   assert got['aupro_0.3'] == pytest.approx(area_to_03 / 0.3, abs=1e-12)
+  # At false-positive rates 0, 0.05, 0.1, 0.15, 0.2 and beyond.
+  want = [1 / 2, 7 / 12, 2 / 3, 5 / 6, 1, 1, 1]
+  np.testing.assert_allclose(got['pro_curve'][::10], want)
   # No good image, so no false-positive rate of good images.
   assert got['aupimo'] is None
 
@@ -170,6 +175,7 @@ def test_metrics_by_type_are_those_of_the_images_alone():
     image = metrics.image_metrics(labels[images], scores[images])
     want = {key: image[key] for key in _IMAGE}
     want |= metrics.pixel_metrics(maps[images], masks[images], has_mask[images])
+    del want['pro_curve']
     _assert_same(got[name], want)
   alone = metrics.metrics_by_type(labels, scores, types)
   assert alone['dent'] == {key: got['dent'][key] for key in _IMAGE}

@@ -10,7 +10,9 @@ import pytest
 from afgan_jax.detection import metrics as measures
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.evaluate import GOOD, line_figures
-from afgan_jax.report.html import choose, find_outcomes, verdict, write_report
+from afgan_jax.detection.pixel_curves import PRO_CURVE_FPR
+from afgan_jax.report.gallery import choose, find_outcomes, make_cards
+from afgan_jax.report.html import verdict, write_report
 from datasets.source import Split
 
 CALIBRATION = Calibration(20, 0.1, 0.1, 0.5, 0.4, 0.1, 7, {})
@@ -43,9 +45,16 @@ def make_images(num_good, num_bad):
 def make_metrics(test, scores, maps, calibration, baseline):
   types = test.defect_types
   pixel = (maps, test.masks, test.has_mask)
+  pixels = measures.pixel_metrics(*pixel)
+  curve = pixels.pop('pro_curve')
   return {
     **measures.image_metrics(test.labels, scores),
-    **measures.pixel_metrics(*pixel),
+    **pixels,
+    'pro_curves': {
+      'fpr': PRO_CURVE_FPR.tolist(),
+      'model': curve,
+      'gradient': baseline and curve,
+    },
     'intervals_95': measures.bootstrap_intervals(test.labels, scores),
     'by_type': measures.metrics_by_type(test.labels, scores, types, *pixel),
     'line': calibration and line_figures(calibration, scores, types),
@@ -107,6 +116,7 @@ def make_report(
   num_bad=9,
   calibration=CALIBRATION,
   baseline=0.25,
+  max_images=60,
   **options,
 ):
   test = make_images(num_good, num_bad)
@@ -114,14 +124,24 @@ def make_report(
   scores = rng.random(len(test.labels))
   maps = rng.random(test.masks.shape, np.float32)
   metrics = make_metrics(test, scores, maps, calibration, baseline)
+  threshold = None if calibration is None else calibration.threshold
+  outcomes = find_outcomes(test.labels, scores, threshold)
+  cards = make_cards(
+    test,
+    {'score': scores, 'map': maps, 'reconstruction': test.images},
+    outcomes,
+    calibration=calibration,
+    colormap='inferno',
+    max_images=max_images,
+  )
   write_report(
     folder / 'report.html',
     metrics=metrics,
     config={'a': {'b': None, 'c': [1, 2]}, 'text': '<i>'},
     test=test,
     scores=scores,
-    maps=maps,
-    reconstructions=test.images,
+    outcomes=outcomes,
+    cards=cards,
     calibration=calibration,
     **options,
   )
@@ -138,7 +158,7 @@ def test_nothing_comes_from_elsewhere(tmp_path, history):
   assert not re.search(r'@import|url\(|//[a-z]', path.read_text())
   pictures = page.all('img')
   # Eight of the seventeen are good, and one has no mask.
-  assert len(pictures) == 2 + (history is not None) + 17 * 3 + 8
+  assert len(pictures) == 3 + (history is not None) + 17 * 4 + 8
   for attrs in pictures:
     assert attrs['alt'] and attrs['src'].startswith('data:image/')
   assert list(tmp_path.iterdir()) == [path]

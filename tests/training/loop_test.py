@@ -10,6 +10,8 @@ import pytest
 
 from afgan_jax.errors import Interrupted, UsageError
 from afgan_jax.training import checkpoints, loop, parallel
+from afgan_jax.training.event_reader import read_scalars
+from afgan_jax.training.event_writer import EventWriter
 from tests.tiny import tiny_config
 
 
@@ -164,6 +166,32 @@ def test_tensorboard_reads_losses_and_panel(tmp_path):
   assert steps == [1, 2, 3, 4]
   panel = events.Images('panel')[-1]
   assert (panel.step, panel.height, panel.width) == (4, 4 * 16, 4 * 16)
+
+
+def test_curves_are_read_back_also_where_a_run_was_cut_off(tmp_path):
+  folder = tmp_path / 'tensorboard'
+  with EventWriter(folder) as writer:
+    writer.scalars(1, {'loss/a': 0.5, 'other': 9.0})
+    writer.image(1, 'panel', np.zeros((64, 64, 3), np.uint8))
+    writer.scalars(2, {'loss/a': 0.25, 'loss/b': float('nan')})
+    writer.scalars(3, {'loss/a': 7.0})
+  (path,) = folder.iterdir()
+  assert read_scalars(folder, 'loss/') == {'a': ([1, 2, 3], [0.5, 0.25, 7.0])}
+  path.write_bytes(path.read_bytes()[:-3])  # Killed while it wrote.
+  assert read_scalars(folder, 'loss/')['a'][0] == [1, 2]
+  # Step 2 was made again from a checkpoint.
+  with EventWriter(folder) as writer:
+    writer.scalars(2, {'loss/a': 0.125})
+  assert read_scalars(folder, 'loss/') == {'a': ([1, 2], [0.5, 0.125])}
+  assert read_scalars(tmp_path / 'none', 'loss/') == {}
+
+
+def test_large_panels_are_passed_over(tmp_path):
+  noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+  with EventWriter(tmp_path) as writer:
+    writer.image(1, 'panel', noise)
+    writer.scalars(2, {'loss/a': 0.5})
+  assert read_scalars(tmp_path, 'loss/') == {'a': ([2], [0.5])}
 
 
 def test_interrupt_handler_is_for_the_main_thread_only(tmp_path):

@@ -1,0 +1,88 @@
+"""An image beside what the model made of it (Figure 8)."""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from afgan_jax.report.overlay import overlay
+
+# In the order of Figure 8, with the residual (eq 15) and the truth besides.
+TILES = ('image', 'reconstruction', 'residual', 'heat', 'truth')
+YELLOW = (240, 228, 66)  # Of Okabe and Ito's palette; parts are seldom yellow.
+
+
+def compare(
+  test: Any,
+  index: int,
+  reconstruction: np.ndarray,
+  heat: np.ndarray,
+  colors: np.ndarray,
+) -> dict[str, np.ndarray | None]:
+  """Draws what is shown of one image.
+
+  Args:
+    test: the labelled images, see `evaluate.LabelledImages`.
+    index: of the image.
+    reconstruction: uint8 [size, size, 3].
+    heat: the anomaly map, 1 for the highest colour, [size, size].
+    colors: see `overlay.color_table`.
+
+  Returns:
+    For each of `TILES` uint8 [size, size, 3]: the residual is |I_in − I_out|
+    of the bytes, twice as bright; the truth, an outline, is None where there is
+    no defect or no mask.
+  """
+  image, mask = test.images[index], test.masks[index]
+  residual = np.abs(image.astype(np.int16) - reconstruction)
+  if mask.any() and mask.shape != image.shape[:2]:
+    mask = _resize_mask(mask, len(image))
+  return {
+    'image': image,
+    'reconstruction': reconstruction,
+    'residual': np.minimum(2 * residual, 255).astype(np.uint8),
+    'heat': overlay(image, heat, colors),
+    'truth': outline(image, mask.astype(bool)) if mask.any() else None,
+  }
+
+
+def panel(rows: list[dict[str, np.ndarray | None]]) -> np.ndarray:
+  """Joins what `compare` drew of some images, a row each, at least one.
+
+  Returns:
+    uint8 [rows · size, 5 · size, 3], black where there is no truth.
+  """
+  blank = np.zeros_like(rows[0]['image'])
+  return np.concatenate(
+    [
+      np.concatenate(
+        [blank if row[name] is None else row[name] for name in TILES], axis=1
+      )
+      for row in rows
+    ]
+  )
+
+
+def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+  """Draws a line around a mask, outside, since a scratch is soon covered.
+
+  Args:
+    image: uint8 [height, width, 3].
+    mask: bool [height, width].
+
+  Returns:
+    uint8 [height, width, 3].
+  """
+  width = max(1, len(image) // 96)
+  # Beyond the border there is no defect, or the border would be outlined.
+  far = ndimage.binary_erosion(~mask, iterations=width, border_value=1)
+  outlined = image.copy()
+  outlined[~mask & ~far] = YELLOW
+  return outlined
+
+
+def _resize_mask(mask: np.ndarray, size: int) -> np.ndarray:
+  """Brings a mask to another size, for the eye alone."""
+  picture = Image.fromarray(255 * mask.astype(np.uint8))
+  return np.asarray(picture.resize((size, size), Image.Resampling.BOX)) > 0
