@@ -1,9 +1,13 @@
-"""What each `--mode` does, given where images come from."""
+"""What each `--mode` does, given where images come from.
+
+What only one mode needs, or needs only in the end, is imported there: pictures
+and metrics take longer to import than all of JAX.
+"""
 
 import json
 import pathlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import numpy as np
@@ -12,15 +16,15 @@ from ml_collections import ConfigDict
 from afgan_jax import benchmark as benchmarks
 from afgan_jax.config import validate
 from afgan_jax.detection import calibration as calibrations
-from afgan_jax.detection import evaluate as evaluation
-from afgan_jax.detection import predict as predictions
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.scorer import score_images
 from afgan_jax.errors import PartlyFailed, UsageError
-from afgan_jax.report.html import write_report
-from afgan_jax.training import loop
 from afgan_jax.training.checkpoints import check_not_file, restore
 from afgan_jax.training.state import GanState
+
+if TYPE_CHECKING:
+  from afgan_jax.detection import predict as predictions
+  from afgan_jax.training import loop
 
 
 class Data(Protocol):
@@ -30,10 +34,10 @@ class Data(Protocol):
   find_train: Callable[[ConfigDict], tuple[Any, Any]]
   load_test: Callable[..., Any]
   load_good: Callable[[ConfigDict, str], Any]
-  host_batches: Callable[[np.ndarray, ConfigDict], loop.MakeBatches | None]
+  host_batches: Callable[[np.ndarray, ConfigDict], 'loop.MakeBatches | None']
   find_images: Callable[[str], list[str]]
-  prediction_reader: Callable[[ConfigDict], predictions.Read]
-  map_restorer: Callable[[ConfigDict], predictions.Restore]
+  prediction_reader: Callable[[ConfigDict], 'predictions.Read']
+  map_restorer: Callable[[ConfigDict], 'predictions.Restore']
 
 
 def train(config: ConfigDict, workdir: pathlib.Path, data: Data) -> None:
@@ -44,6 +48,8 @@ def train(config: ConfigDict, workdir: pathlib.Path, data: Data) -> None:
     workdir: of the run.
     data: loads the images.
   """
+  from afgan_jax.training import loop
+
   validate(config, jax.device_count())
   check_not_file(workdir)
   train_split, held_out = data.load_train(config)
@@ -147,6 +153,8 @@ def predict(
     UsageError: the run has no threshold yet.
     PartlyFailed: some images could not be read; the others are done.
   """
+  from afgan_jax.detection import predict as predictions
+
   paths = data.find_images(pattern)
   config, state = restore(workdir, config)
   calibration = calibrations.load(workdir)
@@ -202,6 +210,9 @@ def _measure(
   if test is None:
     print('There are no test images, so nothing can be measured.')
     return
+  from afgan_jax.detection import evaluate as evaluation
+  from afgan_jax.report.html import write_report
+
   images = None if train_split is None else train_split.images
   metrics, results = evaluation.evaluate(
     config, workdir, state, test, images, calibration
