@@ -69,9 +69,11 @@ def _dispatch(mode: str) -> None:
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
   _check_flags(mode)
   # Imported only now: JAX takes a second, which a wrong flag need not.
-  from afgan_jax import modes
+  from afgan_jax import compilation_cache, modes
   from datasets import load
 
+  if mode != 'benchmark':  # Which measures compilation.
+    compilation_cache.enable()
   if mode == 'train':
     modes.train(config, workdir, load)
   elif mode == 'evaluate':
