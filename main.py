@@ -10,11 +10,9 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from afgan_jax import modes
-from afgan_jax.config import default_workdir, parse_flags
+from afgan_jax.command_line import default_workdir, parse_flags
 from afgan_jax.errors import Interrupted, PartlyFailed, UsageError
-from datasets import load
-from datasets.source import DataError
+from datasets.errors import DataError
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'A file of configs/; single fields as --config.seed=1.'
@@ -69,20 +67,13 @@ def main(unused_argv: list[str]) -> int:
 def _dispatch(mode: str) -> None:
   config = _CONFIG.value
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
-  if _DATA.value and mode not in ('evaluate', 'calibrate'):
-    raise UsageError(
-      '--data goes with --mode=evaluate and --mode=calibrate; for training '
-      'set config.data.path.'
-    )
-  if bool(_INPUT.value) != (mode == 'predict'):
-    raise UsageError('--mode=predict and --input go together.')
-  if mode != 'predict' and (_OUTPUT.value or _RESUME.value or _OVERWRITE.value):
-    raise UsageError(
-      '--output, --resume and --overwrite go with --mode=predict.'
-    )
-  if mode in ('train', 'benchmark') and config is None:
-    raise UsageError(f'--mode={mode} needs a --config.')
+  _check_flags(mode)
+  # Imported only now: JAX takes a second, which a wrong flag need not.
+  from afgan_jax import compilation_cache, modes
+  from datasets import load
 
+  if mode != 'benchmark':  # Which measures compilation.
+    compilation_cache.enable()
   if mode == 'train':
     modes.train(config, workdir, load)
   elif mode == 'evaluate':
@@ -102,6 +93,22 @@ def _dispatch(mode: str) -> None:
       resume=_RESUME.value,
       overwrite=_OVERWRITE.value,
     )
+
+
+def _check_flags(mode: str) -> None:
+  if _DATA.value and mode not in ('evaluate', 'calibrate'):
+    raise UsageError(
+      '--data goes with --mode=evaluate and --mode=calibrate; for training '
+      'set config.data.path.'
+    )
+  if bool(_INPUT.value) != (mode == 'predict'):
+    raise UsageError('--mode=predict and --input go together.')
+  if mode != 'predict' and (_OUTPUT.value or _RESUME.value or _OVERWRITE.value):
+    raise UsageError(
+      '--output, --resume and --overwrite go with --mode=predict.'
+    )
+  if mode in ('train', 'benchmark') and _CONFIG.value is None:
+    raise UsageError(f'--mode={mode} needs a --config.')
 
 
 if __name__ == '__main__':

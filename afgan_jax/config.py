@@ -1,29 +1,29 @@
-"""Checks, compares and stores configurations; parses them from flags."""
+"""Checks, compares and stores configurations.
 
-import difflib
+Imports nothing that takes long: flags are checked with it.
+"""
+
 import hashlib
 import json
-import pathlib
-import runpy
-import sys
 from typing import Any
 
-from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
-from afgan_jax.detection.maps import IMAGE_SCORES, MAPS
 from afgan_jax.errors import UsageError
-from afgan_jax.networks.aff import GATES
-from afgan_jax.networks.generator import FUSIONS
 
 CHOICES = {
   'dtype': ('float32', 'bfloat16'),
   'data.placement': ('host', 'device'),
-  'generator.fusion': FUSIONS,
-  'generator.aff_gate': GATES,
+  'generator.fusion': ('aff', 'concat', 'none'),
+  'generator.aff_gate': ('sigmoid', 'product'),
   'augmentation.kind': ('cut_paste', 'random_erasing', 'none'),
-  'score.image': IMAGE_SCORES,
-  'score.map': MAPS,
+  'score.image': ('paper', 'max', 'top_k'),
+  'score.map': (
+    'residual',
+    'smoothed_residual',
+    'gradient_similarity',
+    'mix',
+  ),
   'predict.overlay': ('jpeg', 'png', 'none'),
 }
 IMAGE_SIZES = (16, 32, 64, 128, 256, 512, 1024)
@@ -186,65 +186,3 @@ _PAIRS = {
 def _check(good: bool, name: str, value: Any, wanted: str) -> None:
   if not good:
     raise UsageError(f'config.{name} is {value!r}: it must be {wanted}.')
-
-
-def parse_flags(argv: list[str]) -> list[str]:
-  """Parses absl flags; what is wrong ends in one sentence and exit code 2.
-
-  Args:
-    argv: the program's arguments, its name first.
-
-  Returns:
-    The arguments that are no flags.
-  """
-  # ml_collections takes `file.py:argument` as well.
-  file = _config_file(argv).partition(':')[0]
-  if file and not pathlib.Path(file).is_file():
-    sys.exit(_flag_error(argv, f'--config={file}: there is no such file'))
-  try:
-    rest = flags.FLAGS(argv)
-  except flags.Error as error:
-    sys.exit(_flag_error(argv, str(error).splitlines()[0]))
-  except (AttributeError, KeyError):
-    sys.exit(_flag_error(argv, _misspelt_field(argv)))
-  if len(rest) > 1:
-    sys.exit(_flag_error(argv, f'{rest[1]!r} is no flag: flags begin with --.'))
-  return rest
-
-
-def _flag_error(argv: list[str], sentence: str) -> int:
-  sentence = sentence.rstrip('.')
-  if not _config_file(argv) and 'config.' in sentence:
-    sentence += ' (fields can be set only where --config names a file)'
-  print(f'{sentence}.', file=sys.stderr)
-  return 2
-
-
-def _config_file(argv: list[str]) -> str:
-  for argument, following in zip(argv, argv[1:] + [''], strict=True):
-    name, equals, value = argument.lstrip('-').partition('=')
-    if name == 'config':
-      return value if equals else following
-  return ''
-
-
-def default_workdir() -> pathlib.Path:
-  """Returns `runs/<name of the config>`, or raises UsageError without one."""
-  if flags.FLAGS['config'].value is None:
-    raise UsageError('Give the --workdir of a run, or a --config.')
-  file = config_flags.get_config_filename(flags.FLAGS['config'])
-  return pathlib.Path('runs') / pathlib.Path(file.partition(':')[0]).stem
-
-
-def _misspelt_field(argv: list[str]) -> str:
-  fields = flatten(runpy.run_path(_config_file(argv))['get_config']())
-  for argument in argv:
-    name = argument.lstrip('-').partition('=')[0]
-    if (
-      name.startswith('config.') and name.removeprefix('config.') not in fields
-    ):
-      known = [f'config.{field}' for field in fields]
-      # The last part of a name is what is most often typed from memory.
-      nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
-      return f'There is no field {name}: did you mean {nearest[0]}?'
-  return 'A --config.* flag names no field of the config'

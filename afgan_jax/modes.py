@@ -1,9 +1,13 @@
-"""What each `--mode` does, given where images come from."""
+"""What each `--mode` does, given where images come from.
+
+What only one mode needs, or needs only in the end, is imported there: pictures
+and metrics take longer to import than all of JAX.
+"""
 
 import json
 import pathlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import numpy as np
@@ -12,19 +16,15 @@ from ml_collections import ConfigDict
 from afgan_jax import benchmark as benchmarks
 from afgan_jax.config import validate
 from afgan_jax.detection import calibration as calibrations
-from afgan_jax.detection import evaluate as evaluation
-from afgan_jax.detection import predict as predictions
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.scorer import score_images
 from afgan_jax.errors import PartlyFailed, UsageError
-from afgan_jax.report import gallery
-from afgan_jax.report.comparison import panel
-from afgan_jax.report.html import write_report
-from afgan_jax.training import loop
 from afgan_jax.training.checkpoints import check_not_file, restore
-from afgan_jax.training.event_reader import read_scalars
-from afgan_jax.training.event_writer import EventWriter
 from afgan_jax.training.state import GanState
+
+if TYPE_CHECKING:
+  from afgan_jax.detection import predict as predictions
+  from afgan_jax.training import loop
 
 
 class Data(Protocol):
@@ -34,10 +34,10 @@ class Data(Protocol):
   find_train: Callable[[ConfigDict], tuple[Any, Any]]
   load_test: Callable[..., Any]
   load_good: Callable[[ConfigDict, str], Any]
-  host_batches: Callable[[np.ndarray, ConfigDict], loop.MakeBatches | None]
+  host_batches: Callable[[np.ndarray, ConfigDict], 'loop.MakeBatches | None']
   find_images: Callable[[str], list[str]]
-  prediction_reader: Callable[[ConfigDict], predictions.Read]
-  map_restorer: Callable[[ConfigDict], predictions.Restore]
+  prediction_reader: Callable[[ConfigDict], 'predictions.Read']
+  map_restorer: Callable[[ConfigDict], 'predictions.Restore']
 
 
 def train(config: ConfigDict, workdir: pathlib.Path, data: Data) -> None:
@@ -48,6 +48,8 @@ def train(config: ConfigDict, workdir: pathlib.Path, data: Data) -> None:
     workdir: of the run.
     data: loads the images.
   """
+  from afgan_jax.training import loop
+
   validate(config, jax.device_count())
   check_not_file(workdir)
   train_split, held_out = data.load_train(config)
@@ -151,6 +153,8 @@ def predict(
     UsageError: the run has no threshold yet.
     PartlyFailed: some images could not be read; the others are done.
   """
+  from afgan_jax.detection import predict as predictions
+
   paths = data.find_images(pattern)
   config, state = restore(workdir, config)
   calibration = calibrations.load(workdir)
@@ -206,38 +210,13 @@ def _measure(
   if test is None:
     print('There are no test images, so nothing can be measured.')
     return
+  from afgan_jax.detection import evaluate as evaluation
+  from afgan_jax.report.publish import publish
+
   images = None if train_split is None else train_split.images
   metrics, results = evaluation.evaluate(
     config, workdir, state, test, images, calibration
   )
-  threshold = None if calibration is None else calibration.threshold
-  outcomes = gallery.find_outcomes(test.labels, results['score'], threshold)
-  cards = gallery.make_cards(
-    test,
-    results,
-    outcomes,
-    calibration=calibration,
-    colormap=config.predict.colormap,
-    max_images=60,
-  )
-  report = workdir / 'report.html'
-  write_report(
-    report,
-    metrics=metrics,
-    config=config.to_dict(),
-    test=test,
-    scores=results['score'],
-    outcomes=outcomes,
-    cards=cards,
-    calibration=calibration,
-    history=read_scalars(workdir / 'tensorboard', 'loss/'),
-  )
-  with EventWriter(workdir / 'tensorboard') as writer:
-    step = metrics['step']
-    writer.scalars(
-      step,
-      {f'metrics/{k}': v for k, v in evaluation.scalars(metrics).items()},
-    )
-    writer.image(step, 'test images', panel([c['tiles'] for c in cards[:8]]))
+  report = publish(config, workdir, metrics, results, test, calibration)
   print(evaluation.summary(metrics))
   print(f'The report is {report}.')

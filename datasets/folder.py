@@ -4,8 +4,9 @@ import dataclasses
 import functools
 import pathlib
 
+from datasets.errors import DataError
 from datasets.images import read_image, read_mask
-from datasets.source import GOOD, DataError, Sample
+from datasets.source import GOOD, Sample
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 

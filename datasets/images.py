@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 from PIL import Image, ImageOps
 
-from datasets.source import DataError
+from datasets.errors import DataError
 
 GEOMETRIES = ('stretch', 'pad')
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from ml_collections import ConfigDict
 
+from datasets.errors import DataError
 from datasets.folder import FolderSource, images_in, mvtec_ad
 from datasets.images import (
   GEOMETRIES,
@@ -18,7 +19,7 @@ from datasets.images import (
   restore_geometry,
 )
 from datasets.procedural import ProceduralSource
-from datasets.source import DataError, Sample, Source, Split, read_split
+from datasets.source import Sample, Source, Split, read_split
 
 SOURCES = ('procedural', 'folder', 'mvtec_ad')
 

@@ -12,8 +12,9 @@ import math
 
 import numpy as np
 
+from datasets.errors import DataError
 from datasets.procedural_defects import DEFECTS, NUM_TEETH, Defect, smoothstep
-from datasets.source import GOOD, DataError, Sample
+from datasets.source import GOOD, Sample
 
 # Lengths are in image units, angles in radians, colours from 0 to 1.
 ROOT_RADIUS, TOOTH_HEIGHT = 0.70, 0.23

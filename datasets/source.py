@@ -18,10 +18,6 @@ GOOD = 'good'
 Adjust = Callable[[np.ndarray], np.ndarray]
 
 
-class DataError(ValueError):
-  """Data that cannot be used; the message is one sentence for the user."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Sample:
   """One image on offer, not yet read.

@@ -90,3 +90,45 @@ def test_every_module_imports_without_tensorflow():
   program += ''.join(f'sys.modules[{n!r}] = None\n' for n in TENSORFLOW)
   program += f'[importlib.import_module(name) for name in {modules}]'
   subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True)
+
+
+def loaded_by(program):
+  """Returns the names of the packages that a program loads."""
+  program += '\nprint(*{name.partition(".")[0] for name in sys.modules})'
+  done = subprocess.run(
+    [sys.executable, '-c', 'import sys\n' + program],
+    cwd=ROOT,
+    check=True,
+    capture_output=True,
+    text=True,
+  )
+  return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+  'arguments',
+  [
+    ['--mode=nonsense'],
+    ['--config.generator.base_feature=8'],
+    ['--data=x'],
+    ['--mode=predict'],
+  ],
+)
+def test_wrong_flags_are_told_before_jax_is_imported(arguments):
+  loaded = loaded_by(f"""
+import runpy
+sys.argv = ['main.py', '--config=configs/screw.py', *{arguments}]
+try:
+  runpy.run_path('main.py', run_name='__main__')
+except SystemExit as error:
+  assert error.code in (1, 2)
+""")
+  assert 'ml_collections' in loaded
+  slow = {'jax', 'flax', 'optax', 'orbax', 'matplotlib', 'sklearn', 'scipy'}
+  assert not loaded & (slow | TENSORFLOW | {'numpy', 'PIL'})
+
+
+def test_training_begins_without_what_the_report_takes():
+  loaded = loaded_by('import afgan_jax.modes, afgan_jax.training.loop')
+  assert 'jax' in loaded
+  assert not loaded & {'matplotlib', 'sklearn', 'jinja2'}

@@ -7,7 +7,8 @@ from PIL import Image
 
 from afgan_jax import modes
 from afgan_jax.errors import UsageError
-from afgan_jax.training import checkpoints
+from afgan_jax.training.checkpoints import Checkpoints, restore
+from afgan_jax.training.parallel import replicated
 from datasets import load
 from tests.tiny import tiny_config
 
@@ -39,6 +40,13 @@ def _config(path, **fields):
   )
 
 
+def _state(workdir):
+  """Returns all that is saved of training."""
+  with Checkpoints(workdir) as checkpoints:
+    config = checkpoints.restore_config()
+    return checkpoints.restore_state(config, replicated())
+
+
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
   """Trains twice, on the same good images, with other test images."""
@@ -50,9 +58,7 @@ def runs(tmp_path_factory):
 
 
 def test_nothing_that_is_saved_depends_on_the_test_set(runs):
-  (_, first), (_, second) = (
-    checkpoints.restore(runs / f'run{seed}') for seed in (1, 7)
-  )
+  first, second = (_state(runs / f'run{seed}') for seed in (1, 7))
   jax.tree.map(np.testing.assert_array_equal, *jax.device_get((first, second)))
   texts = [
     (runs / f'run{seed}' / 'calibration.json').read_text() for seed in (1, 7)
@@ -64,6 +70,17 @@ def test_nothing_that_is_saved_depends_on_the_test_set(runs):
     for seed in (1, 7)
   ]
   assert scores[0]['image_auroc'] != scores[1]['image_auroc']
+
+
+def test_scoring_restores_weights_without_optimizers(runs):
+  _, state = restore(runs / 'run1')
+  whole = _state(runs / 'run1')
+  assert state.generator.opt_state is state.discriminator.opt_state is None
+  assert int(state.step) == int(whole.step)
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    *jax.device_get((state.variables, whole.variables)),
+  )
 
 
 def test_evaluation_leaves_threshold_and_weights_alone(runs):

@@ -9,9 +9,6 @@ import numpy as np
 from ml_collections import ConfigDict
 from PIL import Image
 
-MAPS = ('residual', 'smoothed_residual', 'gradient_similarity', 'mix')
-IMAGE_SCORES = ('paper', 'max', 'top_k')
-
 # RIAD (Zavrtanik et al. 2021): scales of the gradient similarity, and the
 # constant that keeps it defined where both gradients vanish.
 _NUM_SCALES = 4

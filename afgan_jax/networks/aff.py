@@ -8,8 +8,6 @@ from flax import linen as nn
 
 from afgan_jax.networks.layers import ModuleDef
 
-GATES = ('sigmoid', 'product')
-
 
 class ChannelAttention(nn.Module):
   """One branch of MS-CAM: BN(PC(ReLU(BN(PC(x))))) (eqs 5 and 6).

@@ -8,8 +8,6 @@ from flax import linen as nn
 
 from afgan_jax.networks.layers import DownConv, ModuleDef, UpConv, leaky_relu
 
-FUSIONS = ('aff', 'concat', 'none')
-
 
 class Encoder(nn.Module):
   """Halves the image level by level down to 1×1 (eq 1).

@@ -5,6 +5,7 @@ complete, so an interrupted save leaves the ones before it as they were.
 """
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from ml_collections import ConfigDict
 from afgan_jax.config import check_continues, validate
 from afgan_jax.errors import UsageError
 from afgan_jax.training.parallel import replicated
-from afgan_jax.training.state import GanState, create_state
+from afgan_jax.training.state import GanState, NetworkState, create_state
 
 FORMAT_VERSION = 1
 _FOLDER = 'checkpoints'
@@ -94,22 +95,67 @@ class Checkpoints:
     Returns:
       The state.
     """
-    abstract = jax.tree.map(
-      lambda leaf: jax.ShapeDtypeStruct(
-        leaf.shape, leaf.dtype, sharding=sharding
-      ),
-      jax.eval_shape(lambda: create_state(config)),
+    return self._restore(
+      ocp.args.StandardRestore(_abstract(create_state, config, sharding))
     )
+
+  def restore_variables(
+    self, config: ConfigDict, sharding: jax.sharding.Sharding
+  ) -> GanState:
+    """Restores what scoring takes of the newest checkpoint's state.
+
+    The optimizers' states are two thirds of a checkpoint and stay unread.
+
+    Args:
+      config: as in `restore_state`.
+      sharding: likewise.
+
+    Returns:
+      The state, without those of the optimizers.
+    """
+
+    def create(config: ConfigDict) -> dict[str, Any]:
+      state = create_state(config)
+      return {'step': state.step, **state.variables}
+
+    abstract = _abstract(create, config, sharding)
+    restored = self._restore(
+      ocp.args.PyTreeRestore(
+        abstract,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
+        partial_restore=True,
+      )
+    )
+    return GanState(
+      step=restored['step'],
+      generator=NetworkState(**restored['generator']),
+      discriminator=NetworkState(**restored['discriminator']),
+    )
+
+  def _restore(self, args: ocp.args.CheckpointArgs) -> Any:
     return self._manager.restore(
-      self.latest_step,
-      args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)),
+      self.latest_step, args=ocp.args.Composite(state=args)
     ).state
+
+
+def _abstract(
+  create: Callable[[ConfigDict], Any],
+  config: ConfigDict,
+  sharding: jax.sharding.Sharding,
+) -> Any:
+  """Returns what `create` does with shapes for arrays."""
+  return jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=sharding
+    ),
+    jax.eval_shape(lambda: create(config)),
+  )
 
 
 def restore(
   workdir: pathlib.Path, given: ConfigDict | None = None
 ) -> tuple[ConfigDict, GanState]:
-  """Restores the newest checkpoint of a run.
+  """Restores the newest checkpoint of a run, for scoring.
 
   Args:
     workdir: of the run.
@@ -117,7 +163,7 @@ def restore(
       for the run's own.
 
   Returns:
-    The config and the state, on all devices.
+    The config and what scoring takes of the state, on all devices.
 
   Raises:
     UsageError: there is no checkpoint, or it is of another config or format.
@@ -135,7 +181,7 @@ def restore(
       check_continues(config, given)
       config = given
     validate(config, num_devices=1)
-    return config, checkpoints.restore_state(config, replicated())
+    return config, checkpoints.restore_variables(config, replicated())
 
 
 def check_not_file(workdir: pathlib.Path) -> None:

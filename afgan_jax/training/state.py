@@ -18,12 +18,12 @@ class NetworkState(flax.struct.PyTreeNode):
   Attributes:
     params: its weights, float32.
     batch_stats: running means and variances of its norms.
-    opt_state: of its optimizer.
+    opt_state: of its optimizer; None where only scoring is wanted.
   """
 
   params: Any
   batch_stats: Any
-  opt_state: optax.OptState
+  opt_state: optax.OptState | None = None
 
   @property
   def variables(self) -> dict[str, Any]:

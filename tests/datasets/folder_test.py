@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from datasets.errors import DataError
 from datasets.folder import CATEGORIES, FolderSource, mvtec_ad
-from datasets.source import DataError, read_split
+from datasets.source import read_split
 
 SIZE = 8
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from datasets.errors import DataError
 from datasets.images import (
   normalize_light,
   read_image,
   read_mask,
   restore_geometry,
 )
-from datasets.source import DataError
 
 SIZE = 16
 # Pixels of one colour in 8x8 blocks, the blocks of JPEG, so that every format

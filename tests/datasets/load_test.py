@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from datasets.errors import DataError
 from datasets.load import find_train, load_test, load_train, open_source
-from datasets.source import DataError
 from tests.tiny import tiny_config
 
 SIZE = 16

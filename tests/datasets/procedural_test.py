@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from datasets import procedural, source
+from datasets import errors, procedural, source
 
 SIZE = 64
 GRAIN_LEVELS = 9  # Six standard deviations of the grain, of 255 grey levels.
@@ -151,5 +151,5 @@ def test_trivial_scores_do_not_solve_it():
 
 
 def test_nothing_to_learn_from_is_an_error():
-  with pytest.raises(source.DataError):
+  with pytest.raises(errors.DataError):
     procedural.ProceduralSource(num_train=0).train()

@@ -1,0 +1,77 @@
+"""Parses flags, and says in one sentence what is wrong with them.
+
+Imports nothing that takes long, so that a wrong flag is told at once.
+"""
+
+import difflib
+import pathlib
+import runpy
+import sys
+
+from absl import flags
+from ml_collections import config_flags
+
+from afgan_jax.config import flatten
+from afgan_jax.errors import UsageError
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+  """Parses absl flags; what is wrong ends in one sentence and exit code 2.
+
+  Args:
+    argv: the program's arguments, its name first.
+
+  Returns:
+    The arguments that are no flags.
+  """
+  # ml_collections takes `file.py:argument` as well.
+  file = _config_file(argv).partition(':')[0]
+  if file and not pathlib.Path(file).is_file():
+    sys.exit(_flag_error(argv, f'--config={file}: there is no such file'))
+  try:
+    rest = flags.FLAGS(argv)
+  except flags.Error as error:
+    sys.exit(_flag_error(argv, str(error).splitlines()[0]))
+  except (AttributeError, KeyError):
+    sys.exit(_flag_error(argv, _misspelt_field(argv)))
+  if len(rest) > 1:
+    sys.exit(_flag_error(argv, f'{rest[1]!r} is no flag: flags begin with --.'))
+  return rest
+
+
+def _flag_error(argv: list[str], sentence: str) -> int:
+  sentence = sentence.rstrip('.')
+  if not _config_file(argv) and 'config.' in sentence:
+    sentence += ' (fields can be set only where --config names a file)'
+  print(f'{sentence}.', file=sys.stderr)
+  return 2
+
+
+def _config_file(argv: list[str]) -> str:
+  for argument, following in zip(argv, argv[1:] + [''], strict=True):
+    name, equals, value = argument.lstrip('-').partition('=')
+    if name == 'config':
+      return value if equals else following
+  return ''
+
+
+def default_workdir() -> pathlib.Path:
+  """Returns `runs/<name of the config>`, or raises UsageError without one."""
+  if flags.FLAGS['config'].value is None:
+    raise UsageError('Give the --workdir of a run, or a --config.')
+  file = config_flags.get_config_filename(flags.FLAGS['config'])
+  return pathlib.Path('runs') / pathlib.Path(file.partition(':')[0]).stem
+
+
+def _misspelt_field(argv: list[str]) -> str:
+  fields = flatten(runpy.run_path(_config_file(argv))['get_config']())
+  for argument in argv:
+    name = argument.lstrip('-').partition('=')[0]
+    if (
+      name.startswith('config.') and name.removeprefix('config.') not in fields
+    ):
+      known = [f'config.{field}' for field in fields]
+      # The last part of a name is what is most often typed from memory.
+      nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+      return f'There is no field {name}: did you mean {nearest[0]}?'
+  return 'A --config.* flag names no field of the config'

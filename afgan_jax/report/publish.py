@@ -1,0 +1,73 @@
+"""Puts an evaluation where people look: a report and TensorBoard."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax.detection.calibration import Calibration
+from afgan_jax.detection.evaluate import scalars
+from afgan_jax.report.comparison import panel
+from afgan_jax.report.gallery import find_outcomes, make_cards
+from afgan_jax.report.html import write_report
+from afgan_jax.training.event_reader import read_scalars
+from afgan_jax.training.event_writer import EventWriter
+
+_MAX_IMAGES = 60  # In the report.
+_PANEL_ROWS = 8  # In TensorBoard.
+
+
+def publish(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  metrics: dict[str, Any],
+  results: dict[str, np.ndarray],
+  test: Any,
+  calibration: Calibration | None,
+) -> pathlib.Path:
+  """Writes `report.html`, and metrics and pictures to TensorBoard.
+
+  Args:
+    config: see `configs/default.py`.
+    workdir: of the run.
+    metrics: what `evaluate` returned.
+    results: likewise.
+    test: the labelled images, see `evaluate.LabelledImages`.
+    calibration: whose thresholds are shown; None for no verdicts.
+
+  Returns:
+    The path of the report.
+
+  Raises:
+    UsageError: `config.predict.colormap` is none.
+  """
+  scores, events = results['score'], workdir / 'tensorboard'
+  threshold = None if calibration is None else calibration.threshold
+  outcomes = find_outcomes(test.labels, scores, threshold)
+  cards = make_cards(
+    test,
+    results,
+    outcomes,
+    calibration=calibration,
+    colormap=config.predict.colormap,
+    max_images=_MAX_IMAGES,
+  )
+  report = workdir / 'report.html'
+  write_report(
+    report,
+    metrics=metrics,
+    config=config.to_dict(),
+    test=test,
+    scores=scores,
+    outcomes=outcomes,
+    cards=cards,
+    calibration=calibration,
+    history=read_scalars(events, 'loss/'),
+  )
+  pictures = panel([card['tiles'] for card in cards[:_PANEL_ROWS]])
+  values = {f'metrics/{k}': v for k, v in scalars(metrics).items()}
+  with EventWriter(events) as writer:
+    writer.scalars(metrics['step'], values)
+    writer.image(metrics['step'], 'test images', pictures)
+  return report
