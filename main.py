@@ -10,6 +10,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from afgan_jax import cpu_runtime
 from afgan_jax.command_line import default_workdir, parse_flags
 from afgan_jax.errors import Interrupted, PartlyFailed, UsageError
 from datasets.errors import DataError
@@ -68,6 +69,7 @@ def _dispatch(mode: str) -> None:
   config = _CONFIG.value
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
   _check_flags(mode)
+  cpu_runtime.prepare()
   # Imported only now: JAX takes a second, which a wrong flag need not.
   from afgan_jax import compilation_cache, modes
   from datasets import load

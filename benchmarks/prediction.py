@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from afgan_jax import cpu_runtime
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.predict import Predictor, predict
 from afgan_jax.detection.scorer import make_scorer
@@ -32,6 +33,7 @@ def main() -> None:
   """Prints images per second of both, and the median of their ratios."""
   count = int(sys.argv[1]) if len(sys.argv) > 1 else 64
   rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+  cpu_runtime.prepare()
   config = default.get_config()
   images = read_split(ProceduralSource(0, count, 0, 0).train(), 256).images
   state = create_replicated_state(config)

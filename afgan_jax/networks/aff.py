@@ -25,12 +25,13 @@ class ChannelAttention(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [batch, h, w, c] to the same shape."""
-    features = x.shape[-1]
+    shape = x.shape
     # A point-wise convolution is a matrix product over the channels.
-    x = self._pointwise(max(features // self.reduction, 1), 'reduce')(x)
+    x = x.reshape(-1, shape[-1])
+    x = self._pointwise(max(shape[-1] // self.reduction, 1), 'reduce')(x)
     x = nn.relu(self.norm(name='reduce_norm')(x))
-    x = self._pointwise(features, 'expand')(x)
-    return self.norm(name='expand_norm')(x)
+    x = self._pointwise(shape[-1], 'expand')(x)
+    return self.norm(name='expand_norm')(x).reshape(shape)
 
   def _pointwise(self, features: int, name: str) -> nn.Module:
     return nn.Dense(

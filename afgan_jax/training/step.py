@@ -44,7 +44,9 @@ def make_train_step(
   optimizer = build_optimizer(config)
 
   def average(tree: Any) -> Any:
-    return tree if axis_name is None else lax.pmean(tree, axis_name)
+    # Over one device the mean would be a copy of all gradients.
+    alone = axis_name is None or lax.axis_size(axis_name) == 1
+    return tree if alone else lax.pmean(tree, axis_name)
 
   def train_step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
     real = batch['image']
