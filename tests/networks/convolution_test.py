@@ -9,7 +9,7 @@ import jax.test_util
 import numpy as np
 import pytest
 
-from afgan_jax.networks import convolution
+from afgan_jax.networks import convolution, convolution_cpu
 
 # Image's larger side, channels there, channels at half the size: each form and
 # each side of each limit between them.
@@ -59,7 +59,7 @@ def test_forms_for_a_cpu_equal_the_plain_ones(shape, swapped):
     'conv_transpose': (small, kernels[1]),
     'correlate': (large, small),
   }.items():
-    actual = getattr(convolution, f'_{name}_cpu')(*arguments, swapped)
+    actual = getattr(convolution_cpu, name)(*arguments, swapped)
     expected = getattr(convolution, f'_{name}_plain')(*arguments, swapped)
     assert actual.shape == expected.shape
     _assert_close(actual, expected)
