@@ -26,6 +26,9 @@ from torch.nn import functional as F
 SIZE = 32
 BASE = 4
 CAP = 16
+# With 4 the narrowest bottleneck would have one feature, and a kernel between it
+# and a norm a gradient of zero but for epsilon and rounding.
+REDUCTION = 2
 LATENT = 10
 BATCH = 6
 LEARNING_RATE = 2e-4
@@ -35,7 +38,7 @@ GRAIN = 2**-5
 
 
 class ChannelAttention(nn.Module):
-  def __init__(self, channels: int, reduction: int = 4):
+  def __init__(self, channels: int, reduction: int = REDUCTION):
     super().__init__()
     hidden = channels // reduction
     self.reduce = nn.Conv2d(channels, hidden, 1, bias=False)

@@ -37,6 +37,7 @@ def _config(fusion: str = 'aff') -> ConfigDict:
   config.generator.fusion = fusion
   config.generator.base_features = 4
   config.generator.max_features = 16
+  config.generator.aff_reduction = 2
   config.discriminator.max_features = 16
   config.discriminator.latent_features = 10
   return config
