@@ -83,7 +83,7 @@ def _dispatch(mode: str) -> None:
   elif mode == 'calibrate':
     modes.calibrate(config, workdir, load, _DATA.value)
   elif mode == 'benchmark':
-    modes.benchmark(config)
+    modes.benchmark(config, load)
   else:
     output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
     modes.predict(

@@ -130,6 +130,7 @@ def validate(config: ConfigDict, num_devices: int) -> None:
     config.batch_size,
     f'a multiple of {num_devices}, the number of devices that share it',
   )
+  _check_benchmark(flat, num_devices)
   for name in _POSITIVE:
     _check(flat[name] > 0, name, flat[name], 'greater than 0')
   for name, limits in _RANGES.items():
@@ -142,6 +143,35 @@ def validate(config: ConfigDict, num_devices: int) -> None:
       name,
       value,
       f'two numbers, the smaller first, above 0 and up to {top}',
+    )
+
+
+def _check_benchmark(flat: dict[str, Any], num_devices: int) -> None:
+  # Configs that were stored before these fields came do without.
+  counts = flat.get('benchmark.device_counts', [])
+  _check(
+    all(isinstance(n, int) and 0 < n <= num_devices for n in counts),
+    'benchmark.device_counts',
+    counts,
+    f'whole numbers from 1 to {num_devices}, the number of devices',
+  )
+  shares = counts or [num_devices]
+  sizes = flat.get('benchmark.batch_sizes', [])
+  _check(
+    all(
+      isinstance(n, int) and n > 0 and all(n % share == 0 for share in shares)
+      for n in sizes
+    ),
+    'benchmark.batch_sizes',
+    sizes,
+    f'multiples of {shares}, the numbers of devices that share a batch',
+  )
+  for count in counts:
+    _check(
+      bool(sizes) or flat['batch_size'] % count == 0,
+      'batch_size',
+      flat['batch_size'],
+      f'a multiple of {count}, one of config.benchmark.device_counts',
     )
 
 

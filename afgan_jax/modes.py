@@ -6,6 +6,7 @@ and metrics take longer to import than all of JAX.
 
 import json
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,6 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax import benchmark as benchmarks
 from afgan_jax.config import validate
 from afgan_jax.detection import calibration as calibrations
 from afgan_jax.detection.calibration import Calibration
@@ -181,10 +181,19 @@ def predict(
     )
 
 
-def benchmark(config: ConfigDict) -> None:
-  """Prints one JSON line; see `afgan_jax.benchmark`."""
+def benchmark(config: ConfigDict, data: Data) -> None:
+  """Prints a table on stderr and one JSON line on stdout.
+
+  Args:
+    config: see `configs/default.py`.
+    data: makes batches on the host.
+  """
+  from afgan_jax.benchmark import run
+
   validate(config, jax.device_count())
-  print(json.dumps(benchmarks.benchmark(config)))
+  figures = run.benchmark(config, data.host_batches)
+  print(run.table(figures), file=sys.stderr)
+  print(json.dumps(figures))
 
 
 def _calibrate(

@@ -59,9 +59,10 @@ def _data() -> ConfigDict:
   data.source = 'procedural'
   data.path = ''  # Folder of the images; 'procedural' needs none.
   data.category = ''  # One of the fifteen of Table 1, for 'mvtec_ad'.
-  # Where batches are made: 'host' (tf.data) or 'device' (the training set lies
-  # on the device, augmentation is part of the compiled step).
-  data.placement = 'host'
+  # Where batches are made: 'device' (the training set lies on the device,
+  # augmentation is part of the compiled step, several steps go in one call) or
+  # 'host' (tf.data), for sets that the device cannot hold.
+  data.placement = 'device'
   # How a non-square image becomes square: 'stretch' (§4.2, "resized") or 'pad'
   # with its edge pixels.
   data.geometry = 'stretch'
@@ -189,4 +190,8 @@ def _benchmark() -> ConfigDict:
   benchmark = ConfigDict()
   benchmark.num_steps = 10  # Timed ones; the median is reported.
   benchmark.warmup_steps = 2  # After the compilation, not timed.
+  # Batch sizes and numbers of devices to go through; () is config.batch_size
+  # and all devices.
+  benchmark.batch_sizes = ()
+  benchmark.device_counts = ()
   return benchmark

@@ -18,7 +18,6 @@ def get_config() -> ConfigDict:
   config.image_size = 64
   config.batch_size = 16
   config.num_epochs = 100
-  config.data.placement = 'device'
   config.generator.base_features = 16
   config.generator.max_features = 128
   config.discriminator.max_features = 128

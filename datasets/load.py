@@ -182,10 +182,19 @@ def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
   Returns:
     A function from the first step and the one after the last to an iterator
     over batches, see `pipeline.train_batches`; None for placement 'device'.
+
+  Raises:
+    DataError: TensorFlow is not installed.
   """
   if config.data.placement == 'device':
     return None
-  from datasets.pipeline import train_batches  # Brings TensorFlow.
+  try:
+    from datasets.pipeline import train_batches  # Brings TensorFlow.
+  except ImportError as error:
+    raise DataError(
+      f'config.data.placement=host needs TensorFlow ({error}): install it, or '
+      'take config.data.placement=device.'
+    ) from error
 
   return functools.partial(train_batches, images, config)
 

@@ -17,7 +17,6 @@ def tiny_config(**fields) -> ConfigDict:
   config.calibration.fraction = 0.0
   config.log.panel_every_epochs = 1
   config.checkpoint.every_epochs = 1
-  config.data.placement = 'device'
   config.data.procedural.num_train = 8
   config.data.procedural.num_test_good = 3
   config.data.procedural.num_test_per_defect = 1

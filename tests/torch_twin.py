@@ -3,8 +3,9 @@
 The networks and the step are defined a second time here, from PyTorch's own
 layers and with nothing of `afgan_jax`, and run in float64.
 `tests/networks/torch_twin_test.py` compares ours with the files that this
-script leaves. PyTorch is needed to write them, not to test; after a change of
-the architecture or of the step install it and run by hand
+script leaves; `benchmarks/compare_pytorch.py` times the networks. PyTorch is
+needed for that, not to test; after a change of the architecture or of the step
+install it and run by hand
 
   python tests/torch_twin.py tests/networks/fixtures
 
@@ -26,8 +27,8 @@ from torch.nn import functional as F
 SIZE = 32
 BASE = 4
 CAP = 16
-# With 4 the narrowest bottleneck would have one feature, and a kernel between it
-# and a norm a gradient of zero but for epsilon and rounding.
+# With 4 the narrowest bottleneck would have one feature, and a kernel between
+# it and a norm a gradient of zero but for epsilon and rounding.
 REDUCTION = 2
 LATENT = 10
 BATCH = 6
@@ -38,7 +39,7 @@ GRAIN = 2**-5
 
 
 class ChannelAttention(nn.Module):
-  def __init__(self, channels: int, reduction: int = REDUCTION):
+  def __init__(self, channels: int, reduction: int):
     super().__init__()
     hidden = channels // reduction
     self.reduce = nn.Conv2d(channels, hidden, 1, bias=False)
@@ -52,10 +53,10 @@ class ChannelAttention(nn.Module):
 
 
 class AttentionFeatureFusion(nn.Module):
-  def __init__(self, channels: int):
+  def __init__(self, channels: int, reduction: int):
     super().__init__()
-    self.local_branch = ChannelAttention(channels)
-    self.global_branch = ChannelAttention(channels)
+    self.local_branch = ChannelAttention(channels, reduction)
+    self.global_branch = ChannelAttention(channels, reduction)
 
   def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     total = x + y
@@ -89,7 +90,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-  def __init__(self, widths: list[int], fusion: str):
+  def __init__(self, widths: list[int], fusion: str, reduction: int):
     super().__init__()
     outputs = widths[:-1]
     fused = [width * (2 if fusion == 'concat' else 1) for width in outputs]
@@ -101,7 +102,7 @@ class Decoder(nn.Module):
       [nn.Identity(), *(nn.BatchNorm2d(width) for width in outputs)]
     )
     make = {
-      'aff': AttentionFeatureFusion,
+      'aff': lambda width: AttentionFeatureFusion(width, reduction),
       'concat': lambda width: Concatenation(),
       'none': lambda width: nn.Identity(),
     }[fusion]
@@ -119,20 +120,22 @@ class Decoder(nn.Module):
 
 
 class Generator(nn.Module):
-  def __init__(self, fusion: str):
+  def __init__(
+    self, fusion: str, size: int, base: int, cap: int, reduction: int = 4
+  ):
     super().__init__()
-    widths = [min(BASE * 2**i, CAP) for i in range(SIZE.bit_length() - 1)]
+    widths = [min(base * 2**i, cap) for i in range(size.bit_length() - 1)]
     self.encoder = Encoder(widths)
-    self.decoder = Decoder(widths, fusion)
+    self.decoder = Decoder(widths, fusion, reduction)
 
   def forward(self, image: torch.Tensor) -> torch.Tensor:
     return self.decoder(self.encoder(image))
 
 
 class Discriminator(nn.Module):
-  def __init__(self):
+  def __init__(self, size: int, base: int, cap: int, latent: int = 100):
     super().__init__()
-    widths = [min(BASE * 2**i, CAP) for i in range(SIZE.bit_length() - 3)]
+    widths = [min(base * 2**i, cap) for i in range(size.bit_length() - 3)]
     self.conv = nn.ModuleList(
       nn.Conv2d(i, o, 4, stride=2, padding=1, bias=False)
       for i, o in zip([3, *widths[:-1]], widths, strict=True)
@@ -140,8 +143,8 @@ class Discriminator(nn.Module):
     self.norm = nn.ModuleList(
       [nn.Identity(), *(nn.BatchNorm2d(width) for width in widths[1:])]
     )
-    self.latent = nn.Conv2d(widths[-1], LATENT, 4, bias=False)
-    self.head = nn.Conv2d(LATENT, 1, 1)
+    self.latent = nn.Conv2d(widths[-1], latent, 4, bias=False)
+    self.head = nn.Conv2d(latent, 1, 1)
 
   def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     for conv, norm in zip(self.conv, self.norm, strict=True):
@@ -350,8 +353,8 @@ def make_fixture(fusion: str) -> dict[str, np.ndarray]:
   torch.manual_seed(0)
   image, augmented = draw_images()
   others, _ = draw_images()
-  generator = Generator(fusion)
-  discriminator = Discriminator()
+  generator = Generator(fusion, SIZE, BASE, CAP, REDUCTION)
+  discriminator = Discriminator(SIZE, BASE, CAP, LATENT)
   result = {
     'image': image.permute(0, 2, 3, 1).numpy(),
     'input': augmented.permute(0, 2, 3, 1).numpy(),

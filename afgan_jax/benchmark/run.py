@@ -1,74 +1,239 @@
-"""Times the jitted, mapped train step and scoring on this machine's devices."""
+"""Times training, scoring and input on this machine's devices."""
 
-import statistics
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax.benchmark import flops, machine
 from afgan_jax.pixels import to_float
 from afgan_jax.training import parallel
+from afgan_jax.training.state import GanState
+
+Figures = dict[str, Any]
+# From a training set and the configuration to what makes batches on the host,
+# see `training.feed`, or None where the devices make them.
+HostBatches = Callable[[np.ndarray, ConfigDict], Callable | None]
+
+_DTYPES = ('float32', 'bfloat16')
+_NUM_IMAGES = 256  # A training set that does not fit a processor's cache.
+_INPUT_STEPS = 10  # Times `num_steps`: batches are quick, and come in bursts.
 
 
-def benchmark(config: ConfigDict) -> dict[str, Any]:
-  """Measures throughput on random images that lie on the devices already.
+class _Program(NamedTuple):
+  call: Callable
+  compile_seconds: float
+  memory_bytes: int
+
+
+def benchmark(config: ConfigDict, host_batches: HostBatches) -> Figures:
+  """Measures throughput on random images.
 
   Args:
-    config: see `configs/default.py`; `config.benchmark` says how many steps.
+    config: see `configs/default.py`; `config.benchmark` names the batch sizes,
+      the numbers of devices and of steps.
+    host_batches: makes the input where `config.data.placement` is 'host'.
 
   Returns:
-    What `--mode=benchmark` prints: 'train' and 'score', each with the median
-    'seconds_per_step', 'images_per_second' and 'compile_seconds' (compilation
-    and the first step), and what was measured on.
+    What `--mode=benchmark` prints as JSON: what was measured on, and 'runs',
+    one for each number of devices and batch size. A run has the figures of
+    'train', 'score' and 'input', and 'peak_flops_per_second', what a large
+    matrix product reaches on the same devices by its compute type.
   """
-  rng = np.random.default_rng(0)
-  shape = (config.batch_size, config.image_size, config.image_size, 3)
-  pixels = rng.integers(0, 256, shape, np.uint8)
-  image = to_float(pixels)
-  state = parallel.create_replicated_state(config)
-  pixels = parallel.shard(pixels)
-  batch = parallel.shard({'image': image, 'input': image})
-  score = parallel.map_score(config)
-  # Before the train step, which consumes the state.
-  score_times = _time(config, lambda: score(state.variables, pixels))
-
-  train_step = parallel.map_train_step(config)
-  box = [state]
-
-  def train_once() -> Any:
-    box[0], metrics = train_step(box[0], batch)
-    return metrics
-
-  train_times = _time(config, train_once)
   devices = jax.devices()
+  runs = []
+  for count in config.benchmark.device_counts or (len(devices),):
+    used = devices[:count]
+    peaks = {dtype: machine.matrix_peak(dtype, used) for dtype in _DTYPES}
+    for batch_size in config.benchmark.batch_sizes or (config.batch_size,):
+      run_config = config.copy_and_resolve_references()
+      run_config.batch_size = batch_size
+      figures = _measure(run_config, used, host_batches, peaks[config.dtype])
+      runs.append(
+        {
+          'num_devices': count,
+          'batch_size': batch_size,
+          'peak_flops_per_second': peaks,
+          **figures,
+        }
+      )
   return {
-    'train': train_times,
-    'score': score_times,
-    'batch_size': config.batch_size,
+    'platform': devices[0].platform,
+    'device': devices[0].device_kind,
+    'jax': jax.__version__,
     'image_size': config.image_size,
     'base_features': config.generator.base_features,
     'dtype': config.dtype,
-    'num_devices': len(devices),
-    'platform': devices[0].platform,
-    'device': devices[0].device_kind,
+    'placement': config.data.placement,
+    'runs': runs,
   }
 
 
-def _time(config: ConfigDict, run: Callable[[], Any]) -> dict[str, float]:
-  def once() -> float:
-    begin = time.perf_counter()
-    jax.block_until_ready(run())
-    return time.perf_counter() - begin
+def _measure(
+  config: ConfigDict,
+  devices: Sequence[jax.Device],
+  host_batches: HostBatches,
+  peak: float,
+) -> Figures:
+  """Measures one batch size on some devices."""
+  shape = (config.image_size, config.image_size, 3)
+  count = max(_NUM_IMAGES, config.batch_size)
+  images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
+  pixels = images[: config.batch_size]
+  image = to_float(pixels)
+  state = parallel.create_replicated_state(config, devices)
 
-  compile_seconds = once()
-  for _ in range(config.benchmark.warmup_steps):
-    once()
-  seconds = statistics.median(once() for _ in range(config.benchmark.num_steps))
+  arguments = state.variables, parallel.shard(pixels, devices)
+  score = _compile(parallel.map_score(config, devices), *arguments)
+  score_seconds = _time(config, lambda: score.call(*arguments))
+  batch = parallel.shard({'image': image, 'input': image}, devices)
+  train = _compile(parallel.map_train_step(config, devices), state, batch)
+  train_seconds = _time(config, _updates(train.call, state, batch))
   return {
-    'seconds_per_step': seconds,
-    'images_per_second': config.batch_size / seconds,
-    'compile_seconds': compile_seconds,
+    'train': _figures(config, train_seconds, np.median)
+    | _cost(train)
+    | _work(config, flops.train_flops(config), train_seconds, peak),
+    'score': _figures(config, score_seconds, np.median)
+    | _cost(score)
+    | _work(config, flops.score_flops(config), score_seconds, peak),
+    'input': _measure_input(config, devices, images, host_batches),
+    'peak_memory_bytes': machine.peak_memory(devices),
   }
+
+
+def _measure_input(
+  config: ConfigDict,
+  devices: Sequence[jax.Device],
+  images: np.ndarray,
+  host_batches: HostBatches,
+) -> Figures:
+  """Measures the making of batches alone."""
+  config = config.copy_and_resolve_references()
+  config.benchmark.num_steps *= _INPUT_STEPS
+  make_batches = host_batches(images, config)
+  if make_batches is None:
+    arguments = *parallel.resident(images, devices), 0
+    sample = _compile(parallel.map_sampler(config, devices), *arguments)
+    seconds = _time(config, lambda: sample.call(*arguments))
+    return _figures(config, seconds, np.mean) | _cost(sample)
+  num_batches = 1 + config.benchmark.warmup_steps + config.benchmark.num_steps
+  feed = parallel.prefetch(make_batches(0, num_batches), devices)
+  # The mean: a batch that was ready took its time before.
+  return _figures(config, _time(config, lambda: next(feed)), np.mean)
+
+
+def _updates(step: Callable, state: GanState, batch: Any) -> Callable[[], Any]:
+  """Returns what makes one step after the other on the same batch."""
+
+  def update() -> Any:
+    nonlocal state
+    state, metrics = step(state, batch)
+    return metrics
+
+  return update
+
+
+def _compile(function: Callable, *arguments: Any) -> _Program:
+  lowered = function.lower(*arguments)
+  begin = time.perf_counter()
+  compiled = lowered.compile()
+  seconds = time.perf_counter() - begin
+  memory = compiled.memory_analysis()
+  return _Program(
+    compiled,
+    seconds,
+    memory.argument_size_in_bytes
+    + memory.output_size_in_bytes
+    - memory.alias_size_in_bytes
+    + memory.temp_size_in_bytes,
+  )
+
+
+def _time(config: ConfigDict, call: Callable[[], Any]) -> np.ndarray:
+  """Returns the seconds of each call after some for warming up."""
+  for _ in range(1 + config.benchmark.warmup_steps):
+    jax.block_until_ready(call())
+  times = [time.perf_counter()]
+  for _ in range(config.benchmark.num_steps):
+    jax.block_until_ready(call())
+    times.append(time.perf_counter())
+  return np.diff(times)
+
+
+def _figures(
+  config: ConfigDict, seconds: np.ndarray, typical: Callable
+) -> Figures:
+  """Returns what there is to say of the seconds of each step."""
+  return {
+    'images_per_second': float(config.batch_size / typical(seconds)),
+    'seconds_per_step': float(np.median(seconds)),
+    'seconds_per_step_p5': float(np.percentile(seconds, 5)),
+    'seconds_per_step_p95': float(np.percentile(seconds, 95)),
+  }
+
+
+def _cost(program: _Program) -> Figures:
+  return {
+    'compile_seconds': program.compile_seconds,
+    'program_memory_bytes': program.memory_bytes,
+  }
+
+
+def _work(
+  config: ConfigDict, flops_per_image: int, seconds: np.ndarray, peak: float
+) -> Figures:
+  flops_per_step = flops_per_image * config.batch_size
+  achieved = flops_per_step / float(np.median(seconds))
+  return {
+    'flops_per_step': flops_per_step,
+    'flops_per_second': achieved,
+    'share_of_peak': achieved / peak,
+  }
+
+
+def table(figures: Figures) -> str:
+  """Writes what `benchmark` returns as a table for people."""
+  rows = [
+    f'{figures["platform"]} ({figures["device"]}), JAX {figures["jax"]}, '
+    f'{figures["image_size"]} px, {figures["base_features"]} features, '
+    f'{figures["dtype"]}, batches made on the {figures["placement"]}',
+    f'{"":8}{"devices":>8}{"batch":>7}{"images/s":>10}{"s/step":>9}{"p5":>9}'
+    f'{"p95":>9}{"compile":>9}{"GFLOP":>8}{"GFLOP/s":>9}{"of peak":>9}'
+    f'{"memory":>10}',
+  ]
+  for run in figures['runs']:
+    rows += [_row(part, run) for part in ('train', 'score', 'input')]
+  peaks = {
+    r['num_devices']: r['peak_flops_per_second'] for r in figures['runs']
+  }
+  for count, by_dtype in peaks.items():
+    values = ', '.join(f'{k} {v / 1e9:.0f}' for k, v in by_dtype.items())
+    rows.append(f'Matrix product on {count} device(s), GFLOP/s: {values}.')
+  memory = max(run['peak_memory_bytes'] for run in figures['runs'])
+  rows.append(f'Peak memory {memory / 2**30:.2f} GiB.')
+  return '\n'.join(rows)
+
+
+def _row(part: str, run: Figures) -> str:
+  figures = run[part]
+
+  def cell(name: str, width: int, scale: float, form: str) -> str:
+    value = figures.get(name)
+    return f'{"" if value is None else format(value / scale, form):>{width}}'
+
+  return (
+    f'{part:8}{run["num_devices"]:8}{run["batch_size"]:7}'
+    + cell('images_per_second', 10, 1, '.2f')
+    + cell('seconds_per_step', 9, 1, '.4f')
+    + cell('seconds_per_step_p5', 9, 1, '.4f')
+    + cell('seconds_per_step_p95', 9, 1, '.4f')
+    + cell('compile_seconds', 9, 1, '.1f')
+    + cell('flops_per_step', 8, 1e9, '.1f')
+    + cell('flops_per_second', 9, 1e9, '.1f')
+    + cell('share_of_peak', 9, 1, '.0%')
+    + cell('program_memory_bytes', 6, 2**30, '.2f')
+    + (' GiB' if 'program_memory_bytes' in figures else '')
+  )

@@ -1,12 +1,11 @@
 """The training loop: feeds, watches, logs and saves; the step is elsewhere."""
 
 import contextlib
-import itertools
 import math
 import pathlib
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -20,12 +19,10 @@ from afgan_jax.files import write_text
 from afgan_jax.training import parallel
 from afgan_jax.training.checkpoints import Checkpoints
 from afgan_jax.training.event_writer import EventWriter
+from afgan_jax.training.feed import MakeBatches, make_advance
 from afgan_jax.training.panel import make_panel
 from afgan_jax.training.progress import Progress
 from afgan_jax.training.state import GanState
-
-# Makes the batches of the steps from the first number up to the second.
-MakeBatches = Callable[[int, int], Iterable[dict[str, np.ndarray]]]
 
 
 def train(
@@ -73,17 +70,28 @@ def train(
     watch = _Watch(config, writer, progress, checkpoints)
     panel = make_panel(config, images)
     interrupted = stack.enter_context(_catch_interrupts())
-    train_step, feed = _feed(config, images, make_batches, start, stop)
+    advance = make_advance(config, images, make_batches, start, stop)
 
-    for step, arguments in zip(range(start + 1, stop + 1), feed, strict=False):
-      state, metrics = train_step(state, *arguments)
-      watch.add(step, metrics)
+    saves, shows = (
+      num_epochs * per_epoch
+      for num_epochs in (
+        config.checkpoint.every_epochs,
+        config.log.panel_every_epochs,
+      )
+    )
+    step = start
+    while step < stop:
+      state, taken, metrics = advance(
+        state, _steps_ahead(step, stop, saves, shows)
+      )
+      watch.add(step, taken, metrics)
+      step += taken
       done = step == stop or interrupted()
-      if done or _ends_epochs(step, per_epoch, config.checkpoint.every_epochs):
+      if done or _is_due(step, saves):
         watch.flush()
         _check_finite(state, checkpoints)
         checkpoints.save(state, config)
-      if _ends_epochs(step, per_epoch, config.log.panel_every_epochs):
+      if _is_due(step, shows):
         writer.image(step, 'panel', panel(state))
       if done and step < stop:
         raise Interrupted(
@@ -108,27 +116,18 @@ def _write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
   write_text(workdir / 'config.json', to_json(config) + '\n')
 
 
-def _feed(
-  config: ConfigDict,
-  images: np.ndarray,
-  make_batches: MakeBatches | None,
-  start: int,
-  stop: int,
-) -> tuple[Callable, Iterator[tuple[Any, ...]]]:
-  """Returns the mapped step and its arguments after the state, step by step."""
-  if make_batches is None:
-    feed = itertools.repeat(parallel.resident(images))
-    return parallel.map_sampled_step(config), feed
-  batches = parallel.prefetch(make_batches(start, stop))
-  return parallel.map_train_step(config), batches
+def _is_due(step: int, every_steps: int) -> bool:
+  return every_steps > 0 and step % every_steps == 0
 
 
-def _ends_epochs(step: int, per_epoch: int, every_epochs: int) -> bool:
-  return every_epochs > 0 and step % (per_epoch * every_epochs) == 0
+def _steps_ahead(step: int, stop: int, *every_steps: int) -> int:
+  """Returns how many steps there are to the next one at which work is due."""
+  due = [every - step % every for every in every_steps if every > 0]
+  return min([stop - step, *due])
 
 
 class _Watch:
-  """Reads the losses of the step before, so no device is waited for."""
+  """Reads the losses of the steps before, so no device is waited for."""
 
   def __init__(
     self,
@@ -143,18 +142,22 @@ class _Watch:
     self._checkpoints = checkpoints
     self._pending = None
 
-  def add(self, step: int, metrics: dict[str, jax.Array]) -> None:
-    """Takes the losses of a step that has been dispatched."""
+  def add(self, step: int, count: int, metrics: dict[str, jax.Array]) -> None:
+    """Takes the losses of `count` steps after `step`, just dispatched."""
     self.flush()
-    self._pending = (step, metrics)
+    self._pending = (step, count, metrics)
 
   def flush(self) -> None:
     """Waits for the losses taken last, checks and shows them."""
     if self._pending is None:
       return
-    step, metrics = self._pending
+    before, count, metrics = self._pending
     self._pending = None
-    losses = {k: float(v) for k, v in jax.device_get(metrics).items()}
+    history = {k: np.ravel(v) for k, v in jax.device_get(metrics).items()}
+    for i in range(count):
+      self._show(before + 1 + i, {k: float(v[i]) for k, v in history.items()})
+
+  def _show(self, step: int, losses: dict[str, float]) -> None:
     for name, loss in losses.items():
       if not math.isfinite(loss):
         raise _diverged(

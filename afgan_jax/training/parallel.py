@@ -1,10 +1,15 @@
-"""Pure functions mapped over all devices; the only place that calls `pmap`."""
+"""Pure functions mapped over devices; the only place that calls `pmap`.
 
-from collections.abc import Callable, Iterable, Iterator
+Every function takes `devices`, those that share the work; None for all.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
@@ -14,51 +19,64 @@ from afgan_jax.training.state import GanState, create_state
 from afgan_jax.training.step import make_train_step
 
 AXIS = 'batch'
+# Of one call of `map_sampled_steps`'s function.
+MAX_STEPS = 64
+
+Devices = Sequence[jax.Device] | None
 
 
-def replicated() -> NamedSharding:
+def replicated(devices: Devices = None) -> NamedSharding:
   """Returns the sharding of what every device holds whole."""
-  return NamedSharding(_mesh(), PartitionSpec())
+  return NamedSharding(_mesh(devices), PartitionSpec())
 
 
-def create_replicated_state(config: ConfigDict) -> GanState:
+def create_replicated_state(
+  config: ConfigDict, devices: Devices = None
+) -> GanState:
   """Draws the initial state on every device.
 
   Args:
     config: see `configs/default.py`.
+    devices: to draw on.
 
   Returns:
     The state at step 0.
   """
   # Compiled as a whole: op by op it takes several times as long.
-  create = jax.jit(lambda: create_state(config), out_shardings=replicated())
+  create = jax.jit(
+    lambda: create_state(config), out_shardings=replicated(devices)
+  )
   return create()
 
 
-def shard(batch: Any) -> Any:
+def shard(batch: Any, devices: Devices = None) -> Any:
   """Divides the leading axis of every array among the devices.
 
   Args:
     batch: a pytree of arrays [batch, ...]; the devices divide `batch`.
+    devices: among which.
 
   Returns:
     The arrays as [devices, batch / devices, ...], each row on its device.
   """
-  sharding = NamedSharding(_mesh(), PartitionSpec(AXIS))
-  num_devices = jax.device_count()
+  mesh = _mesh(devices)
+  sharding = NamedSharding(mesh, PartitionSpec(AXIS))
 
   def put(array: np.ndarray) -> jax.Array:
-    array = array.reshape(num_devices, -1, *array.shape[1:])
+    array = array.reshape(mesh.size, -1, *array.shape[1:])
     return jax.device_put(array, sharding)
 
   return jax.tree.map(put, batch)
 
 
-def prefetch(batches: Iterable[Any]) -> Iterator[tuple[Any]]:
+def prefetch(
+  batches: Iterable[Any], devices: Devices = None
+) -> Iterator[tuple[Any]]:
   """Shards each batch while the devices work on the one before.
 
   Args:
     batches: pytrees as `shard` takes them.
+    devices: likewise.
 
   Yields:
     The arguments after the state of `map_train_step`'s function.
@@ -66,7 +84,7 @@ def prefetch(batches: Iterable[Any]) -> Iterator[tuple[Any]]:
   ready = None
   for batch in batches:
     # Transfers are asynchronous, so this starts one and does not wait for it.
-    coming = (shard(batch),)
+    coming = (shard(batch, devices),)
     if ready is not None:
       yield ready
     ready = coming
@@ -74,27 +92,31 @@ def prefetch(batches: Iterable[Any]) -> Iterator[tuple[Any]]:
     yield ready
 
 
-def resident(images: np.ndarray) -> tuple[jax.Array, jax.Array]:
+def resident(
+  images: np.ndarray, devices: Devices = None
+) -> tuple[jax.Array, jax.Array]:
   """Puts the training set on every device.
 
   Args:
     images: uint8 [n, size, size, 3].
+    devices: to put it on.
 
   Returns:
-    The arguments after the state of `map_sampled_step`'s function: the images
-    and the numbers of the devices.
+    What `map_sampler`'s function and `map_sampled_steps`'s take: the images and
+    the numbers of the devices.
   """
   return (
-    jax.device_put(images, replicated()),
-    shard(np.arange(jax.device_count()))[:, 0],
+    jax.device_put(images, replicated(devices)),
+    shard(np.arange(_mesh(devices).size), devices)[:, 0],
   )
 
 
-def map_train_step(config: ConfigDict) -> Callable:
+def map_train_step(config: ConfigDict, devices: Devices = None) -> Callable:
   """Maps the train step for batches made on the host.
 
   Args:
     config: see `configs/default.py`.
+    devices: that share the batch.
 
   Returns:
     A function from the state, which it consumes, and a sharded batch to the
@@ -106,46 +128,102 @@ def map_train_step(config: ConfigDict) -> Callable:
     in_axes=(None, 0),
     out_axes=(None, None),
     donate_argnums=0,
+    devices=devices,
   )
 
 
-def map_sampled_step(config: ConfigDict) -> Callable:
-  """Maps the train step together with the making of its batch.
+def map_sampler(config: ConfigDict, devices: Devices = None) -> Callable:
+  """Maps the making of batches alone.
 
   Args:
     config: see `configs/default.py`.
+    devices: that share the batch.
 
   Returns:
-    A function from the state, which it consumes, and what `resident` returns
-    to the next state and the metrics over the whole batch.
+    A function from what `resident` returns and a step to its sharded batch.
   """
-  sample = make_sampler(config, jax.device_count())
+  return jax.pmap(
+    lambda images, device, step: _sampler(config, devices)(
+      images, step, device
+    ),
+    axis_name=AXIS,
+    in_axes=(None, 0, None),
+    devices=devices,
+  )
+
+
+def map_sampled_steps(config: ConfigDict, devices: Devices = None) -> Callable:
+  """Maps several train steps together with the making of their batches.
+
+  The number of steps is an argument, not part of the program as it would be
+  with `lax.scan`: a call may end where a checkpoint is due, and still only one
+  program is compiled.
+
+  Args:
+    config: see `configs/default.py`.
+    devices: that share the batch.
+
+  Returns:
+    A function from the state, which it consumes, what `resident` returns and
+    the number of steps, up to `MAX_STEPS`, to the next state and the metrics of
+    each step over its whole batch, [MAX_STEPS], 0 where there was no step.
+  """
+  sample = _sampler(config, devices)
   train_step = make_train_step(config, AXIS)
 
   def step(state, images, device):
     return train_step(state, sample(images, state.step, device))
 
+  def steps(state, images, device, num_steps):
+    _, shapes = jax.eval_shape(step, state, images, device)
+    history = jax.tree.map(
+      lambda metric: jnp.zeros((MAX_STEPS, *metric.shape), metric.dtype), shapes
+    )
+
+    def add_step(number, carry):
+      state, history = carry
+      state, metrics = step(state, images, device)
+      history = jax.tree.map(
+        lambda values, value: values.at[number].set(value), history, metrics
+      )
+      return state, history
+
+    return lax.fori_loop(0, num_steps, add_step, (state, history))
+
   return jax.pmap(
-    step,
+    steps,
     axis_name=AXIS,
-    in_axes=(None, None, 0),
+    in_axes=(None, None, 0, None),
     out_axes=(None, None),
     donate_argnums=0,
+    devices=devices,
   )
 
 
-def map_score(config: ConfigDict) -> Callable:
+def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
   """Maps scoring.
 
   Args:
     config: see `configs/default.py`.
+    devices: that share the batch.
 
   Returns:
     `make_score`'s function of the networks' variables and a sharded batch of
     images; results keep the leading axis of devices.
   """
-  return jax.pmap(make_score(config), axis_name=AXIS, in_axes=(None, 0))
+  return jax.pmap(
+    make_score(config), axis_name=AXIS, in_axes=(None, 0), devices=devices
+  )
 
 
-def _mesh() -> Mesh:
-  return Mesh(np.array(jax.devices()), (AXIS,))
+def map_each(function: Callable, devices: Devices = None) -> Callable:
+  """Maps a function of one array over the leading axis, a device for each."""
+  return jax.pmap(function, devices=devices)
+
+
+def _sampler(config: ConfigDict, devices: Devices) -> Callable:
+  return make_sampler(config, _mesh(devices).size)
+
+
+def _mesh(devices: Devices) -> Mesh:
+  return Mesh(np.array(jax.devices() if devices is None else devices), (AXIS,))

@@ -70,6 +70,7 @@ def workdir(folder, tmp_path_factory):
     '--config=configs/folder.py',
     f'--config.data.path={folder}',
     f'--workdir={workdir}',
+    '--config.data.placement=host',
     *TINY,
     tensorflow=True,
   )
@@ -127,6 +128,7 @@ def test_training_goes_on_for_more_epochs(workdir, folder):
     '--config=configs/folder.py',
     f'--config.data.path={folder}',
     f'--workdir={workdir}',
+    '--config.data.placement=host',
     *TINY,
     '--config.num_epochs=3',
     tensorflow=True,
@@ -134,11 +136,10 @@ def test_training_goes_on_for_more_epochs(workdir, folder):
   assert 'step 6' in output
 
 
-def test_device_placement_and_plain_folder_need_no_tensorflow(folder, tmp_path):
+def test_plain_folder_needs_no_tensorflow(folder, tmp_path):
   output = run(
     '--config=configs/folder.py',
     f'--config.data.path={folder / "train" / "good"}',
-    '--config.data.placement=device',
     f'--workdir={tmp_path / "run"}',
     *TINY,
   )
@@ -147,16 +148,35 @@ def test_device_placement_and_plain_folder_need_no_tensorflow(folder, tmp_path):
 
 
 def test_benchmark_prints_one_json_line():
-  output = run('--config=configs/default.py', '--mode=benchmark', *TINY)
+  output = run(
+    '--config=configs/default.py',
+    '--mode=benchmark',
+    '--config.benchmark.device_counts=(1, 4)',
+    *TINY,
+  )
   assert output.count('\n') == 1
   figures = json.loads(output)
-  for part in ('train', 'score'):
-    seconds = figures[part]['seconds_per_step']
-    assert seconds > 0
-    assert figures[part]['images_per_second'] == pytest.approx(8 / seconds)
-    assert figures[part]['compile_seconds'] > 0
-  assert figures['num_devices'] == 4
   assert figures['dtype'] == 'float32'
+  assert [r['num_devices'] for r in figures['runs']] == [1, 4]
+  for result in figures['runs']:
+    assert result['batch_size'] == 8
+    for part in ('train', 'score'):
+      part = result[part]
+      seconds = part['seconds_per_step']
+      assert part['images_per_second'] == pytest.approx(8 / seconds)
+      assert part['seconds_per_step_p5'] <= seconds
+      assert seconds <= part['seconds_per_step_p95']
+      assert part['compile_seconds'] > 0
+      assert part['program_memory_bytes'] > 0
+      assert part['flops_per_second'] == pytest.approx(
+        part['flops_per_step'] / seconds
+      )
+      assert part['share_of_peak'] == pytest.approx(
+        part['flops_per_second'] / result['peak_flops_per_second']['float32']
+      )
+    assert result['input']['images_per_second'] > 0
+    assert set(result['peak_flops_per_second']) == {'float32', 'bfloat16'}
+    assert result['peak_memory_bytes'] > 2**20
 
 
 def test_training_sets_a_threshold(workdir):
@@ -279,6 +299,7 @@ def test_predict_agrees_with_evaluate(workdir, folder, tmp_path):
     f'--output={tmp_path}',
     '--config=configs/folder.py',
     f'--config.data.path={folder}',
+    '--config.data.placement=host',
     *TINY,
     '--config.predict.overlay=none',
   )

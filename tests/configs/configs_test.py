@@ -112,7 +112,7 @@ def test_fields_that_may_change(field):
     ('image_size', 128),
     ('batch_size', 8),
     ('dtype', 'bfloat16'),
-    ('data.placement', 'device'),
+    ('data.placement', 'host'),
     ('data.category', 'screw'),
     ('generator.fusion', 'none'),
     ('augmentation.area_ratio', (0.1, 0.2)),
@@ -148,6 +148,11 @@ def test_fields_that_may_not_change(field, value):
     ('generator.base_features', 0),
     ('optimizer.learning_rate', 0.0),
     ('optimizer.learning_rate', float('nan')),
+    ('benchmark.device_counts', (1, 2)),
+    ('benchmark.device_counts', (0,)),
+    ('benchmark.device_counts', ('all',)),
+    ('benchmark.batch_sizes', (8, -8)),
+    ('benchmark.batch_sizes', (8.5,)),
   ],
 )
 def test_values_that_cannot_be(field, value):
@@ -155,6 +160,19 @@ def test_values_that_cannot_be(field, value):
   config.update_from_flattened_dict({field: value})
   with pytest.raises(UsageError, match=f'config.{field} is '):
     configuration.validate(config, num_devices=1)
+
+
+def test_batches_of_the_benchmark_are_shared_by_all_its_devices():
+  config = default.get_config()
+  config.benchmark.device_counts = (1, 3)
+  config.benchmark.batch_sizes = (6, 12)
+  configuration.validate(config, num_devices=4)
+  config.benchmark.batch_sizes = (6, 8)
+  with pytest.raises(UsageError, match='config.benchmark.batch_sizes is '):
+    configuration.validate(config, num_devices=4)
+  config.benchmark.batch_sizes = ()
+  with pytest.raises(UsageError, match='config.batch_size is 64.* of 3'):
+    configuration.validate(config, num_devices=4)
 
 
 def test_fields_added_since_a_checkpoint_do_not_stop_it():

@@ -1,11 +1,19 @@
 """From a configuration to arrays: held-out images, sources, errors."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from datasets.errors import DataError
-from datasets.load import find_train, load_test, load_train, open_source
+from datasets.load import (
+  find_train,
+  host_batches,
+  load_test,
+  load_train,
+  open_source,
+)
 from tests.tiny import tiny_config
 
 SIZE = 16
@@ -193,3 +201,12 @@ def test_find_train_does_without_with_a_line_on_stderr(tmp_path, capsys):
   lines = capsys.readouterr().err.splitlines()
   assert len(lines) == 1
   assert str(tmp_path / 'gone') in lines[0]
+
+
+def test_batches_from_the_host_without_tensorflow(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'tensorflow', None)
+  monkeypatch.delitem(sys.modules, 'datasets.pipeline', raising=False)
+  images = np.zeros((2, 16, 16, 3), np.uint8)
+  config = tiny_config(**{'data.placement': 'host'})
+  with pytest.raises(DataError, match='TensorFlow.*placement=device'):
+    host_batches(images, config)

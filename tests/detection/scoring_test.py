@@ -15,10 +15,8 @@ def trained():
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (11, 16, 16, 3), np.uint8)
   state = parallel.create_replicated_state(config)
-  train_step = parallel.map_sampled_step(config)
-  arguments = parallel.resident(images)
-  for _ in range(3):
-    state, _ = train_step(state, *arguments)
+  steps = parallel.map_sampled_steps(config)
+  state, _ = steps(state, *parallel.resident(images), 3)
   return config, state, images
 
 

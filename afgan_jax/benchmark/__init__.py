@@ -1,0 +1,1 @@
+"""What `--mode=benchmark` measures; nothing else imports it."""

@@ -1,0 +1,101 @@
+"""Operations of a train step and of scoring, counted from layers' shapes.
+
+XLA's own count is of what it was given to do, so it rewards waste and sees
+fewer operations in a better form. Here a convolution costs what its definition
+says: 2 · (taps) · (input features) · (output features) for each pixel of the
+smaller of its two images, padding included, be it written as it may. Norms,
+activations and losses are left out: beside the layers they are next to nothing.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.networks.layers import UpConv
+
+
+class NetworkFlops(NamedTuple):
+  """Operations of one network for one image.
+
+  Attributes:
+    forward: of all layers.
+    first: of those that see the image, whose gradient to it is not needed in
+      the network's own update.
+  """
+
+  forward: int
+  first: int
+
+
+def train_flops(config: ConfigDict) -> int:
+  """Counts the operations of one train step for one image (§3.3).
+
+  A layer costs as much again for the gradient to its input and for the one to
+  its kernel.
+
+  Args:
+    config: see `configs/default.py`.
+
+  Returns:
+    Operations; additions and multiplications count one each.
+  """
+  generator, discriminator = count_networks(config)
+  # The generator runs once for both updates.
+  generator_update = 3 * generator.forward - generator.first
+  # On real and on fake images.
+  discriminator_update = 2 * (3 * discriminator.forward - discriminator.first)
+  # For the generator: both latents, and the way back to the fake image.
+  judgement = 3 * discriminator.forward
+  return generator_update + discriminator_update + judgement
+
+
+def score_flops(config: ConfigDict) -> int:
+  """Counts the operations of scoring one image (§3.4), as `train_flops`."""
+  generator, discriminator = count_networks(config)
+  return generator.forward + 2 * discriminator.forward
+
+
+def count_networks(config: ConfigDict) -> tuple[NetworkFlops, NetworkFlops]:
+  """Counts the operations of the generator and of the discriminator."""
+  size = config.image_size
+  return (
+    _count(build_generator(config), size),
+    _count(build_discriminator(config), size),
+  )
+
+
+def _count(network: nn.Module, size: int) -> NetworkFlops:
+  """Runs a network on shapes alone and looks at its layers."""
+  layers = []
+
+  def look(call, args, kwargs, context):
+    result = call(*args, **kwargs)
+    layer = context.module
+    if context.method_name == '__call__' and isinstance(
+      layer, nn.Conv | nn.Dense | UpConv
+    ):
+      kernel = layer.variables['params']['kernel']
+      pixels = min(_pixels(args[0]), _pixels(result))
+      sees_image = args[0].shape[1:] == (size, size, 3)
+      layers.append((2 * pixels * math.prod(kernel.shape), sees_image))
+    return result
+
+  image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  with nn.intercept_methods(look):
+    jax.eval_shape(
+      lambda key, image: network.init(key, image, train=False), key, image
+    )
+  return NetworkFlops(
+    sum(flops for flops, _ in layers),
+    sum(flops for flops, sees_image in layers if sees_image),
+  )
+
+
+def _pixels(x: jax.Array) -> int:
+  return math.prod(x.shape[:-1])

@@ -1,0 +1,88 @@
+"""What the machine could do at best, measured in the same run."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from afgan_jax.training import parallel
+
+# Side of the matrices and bytes of the array that is copied: large enough to
+# reach the peak, small enough for a second.
+_ON_CPU = 2048, 2**28
+_ELSEWHERE = 8192, 2**30
+
+
+def matrix_peak(dtype: str, devices: Sequence[jax.Device]) -> float:
+  """Measures the operations per second of a large matrix product.
+
+  Args:
+    dtype: of the factors and of the product.
+    devices: each makes a product of its own at the same time.
+
+  Returns:
+    Operations per second of all of them together, the best of several rounds.
+  """
+  side, _ = _sizes(devices)
+  factors = parallel.shard(
+    np.ones((len(devices) * side, side), jnp.dtype(dtype)), devices
+  )
+  multiply = parallel.map_each(lambda a: a @ a, devices)
+  seconds = _best_seconds(lambda: multiply(factors))
+  return 2 * side**3 * len(devices) / seconds
+
+
+def bandwidth(devices: Sequence[jax.Device]) -> float:
+  """Measures the bytes per second of reading one array and writing another.
+
+  Args:
+    devices: each has arrays of its own.
+
+  Returns:
+    Bytes read and written per second by all of them together, the best of
+    several rounds.
+  """
+  _, num_bytes = _sizes(devices)
+  arrays = parallel.shard(
+    np.ones(len(devices) * num_bytes // 4, np.float32), devices
+  )
+  negate = parallel.map_each(jnp.negative, devices)
+  seconds = _best_seconds(lambda: negate(arrays))
+  return 2 * num_bytes * len(devices) / seconds
+
+
+def peak_memory(devices: Sequence[jax.Device]) -> int:
+  """Returns the most bytes in use at once since the process began.
+
+  Args:
+    devices: of which the fullest counts; where they have no memory of their
+      own, the process does.
+  """
+  in_use = [
+    (device.memory_stats() or {}).get('peak_bytes_in_use', 0)
+    for device in devices
+  ]
+  if max(in_use):
+    return max(in_use)
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  # Linux counts in KiB, macOS in bytes.
+  return peak if sys.platform == 'darwin' else 1024 * peak
+
+
+def _sizes(devices: Sequence[jax.Device]) -> tuple[int, int]:
+  return _ON_CPU if devices[0].platform == 'cpu' else _ELSEWHERE
+
+
+def _best_seconds(run: Callable[[], Any], rounds: int = 8) -> float:
+  jax.block_until_ready(run())  # Compiles.
+  seconds = []
+  for _ in range(rounds):
+    begin = time.perf_counter()
+    jax.block_until_ready(run())
+    seconds.append(time.perf_counter() - begin)
+  return min(seconds)

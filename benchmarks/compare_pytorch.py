@@ -1,0 +1,271 @@
+"""Times the same work in PyTorch and here, in turns, and prints the ratios.
+
+  pip install -c constraints.txt -e '.[torch]'
+  PYTHONPATH=. python benchmarks/compare_pytorch.py --mode=train --batch_size=8
+
+Both sides have a process of their own and work in turns, so that a machine
+whose speed drifts drifts for both. The work is that of `--mode=benchmark`:
+whole optimizer steps of generator and discriminator on random images that lie
+in memory, or the scores of a batch. The networks in PyTorch are those whose
+numbers the tests compare with ours (`tests/torch_twin.py`), channels last; ours
+also make the anomaly map when they score.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+
+def main() -> None:
+  """Prints a line a round on stderr, and one JSON line on stdout."""
+  args = _parse(sys.argv[1:])
+  if args.worker:
+    _work(args)
+    return
+  workers = {name: _start(name) for name in ('jax', 'torch')}
+  # One after the other, for both need all cores to start.
+  devices = {name: _ask(worker) for name, worker in workers.items()}
+  print(
+    f'ours on {devices["jax"]}, PyTorch on {devices["torch"]}', file=sys.stderr
+  )
+  medians = {name: [] for name in workers}
+  for _ in range(args.rounds):
+    for name, worker in workers.items():
+      medians[name].append(statistics.median(_ask(worker)))
+    ours, theirs = medians['jax'][-1], medians['torch'][-1]
+    print(
+      f'ours {ours:.4f} s, PyTorch {theirs:.4f} s, ratio {ours / theirs:.3f}',
+      file=sys.stderr,
+    )
+  for worker in workers.values():
+    worker.stdin.close()
+    worker.wait()
+  ratios = [
+    ours / theirs for ours, theirs in zip(*medians.values(), strict=True)
+  ]
+  fields = vars(args)
+  del fields['worker']
+  print(
+    json.dumps(
+      fields
+      | {'devices': devices}
+      | {
+        'seconds_per_step': {
+          name: statistics.median(values) for name, values in medians.items()
+        },
+        'ratio': statistics.median(ratios),
+        'ratio_min': min(ratios),
+        'ratio_max': max(ratios),
+      }
+    )
+  )
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument('--mode', choices=['train', 'score'], default='train')
+  parser.add_argument('--image_size', type=int, default=256)
+  parser.add_argument('--base_features', type=int, default=64)
+  parser.add_argument('--batch_size', type=int, default=8)
+  parser.add_argument(
+    '--dtype', choices=['float32', 'bfloat16'], default='float32'
+  )
+  parser.add_argument(
+    '--compile', action='store_true', help='compile the PyTorch side too'
+  )
+  parser.add_argument('--rounds', type=int, default=5)
+  parser.add_argument('--steps', type=int, default=3, help='of each round')
+  parser.add_argument('--worker', help=argparse.SUPPRESS)
+  return parser.parse_args(arguments)
+
+
+def _start(name: str) -> subprocess.Popen:
+  return subprocess.Popen(
+    [sys.executable, *sys.argv, f'--worker={name}'],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+
+
+def _ask(worker: subprocess.Popen):
+  """Lets a worker do its next piece of work, and returns what it says."""
+  worker.stdin.write('\n')
+  worker.stdin.flush()
+  answer = worker.stdout.readline()
+  if not answer:
+    sys.exit('A worker ended early; what it said is above.')
+  return json.loads(answer)
+
+
+def _work(args: argparse.Namespace) -> None:
+  """Prepares when first asked, then times some steps each time."""
+  sys.stdin.readline()
+  prepare = {'jax': _prepare_jax, 'torch': _prepare_torch}[args.worker]
+  device, time_steps = prepare(args)
+  time_steps(3)  # Compiles, or chooses algorithms.
+  print(json.dumps(device), flush=True)
+  for _ in sys.stdin:
+    print(json.dumps(time_steps(args.steps)), flush=True)
+
+
+def _timer(
+  step: Callable[[], None], wait: Callable[[], None]
+) -> Callable[[int], list[float]]:
+  def time_steps(count: int) -> list[float]:
+    seconds = []
+    for _ in range(count):
+      wait()
+      begin = time.perf_counter()
+      step()
+      wait()
+      seconds.append(time.perf_counter() - begin)
+    return seconds
+
+  return time_steps
+
+
+def _pixels(args: argparse.Namespace) -> np.ndarray:
+  shape = (args.batch_size, args.image_size, args.image_size, 3)
+  return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def _prepare_jax(args: argparse.Namespace):
+  """Returns the name of the device, and what times some steps on it."""
+  from afgan_jax import cpu_runtime
+
+  cpu_runtime.prepare()
+  import jax
+
+  from afgan_jax.pixels import to_float
+  from afgan_jax.training import parallel
+  from configs import default
+
+  config = default.get_config()
+  config.image_size = args.image_size
+  config.batch_size = args.batch_size
+  config.generator.base_features = args.base_features
+  config.dtype = args.dtype
+  device = jax.devices()[:1]
+  state = parallel.create_replicated_state(config, device)
+  result = None
+  if args.mode == 'score':
+    variables, images = state.variables, parallel.shard(_pixels(args), device)
+    score = parallel.map_score(config, device)
+
+    def step() -> None:
+      nonlocal result
+      result = score(variables, images)
+
+  else:
+    image = to_float(_pixels(args))
+    batch = parallel.shard({'image': image, 'input': image}, device)
+    train = parallel.map_train_step(config, device)
+
+    def step() -> None:
+      nonlocal result, state
+      state, result = train(state, batch)
+
+  return device[0].device_kind, _timer(
+    step, lambda: jax.block_until_ready(result)
+  )
+
+
+def _prepare_torch(args: argparse.Namespace):
+  """Returns the name of the device, and what times some steps on it."""
+  import torch
+
+  from tests.torch_twin import Discriminator, Generator
+
+  torch.manual_seed(0)
+  torch.backends.cudnn.benchmark = True
+  # As JAX does by default on a GPU.
+  torch.set_float32_matmul_precision('high')
+  device = 'cuda' if torch.cuda.is_available() else 'cpu'
+  place = {'device': device, 'memory_format': torch.channels_last}
+  size = args.image_size, args.base_features, 512
+  networks = (
+    Generator('aff', *size).to(**place),
+    Discriminator(*size).to(**place),
+  )
+  image = torch.from_numpy(_pixels(args)).permute(0, 3, 1, 2).float()
+  image = (image / 127.5 - 1).to(**place)
+  make = _torch_train if args.mode == 'train' else _torch_score
+  step = make(
+    torch,
+    *networks,
+    image,
+    lambda: torch.autocast(
+      device, torch.bfloat16, enabled=args.dtype == 'bfloat16'
+    ),
+  )
+  if args.compile:
+    step = torch.compile(step)
+  wait = torch.cuda.synchronize if device == 'cuda' else lambda: None
+  name = torch.cuda.get_device_name() if device == 'cuda' else 'cpu'
+  return name, _timer(step, wait)
+
+
+def _torch_train(torch, generator, discriminator, image, autocast):
+  """Builds the train step (§3.3)."""
+  functional = torch.nn.functional
+  bce = functional.binary_cross_entropy_with_logits
+  optimizers = [
+    torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    for network in (generator, discriminator)
+  ]
+
+  def update(optimizer, loss) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+  def step() -> None:
+    with autocast():
+      fake = generator(image)
+      real_logit, _ = discriminator(image)
+      fake_logit, _ = discriminator(fake.detach())
+      loss = bce(real_logit, torch.ones_like(real_logit))
+      loss = loss + bce(fake_logit, torch.zeros_like(fake_logit))
+    update(optimizers[1], loss)
+    # Its weights need no gradient of the generator's loss.
+    discriminator.requires_grad_(False)
+    with autocast():
+      _, real_latent = discriminator(image)
+      fake_logit, fake_latent = discriminator(fake)
+      loss = bce(fake_logit, torch.ones_like(fake_logit))
+      loss = loss + 40 * functional.l1_loss(fake, image)
+      loss = loss + functional.mse_loss(fake_latent, real_latent)
+    update(optimizers[0], loss)
+    discriminator.requires_grad_(True)
+
+  return step
+
+
+def _torch_score(torch, generator, discriminator, image, autocast):
+  """Builds the scoring (§3.4)."""
+  generator.eval()
+  discriminator.eval()
+
+  @torch.no_grad()
+  def step() -> None:
+    with autocast():
+      fake = generator(image)
+      _, real_latent = discriminator(image)
+      _, fake_latent = discriminator(fake)
+    (image - fake).abs().mean((1, 2, 3))
+    (real_latent - fake_latent).square().mean(1)
+
+  return step
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,109 @@
+"""Compares where batches are made: alone, and with the train step.
+
+  PYTHONPATH=. python benchmarks/input.py [IMAGE_SIZE [BASE_FEATURES [BATCH]]]
+
+'bare' is the train step on one batch that lies on the devices. The others are
+the same step fed as in training, from tf.data or from the devices' own sampler.
+They take turns, in blocks of steps, each after some steps that are not timed,
+so that no block uses up what another one's time has prefetched.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from afgan_jax import cpu_runtime
+from afgan_jax.pixels import to_float
+from afgan_jax.training import feed, parallel
+from configs import default
+from datasets import load
+
+_ROUNDS = 3
+_BLOCK = 6
+_NOT_TIMED = 4  # tf.data holds two batches ready, and `prefetch` one.
+
+
+def main() -> None:
+  """Prints images per second, and ratios to the bare step."""
+  given = [int(argument) for argument in sys.argv[1:]]
+  size, base, batch_size = given + [256, 64, 8][len(given) :]
+  cpu_runtime.prepare()
+  config = default.get_config()
+  config.image_size = size
+  config.generator.base_features = base
+  config.batch_size = batch_size
+  images = np.random.default_rng(0).integers(
+    0, 256, (64, size, size, 3), np.uint8
+  )
+
+  def make_batches(num_batches: int) -> feed.MakeBatches:
+    config.data.placement = 'host'
+    return load.host_batches(images, config)(0, num_batches)
+
+  def sample_all() -> Callable:
+    sample = parallel.map_sampler(config)
+    resident = parallel.resident(images)
+    return lambda: jax.block_until_ready(sample(*resident, 0))
+
+  print(f'{size} px, {base} features, batch {batch_size}')
+  batches = make_batches(200)
+  for name, make in (
+    ('host', lambda: next(batches)),
+    ('device', sample_all()),
+  ):
+    speed = batch_size / _seconds(make, 30, 150)
+    print(f'{name} alone: {speed:.0f} images/s', flush=True)
+
+  image = to_float(images[:batch_size])
+  batch = parallel.shard({'image': image, 'input': image})
+  num_calls = 1 + _ROUNDS * (_NOT_TIMED + _BLOCK)
+  step = parallel.map_train_step(config)
+  steps = parallel.map_sampled_steps(config)
+  advances = {
+    'bare': feed.from_host(step, iter([(batch,)] * num_calls)),
+    'host': feed.from_host(step, parallel.prefetch(make_batches(num_calls))),
+    'device': feed.from_devices(steps, parallel.resident(images)),
+  }
+  runs = {name: _Run(config, advance) for name, advance in advances.items()}
+  ratios = {'host': [], 'device': []}
+  for _ in range(_ROUNDS):
+    seconds = {
+      name: _seconds(run, _NOT_TIMED, _BLOCK) for name, run in runs.items()
+    }
+    for name in ratios:
+      ratios[name].append(seconds['bare'] / seconds[name])
+    speeds = ', '.join(f'{k} {batch_size / v:.2f}' for k, v in seconds.items())
+    print(f'with the step: {speeds} images/s', flush=True)
+  for name, values in ratios.items():
+    print(f'{name}: {statistics.median(values):.1%} of the bare step (median)')
+
+
+class _Run:
+  """A training run that is advanced a step at a time."""
+
+  def __init__(self, config, advance):
+    self._state = parallel.create_replicated_state(config)
+    self._advance = advance
+    self()  # Compiles.
+
+  def __call__(self) -> None:
+    self._state, _, metrics = self._advance(self._state, 1)
+    jax.block_until_ready(metrics)
+
+
+def _seconds(call: Callable, not_timed: int, timed: int) -> float:
+  """Returns the mean seconds of a call."""
+  for _ in range(not_timed):
+    call()
+  begin = time.perf_counter()
+  for _ in range(timed):
+    call()
+  return (time.perf_counter() - begin) / timed
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,85 @@
+"""Counts by hand, layer by layer."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from afgan_jax.benchmark import flops
+from afgan_jax.networks import convolution
+from tests.tiny import tiny_config
+
+# 16 px, features 4, 8, 8, 8: sides 8, 4, 2, 1.
+_ENCODER = [
+  2 * 16 * 3 * 4 * 8**2,
+  2 * 16 * 4 * 8 * 4**2,
+  2 * 16 * 8 * 8 * 2**2,
+  2 * 16 * 8 * 8 * 1**2,
+]
+# The smaller image of a transposed convolution is its input.
+_DECODER = [
+  2 * 16 * 8 * 8 * 1**2,
+  2 * 16 * 8 * 8 * 2**2,
+  2 * 16 * 8 * 4 * 4**2,
+  2 * 16 * 4 * 3 * 8**2,
+]
+# Bottlenecks of 8/4 and 4/4 features: there and back, in both branches, the
+# global one on a single pixel.
+_FUSION = [
+  2 * 2 * 8 * 2 * (2**2 + 1),
+  2 * 2 * 8 * 2 * (4**2 + 1),
+  2 * 2 * 4 * 1 * (8**2 + 1),
+]
+# Two levels, then 4×4 pixels of 8 features to 100, and to one logit.
+_DISCRIMINATOR = [
+  2 * 16 * 3 * 4 * 8**2,
+  2 * 16 * 4 * 8 * 4**2,
+  2 * 16 * 8 * 100,
+  2 * 100,
+]
+
+
+def test_networks_by_hand():
+  generator, discriminator = flops.count_networks(tiny_config())
+  assert generator.forward == sum(_ENCODER + _DECODER + _FUSION)
+  assert discriminator.forward == sum(_DISCRIMINATOR)
+  assert generator.first == discriminator.first == _ENCODER[0]
+
+
+def test_step_and_scoring_by_hand():
+  generator = sum(_ENCODER + _DECODER + _FUSION)
+  discriminator = sum(_DISCRIMINATOR)
+  config = tiny_config()
+  assert flops.score_flops(config) == generator + 2 * discriminator
+  # Forward, gradients to inputs but the image, gradients to kernels; the
+  # discriminator for its own update on two batches, then for the generator's
+  # on two batches, with the way back to one of them, the image included.
+  assert flops.train_flops(config) == (
+    3 * generator
+    - _ENCODER[0]
+    + 2 * (3 * discriminator - _DISCRIMINATOR[0])
+    + 3 * discriminator
+  )
+
+
+def test_the_paper_takes_about_sixty_gflop_for_an_image():
+  from configs import default
+
+  # 480 GFLOP for a batch of 8, found in another way.
+  assert flops.train_flops(default.get_config()) == pytest.approx(
+    480e9 / 8, rel=0.02
+  )
+
+
+def test_xla_counts_as_much_for_a_plain_convolution_without_padding():
+  # One layer for which XLA's own count has no padding to leave out.
+  x, kernel = jnp.ones((1, 10, 10, 3)), jnp.ones((4, 4, 3, 5))
+  plain = jax.jit(
+    lambda x, k: lax.conv_general_dilated(
+      x, k, (2, 2), 'VALID', dimension_numbers=convolution._NHWC
+    )
+  )
+  counted = plain.lower(x, kernel).compile().cost_analysis()['flops']
+  assert counted == pytest.approx(2 * 16 * 3 * 5 * 4**2, rel=0.01)
+  assert np.prod(kernel.shape) * 2 * 4**2 == 2 * 16 * 3 * 5 * 4**2
