@@ -166,6 +166,8 @@ def _check_benchmark(flat: dict[str, Any], num_devices: int) -> None:
     sizes,
     f'multiples of {shares}, the numbers of devices that share a batch',
   )
+  num_images = flat.get('benchmark.num_images', 1)
+  _check(num_images > 0, 'benchmark.num_images', num_images, 'greater than 0')
   for count in counts:
     _check(
       bool(sizes) or flat['batch_size'] % count == 0,

@@ -51,6 +51,7 @@ def train(config: ConfigDict, workdir: pathlib.Path, data: Data) -> None:
   from afgan_jax.training import loop
 
   validate(config, jax.device_count())
+  _note_slow_dtype(config)
   check_not_file(workdir)
   train_split, held_out = data.load_train(config)
   test = data.load_test(config)  # Before training, so that faults show now.
@@ -84,6 +85,7 @@ def evaluate(
     folder: whose test images are scored; None for the config's source.
   """
   config, state = restore(workdir, config)
+  _note_slow_dtype(config)
   test = data.load_test(config, folder)
   train_split, held_out = data.find_train(config)
   calibration = calibrations.load(workdir)
@@ -112,6 +114,7 @@ def calibrate(
     UsageError: none were held out.
   """
   config, state = restore(workdir, config)
+  _note_slow_dtype(config)
   split = (
     data.load_good(config, folder) if folder else data.load_train(config)[1]
   )
@@ -157,6 +160,7 @@ def predict(
 
   paths = data.find_images(pattern)
   config, state = restore(workdir, config)
+  _note_slow_dtype(config)
   calibration = calibrations.load(workdir)
   if calibration is None or not calibration.fits(config, int(state.step)):
     raise UsageError(
@@ -191,9 +195,19 @@ def benchmark(config: ConfigDict, data: Data) -> None:
   from afgan_jax.benchmark import run
 
   validate(config, jax.device_count())
+  _note_slow_dtype(config)
   figures = run.benchmark(config, data.host_batches)
   print(run.table(figures), file=sys.stderr)
   print(json.dumps(figures))
+
+
+def _note_slow_dtype(config: ConfigDict) -> None:
+  if config.dtype == 'bfloat16' and jax.default_backend() == 'cpu':
+    print(
+      'config.dtype=bfloat16 is slower than float32 on a processor, where XLA '
+      'computes in float32 and converts.',
+      file=sys.stderr,
+    )
 
 
 def _calibrate(

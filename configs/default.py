@@ -190,6 +190,7 @@ def _benchmark() -> ConfigDict:
   benchmark = ConfigDict()
   benchmark.num_steps = 10  # Timed ones; the median is reported.
   benchmark.warmup_steps = 2  # After the compilation, not timed.
+  benchmark.num_images = 256  # Of the random training set.
   # Batch sizes and numbers of devices to go through; () is config.batch_size
   # and all devices.
   benchmark.batch_sizes = ()

@@ -19,7 +19,6 @@ Figures = dict[str, Any]
 HostBatches = Callable[[np.ndarray, ConfigDict], Callable | None]
 
 _DTYPES = ('float32', 'bfloat16')
-_NUM_IMAGES = 256  # A training set that does not fit a processor's cache.
 _INPUT_STEPS = 10  # Times `num_steps`: batches are quick, and come in bursts.
 
 
@@ -34,7 +33,7 @@ def benchmark(config: ConfigDict, host_batches: HostBatches) -> Figures:
 
   Args:
     config: see `configs/default.py`; `config.benchmark` names the batch sizes,
-      the numbers of devices and of steps.
+      the numbers of devices, of images and of steps.
     host_batches: makes the input where `config.data.placement` is 'host'.
 
   Returns:
@@ -80,7 +79,7 @@ def _measure(
 ) -> Figures:
   """Measures one batch size on some devices."""
   shape = (config.image_size, config.image_size, 3)
-  count = max(_NUM_IMAGES, config.batch_size)
+  count = max(config.benchmark.num_images, config.batch_size)
   images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
   pixels = images[: config.batch_size]
   image = to_float(pixels)

@@ -31,7 +31,11 @@ def make_score(
     [batch]; and to 'reconstruction', uint8 [batch, size, size, 3].
   """
   generator = build_generator(config)
-  discriminator = build_discriminator(config)
+  # In float32 whatever `config.dtype` is: the latent error is a difference of
+  # nearly equal numbers.
+  exact = config.copy_and_resolve_references()
+  exact.dtype = 'float32'
+  discriminator = build_discriminator(exact)
   gamma = config.score.gamma
 
   def score(variables: Any, images: jax.Array) -> dict[str, jax.Array]:

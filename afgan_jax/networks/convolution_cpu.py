@@ -44,8 +44,6 @@ def conv(
   """
   if _has_many_tiles(large.shape):
     return _conv_winograd(large, kernel, swapped)
-  if large.shape[-1] < _FEW_CHANNELS and swapped:
-    return _conv_matrix(large, kernel.swapaxes(2, 3), False)
   return _conv_matrix(large, kernel, swapped)
 
 
@@ -108,35 +106,32 @@ def _interleave(phases):
   return jnp.stack(rows, axis=2).reshape(batch, 2 * height, 2 * width, *rest)
 
 
-# The form of one product. What a tap sees is an image of half the side; on an
-# image of two pixels a side, the outer taps see padding alone and are left out.
+# The form of one product. On an image of two pixels a side the outer taps see
+# padding alone and are left out.
 
 
 def _conv_matrix(large, kernel, swapped):
   batch, height, width, _ = large.shape
-  taps = _taps(large)
-  if swapped:
-    y = sum(
-      lax.dot_general(pixels, kernel[tap], _TRAILING)
-      for tap, pixels in taps.items()
-    )
-  else:
-    used = _used_taps(kernel, height, width)
-    patches = jnp.concatenate(list(taps.values()), axis=-1)
-    y = patches @ used.reshape(-1, used.shape[-1])
+  used = _used_taps(kernel, height, width)
+  contracted = ((1, 2), (0, 2) if swapped else (0, 1)), ((), ())
+  y = lax.dot_general(_patches(large), used, contracted)
   return y.reshape(batch, height // 2, width // 2, -1)
 
 
 def _conv_transpose_matrix(small, kernel, swapped):
   batch, height, width, channels = small.shape
   pixels = small.reshape(-1, channels)
-  taps = _tap_numbers(2 * height, 2 * width)
+  used = _used_taps(kernel, 2 * height, 2 * width)
+  num_taps = used.shape[0]
   if swapped:
-    used = _used_taps(kernel, 2 * height, 2 * width)
     products = lax.dot_general(pixels, used.reshape(-1, channels), _TRAILING)
-    products = jnp.split(products, len(taps), axis=-1)
+    products = jnp.split(products, num_taps, axis=-1)
   else:
-    products = [pixels @ kernel[tap] for tap in taps]
+    # A product for each tap, for one product would need the kernel transposed,
+    # and where this is taken the kernel is large or the pixels are few.
+    repeated = jnp.broadcast_to(pixels, (num_taps, *pixels.shape))
+    products = list(repeated @ used)
+  taps = [(i, j) for i in _used(2 * height) for j in _used(2 * width)]
   return _overlap(
     {
       tap: product.reshape(batch, height, width, -1)
@@ -148,7 +143,7 @@ def _conv_transpose_matrix(small, kernel, swapped):
 def _correlate_matrix(large, small, swapped):
   height, width, channels = large.shape[1:]
   features = small.shape[-1]
-  patches = jnp.concatenate(list(_taps(large).values()), axis=-1)
+  patches = _patches(large).reshape(-1, channels * _num_taps(height, width))
   pixels = small.reshape(-1, features)
   shape = len(_used(height)), len(_used(width)), channels
   if swapped:
@@ -166,25 +161,40 @@ def _used(side):
   return (1, 2) if side == 2 else (0, 1, 2, 3)
 
 
-def _tap_numbers(height, width):
-  return [(i, j) for i in _used(height) for j in _used(width)]
+def _num_taps(height, width):
+  return len(_used(height)) * len(_used(width))
 
 
 def _used_taps(kernel, height, width):
+  """Returns [taps, ...]."""
   rows, columns = _used(height), _used(width)
-  return kernel[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+  kernel = kernel[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+  return kernel.reshape(-1, *kernel.shape[2:])
 
 
-def _taps(large):
-  """Returns what each tap sees, [batch · h/2 · w/2, channels]."""
-  height, width, channels = large.shape[1:]
-  padded = _pad(large)
-  return {
-    (i, j): padded[:, i : i + height : 2, j : j + width : 2].reshape(
-      -1, channels
-    )
-    for i, j in _tap_numbers(height, width)
-  }
+def _patches(large):
+  """Returns what each tap sees of each pixel, [pixels, taps, channels]."""
+  channels = large.shape[-1]
+  taps = _num_taps(*large.shape[1:3])
+  # To row, tap y, column, tap x. One permutation of the whole, for XLA makes a
+  # function of each slice that is taken.
+  seen = _split_into_taps(_split_into_taps(large, 1), 3)
+  return seen.transpose(0, 1, 3, 2, 4, 5).reshape(-1, taps, channels)
+
+
+def _split_into_taps(x, axis):
+  """Makes two axes of one of length n: n/2 pixels and their taps."""
+  size = x.shape[axis]
+  before, after = x.shape[:axis], x.shape[axis + 1 :]
+  if size == 2:
+    return x.reshape(*before, 1, 2, *after)
+  pairs = _pad_axis(x, axis, 1, 1).reshape(*before, size // 2 + 1, 2, *after)
+  taps = [
+    lax.slice_in_dim(pairs, start, size // 2 + start, axis=axis)
+    for start in range(2)
+  ]
+  taps = jnp.stack(taps, axis=axis + 1)
+  return taps.reshape(*before, size // 2, 4, *after)
 
 
 def _overlap(products):

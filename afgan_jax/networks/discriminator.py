@@ -53,14 +53,15 @@ class Discriminator(nn.Module):
       if level:
         x = self.norm(use_running_average=not train, name=f'norm_{level}')(x)
       x = leaky_relu(x)
+    # Losses and scores come of these two, so they are not rounded to `dtype`.
     latent = nn.Conv(
       self.latent_features,
       (4, 4),
       padding='VALID',
       use_bias=False,
-      dtype=self.dtype,
+      dtype=jnp.float32,
       name='latent',
     )(x)
     latent = latent.reshape(latent.shape[0], -1)
-    logit = nn.Dense(1, dtype=self.dtype, name='head')(latent)
-    return logit[:, 0].astype(jnp.float32), latent.astype(jnp.float32)
+    logit = nn.Dense(1, dtype=jnp.float32, name='head')(latent)
+    return logit[:, 0], latent

@@ -67,7 +67,8 @@ class Decoder(nn.Module):
       x = nn.relu(self.norm(name=f'norm_{level}')(x))
       if self.fusion is not None:
         x = self.fusion(name=f'fusion_{level}')(pyramid[level - 1], x)
-    x = UpConv(3, use_bias=True, dtype=self.dtype, name='conv_0')(x)
+    # What is compared with the image is not rounded to `dtype`.
+    x = UpConv(3, use_bias=True, name='conv_0')(x)
     return jnp.tanh(x)
 
 
@@ -117,11 +118,10 @@ class Generator(nn.Module):
     pyramid = Encoder(self.features, norm, self.dtype, name='encoder')(
       image.astype(self.dtype)
     )
-    reconstruction = Decoder(
+    return Decoder(
       self.features,
       norm,
       fusion if self.fusion else None,
       self.dtype,
       name='decoder',
     )(pyramid)
-    return reconstruction.astype(jnp.float32)

@@ -152,11 +152,11 @@ def _update(
   batch_stats: Any,
 ) -> NetworkState:
   """Applies averaged gradients and takes over new running statistics."""
-  updates, opt_state = optimizer.update(
-    grads, network.opt_state, network.params
-  )
+  with jax.named_scope('optimizer'):
+    updates, opt_state = optimizer.update(
+      grads, network.opt_state, network.params
+    )
+    params = optax.apply_updates(network.params, updates)
   return NetworkState(
-    params=optax.apply_updates(network.params, updates),
-    batch_stats=batch_stats,
-    opt_state=opt_state,
+    params=params, batch_stats=batch_stats, opt_state=opt_state
   )

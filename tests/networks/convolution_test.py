@@ -3,6 +3,8 @@
 XLA's are checked against the definition in `layers_test.py`.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import jax.test_util
@@ -43,6 +45,19 @@ def _draw(side, channels, features, dtype=np.float32):
   return [jnp.asarray(a, dtype) for a in (large, small, kernel)]
 
 
+def _jit(function, *arguments, **options):
+  # Op by op, most of the time would go into compiling each.
+  return jax.jit(functools.partial(function, **options))(*arguments)
+
+
+def _value_and_gradients(function):
+  def all_of_them(x, kernel, grad):
+    value, pullback = jax.vjp(function, x, kernel)
+    return value, *pullback(grad)
+
+  return all_of_them
+
+
 def _assert_close(actual, expected, tolerance=1e-5):
   scale = np.abs(expected).max()
   np.testing.assert_allclose(actual, expected, atol=tolerance * scale)
@@ -59,8 +74,10 @@ def test_forms_for_a_cpu_equal_the_plain_ones(shape, swapped):
     'conv_transpose': (small, kernels[1]),
     'correlate': (large, small),
   }.items():
-    actual = getattr(convolution_cpu, name)(*arguments, swapped)
-    expected = getattr(convolution, f'_{name}_plain')(*arguments, swapped)
+    actual = _jit(getattr(convolution_cpu, name), *arguments, swapped=swapped)
+    expected = _jit(
+      getattr(convolution, f'_{name}_plain'), *arguments, swapped=swapped
+    )
     assert actual.shape == expected.shape
     _assert_close(actual, expected)
 
@@ -78,13 +95,10 @@ def test_gradients_equal_those_of_the_plain_forms(shape):
       large,
     ),
   ):
-    actual, pullback = jax.vjp(ours, *arguments)
-    expected, plain_pullback = jax.vjp(plain, *arguments)
-    _assert_close(actual, expected)
-    for ours_grad, plain_grad in zip(
-      pullback(grad), plain_pullback(grad), strict=True
-    ):
-      _assert_close(ours_grad, plain_grad)
+    actual = _jit(_value_and_gradients(ours), *arguments, grad)
+    expected = _jit(_value_and_gradients(plain), *arguments, grad)
+    for ours_array, plain_array in zip(actual, expected, strict=True):
+      _assert_close(ours_array, plain_array)
 
 
 def test_gradients_equal_differences():
@@ -100,6 +114,7 @@ def test_gradients_equal_differences():
 def test_bfloat16_stays_bfloat16():
   for shape in SHAPES:
     large, small, kernel = _draw(*shape, dtype=jnp.bfloat16)
-    result, pullback = jax.vjp(convolution.conv, large, kernel)
-    assert result.dtype == jnp.bfloat16
-    assert {g.dtype for g in pullback(small)} == {jnp.dtype('bfloat16')}
+    results = jax.eval_shape(
+      _value_and_gradients(convolution.conv), large, kernel, small
+    )
+    assert {result.dtype for result in results} == {jnp.dtype('bfloat16')}
