@@ -85,7 +85,6 @@ def evaluate(
     folder: whose test images are scored; None for the config's source.
   """
   config, state = restore(workdir, config)
-  _note_slow_dtype(config)
   test = data.load_test(config, folder)
   train_split, held_out = data.find_train(config)
   calibration = calibrations.load(workdir)
@@ -114,7 +113,6 @@ def calibrate(
     UsageError: none were held out.
   """
   config, state = restore(workdir, config)
-  _note_slow_dtype(config)
   split = (
     data.load_good(config, folder) if folder else data.load_train(config)[1]
   )
@@ -160,7 +158,6 @@ def predict(
 
   paths = data.find_images(pattern)
   config, state = restore(workdir, config)
-  _note_slow_dtype(config)
   calibration = calibrations.load(workdir)
   if calibration is None or not calibration.fits(config, int(state.step)):
     raise UsageError(

@@ -84,7 +84,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
   parser.add_argument('--rounds', type=int, default=5)
   parser.add_argument('--steps', type=int, default=3, help='of each round')
   parser.add_argument('--worker', help=argparse.SUPPRESS)
-  return parser.parse_args(arguments)
+  args = parser.parse_args(arguments)
+  if args.mode == 'score' and args.dtype != 'float32':
+    parser.error('--mode=score goes with --dtype=float32: ours are float32.')
+  return args
 
 
 def _start(name: str) -> subprocess.Popen:

@@ -1,20 +1,24 @@
-"""Compares the scores of a trained run in bfloat16 with those in float32.
+"""Shows what scoring in bfloat16 would change, and why it is in float32.
 
   PYTHONPATH=. python benchmarks/precision.py WORKDIR
 
-The run's own test images are scored twice with the same weights.
+The run's own test images are scored twice with the same weights, as
+`detection.scoring` does it and with both networks computed in bfloat16.
 """
 
 import pathlib
 import sys
 
+import jax
 import numpy as np
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from afgan_jax import cpu_runtime
-from afgan_jax.detection.scorer import score_images
+from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.pixels import to_float
 from afgan_jax.training.checkpoints import restore
+from afgan_jax.training.losses import latent_error, reconstruction_error
 from datasets import load
 
 
@@ -23,22 +27,46 @@ def main() -> None:
   cpu_runtime.prepare()
   config, state = restore(pathlib.Path(sys.argv[1]))
   test = load.load_test(config)
+  image = to_float(test.images)
   results = {}
   for dtype in ('float32', 'bfloat16'):
     config.dtype = dtype
-    results[dtype] = score_images(config, state, test.images)
-  for name in ('score', 'reconstruction_error', 'latent_error'):
+    results[dtype] = jax.device_get(_score(config, state.variables, image))
+  for name in results['float32']:
     exact, rounded = (results[d][name].astype(float) for d in results)
     change = np.abs(rounded / exact - 1)
+    aurocs = [roc_auc_score(test.labels, values) for values in (exact, rounded)]
     print(
       f'{name}: changes by {change.mean():.2%}, at most {change.max():.2%}; '
-      f'Spearman {stats.spearmanr(exact, rounded).statistic:.5f}'
+      f'Spearman {stats.spearmanr(exact, rounded).statistic:.5f}; image AUROC '
+      f'{aurocs[0]:.4f} and {aurocs[1]:.4f}'
     )
-  exact, rounded = (results[d]['map'] for d in results)
-  print(f'map: changes by {np.abs(rounded - exact).mean() / exact.mean():.2%}')
-  for dtype, result in results.items():
-    auroc = roc_auc_score(test.labels, result['score'])
-    print(f'image AUROC in {dtype}: {auroc:.4f}')
+
+
+def _score(config, variables, image):
+  """Returns the score of eq 13 and its terms."""
+  generator = build_generator(config)
+  discriminator = build_discriminator(config)
+
+  @jax.jit
+  def score(variables, image):
+    fake = generator.apply(variables['generator'], image, train=False)
+    _, real_latent = discriminator.apply(
+      variables['discriminator'], image, train=False
+    )
+    _, fake_latent = discriminator.apply(
+      variables['discriminator'], fake, train=False
+    )
+    reconstruction = reconstruction_error(image, fake)
+    latent = latent_error(real_latent, fake_latent)
+    gamma = config.score.gamma
+    return {
+      'score': gamma * reconstruction + (1 - gamma) * latent,
+      'reconstruction error': reconstruction,
+      'latent error': latent,
+    }
+
+  return score(variables, image)
 
 
 if __name__ == '__main__':

@@ -18,8 +18,8 @@ def get_config() -> ConfigDict:
   config.image_size = 256  # Side in pixels, a power of two (§4.2).
   config.batch_size = 64  # Over all devices (§4.2).
   config.num_epochs = 400  # §4.2.
-  # Compute type of the networks, 'float32' or 'bfloat16'. Parameters, losses
-  # and scores are float32 either way.
+  # Compute type of the networks in training, 'float32' or 'bfloat16'.
+  # Parameters, statistics, losses and all of scoring are float32 either way.
   config.dtype = 'float32'
 
   config.data = _data()

@@ -50,7 +50,7 @@ def benchmark(config: ConfigDict, host_batches: HostBatches) -> Figures:
     for batch_size in config.benchmark.batch_sizes or (config.batch_size,):
       run_config = config.copy_and_resolve_references()
       run_config.batch_size = batch_size
-      figures = _measure(run_config, used, host_batches, peaks[config.dtype])
+      figures = _measure(run_config, used, host_batches, peaks)
       runs.append(
         {
           'num_devices': count,
@@ -75,7 +75,7 @@ def _measure(
   config: ConfigDict,
   devices: Sequence[jax.Device],
   host_batches: HostBatches,
-  peak: float,
+  peaks: dict[str, float],
 ) -> Figures:
   """Measures one batch size on some devices."""
   shape = (config.image_size, config.image_size, 3)
@@ -94,10 +94,12 @@ def _measure(
   return {
     'train': _figures(config, train_seconds, np.median)
     | _cost(train)
-    | _work(config, flops.train_flops(config), train_seconds, peak),
+    | _work(
+      config, flops.train_flops(config), train_seconds, peaks[config.dtype]
+    ),
     'score': _figures(config, score_seconds, np.median)
     | _cost(score)
-    | _work(config, flops.score_flops(config), score_seconds, peak),
+    | _work(config, flops.score_flops(config), score_seconds, peaks['float32']),
     'input': _measure_input(config, devices, images, host_batches),
     'peak_memory_bytes': machine.peak_memory(devices),
   }

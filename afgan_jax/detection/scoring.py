@@ -30,11 +30,11 @@ def make_score(
     'reconstruction_error' and 'latent_error', L_rec and L_lat of eq 13, each
     [batch]; and to 'reconstruction', uint8 [batch, size, size, 3].
   """
-  generator = build_generator(config)
-  # In float32 whatever `config.dtype` is: the latent error is a difference of
-  # nearly equal numbers.
+  # In float32 whatever `config.dtype` is: both errors are differences of nearly
+  # equal numbers, and bfloat16 changes the order of the images.
   exact = config.copy_and_resolve_references()
   exact.dtype = 'float32'
+  generator = build_generator(exact)
   discriminator = build_discriminator(exact)
   gamma = config.score.gamma
 
