@@ -43,5 +43,6 @@ def keep_freed_memory() -> bool:
     return False
   # All memory from one heap that grows and never shrinks: mapped blocks are
   # unmapped when freed, and the heaps of single threads hold no large blocks.
-  settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_ARENA_MAX: 1}
+  # A threshold of -1 is none; the largest, 2 GiB, is less than a step frees.
+  settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1, _M_ARENA_MAX: 1}
   return all([mallopt(key, value) == 1 for key, value in settings.items()])

@@ -278,19 +278,16 @@ def _conv_transpose_winograd(small, kernel, swapped):
 
 def _correlate_winograd(large, small, swapped):
   channels, features = large.shape[-1], small.shape[-1]
-  pairs = zip(_large_at_points(large), _small_at_points(small), strict=True)
-  if swapped:
-    products = [
-      lax.dot_general(b, a, _LEADING)
-      .reshape(features, 2, 2, channels)
-      .transpose(1, 2, 0, 3)
-      for a, b in pairs
-    ]
-  else:
-    products = [
-      lax.dot_general(a, b, _LEADING).reshape(2, 2, channels, features)
-      for a, b in pairs
-    ]
+  order = (1, 2, 0, 3) if swapped else (1, 2, 3, 0)
+  products = [
+    # This way round it is faster, be the result transposed or not.
+    lax.dot_general(b, a, _LEADING)
+    .reshape(features, 2, 2, channels)
+    .transpose(order)
+    for a, b in zip(
+      _large_at_points(large), _small_at_points(small), strict=True
+    )
+  ]
 
   def taps(a, b, c):
     return a + b, b + c

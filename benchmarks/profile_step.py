@@ -1,0 +1,136 @@
+"""Shows where the time of a train step on a CPU goes, by operation.
+
+  PYTHONPATH=. python benchmarks/profile_step.py [SIZE [BASE_FEATURES [BATCH]]]
+
+First two bounds that hold on this machine whatever the program: operations over
+the peak of a matrix product, and bytes over bandwidth. Then what the compiled
+step's operations take, as JAX's profiler sees them, added up by what they are
+for. The shares are of the threads' time; what a product gives to other threads
+is not seen, so products take more than their share says.
+"""
+
+import collections
+import glob
+import re
+import sys
+import tempfile
+import time
+
+import jax
+import numpy as np
+
+from afgan_jax import cpu_runtime
+from afgan_jax.benchmark import flops, machine
+from afgan_jax.pixels import to_float
+from afgan_jax.training import parallel
+from configs import default
+
+_STEPS = 2
+# What is found first in an operation's name says what it is for.
+_PARTS = {
+  'optimizer': 'optimizer',
+  'branch': 'attention feature fusion',
+  'fusion_': 'attention feature fusion',
+  'norm_': 'norms',
+  'conv_': 'convolutions',
+  'latent': 'latent and head',
+  'head': 'latent and head',
+  'leaky_relu': 'activations, sums of gradients',
+  'select_n': 'activations, sums of gradients',
+  'add_any': 'activations, sums of gradients',
+}
+_PRODUCTS = ('dot', 'dot_general', 'ynn_fusion', 'convolution')
+# The profiler's own events about threads.
+_NOT_OPERATIONS = ('Thunk', 'Threadpool', 'SlinkyThreadPool', 'end: ')
+
+
+def main() -> None:
+  """Prints both bounds, the time of a step, and a row for each part."""
+  given = [int(argument) for argument in sys.argv[1:]]
+  size, base, batch_size = given + [256, 64, 8][len(given) :]
+  cpu_runtime.prepare()
+  config = default.get_config()
+  config.image_size = size
+  config.generator.base_features = base
+  config.batch_size = batch_size
+  devices = jax.devices()[:1]
+  peak = machine.matrix_peak('float32', devices)
+  bandwidth = machine.bandwidth(devices)
+  state = parallel.create_replicated_state(config, devices)
+  image = to_float(
+    np.random.default_rng(0).integers(
+      0, 256, (batch_size, size, size, 3), np.uint8
+    )
+  )
+  batch = parallel.shard({'image': image, 'input': image}, devices)
+  step = parallel.map_train_step(config, devices).lower(state, batch).compile()
+
+  work = flops.train_flops(config) * batch_size
+  moved = step.cost_analysis()['bytes accessed']
+  print(f'{size} px, {base} features, batch {batch_size}')
+  print(
+    f'{work / 1e9:.0f} GFLOP at {peak / 1e9:.0f} GFLOP/s: {work / peak:.2f} s'
+  )
+  print(
+    f'{moved / 1e9:.1f} GB at {bandwidth / 1e9:.1f} GB/s: '
+    f'{moved / bandwidth:.2f} s'
+  )
+  seconds, totals = _profile(step, state, batch)
+  print(f'a step: {seconds:.2f} s (median, not profiled)')
+  whole = sum(totals.values())
+  for (part, kind), value in totals.most_common():
+    if value / whole > 0.005:
+      print(f'{part:32}{kind:18}{value / whole:6.1%}')
+
+
+def _profile(step, state, batch):
+  """Returns seconds of a step, and nanoseconds by part and kind."""
+  times = []
+  for _ in range(5):
+    begin = time.perf_counter()
+    state, metrics = step(state, batch)
+    jax.block_until_ready(metrics)
+    times.append(time.perf_counter() - begin)
+  names = _operation_names(step.as_text())
+  options = jax.profiler.ProfileOptions()
+  options.python_tracer_level = 0
+  totals = collections.Counter()
+  with tempfile.TemporaryDirectory() as folder:
+    with jax.profiler.trace(folder, profiler_options=options):
+      for _ in range(_STEPS):
+        state, metrics = step(state, batch)
+        jax.block_until_ready(metrics)
+    (path,) = glob.glob(f'{folder}/plugins/profile/*/*.xplane.pb')
+    for plane in jax.profiler.ProfileData.from_file(path).planes:
+      for line in plane.lines:
+        for event in line.events:
+          known = event.name in names
+          if known and not event.name.startswith(_NOT_OPERATIONS):
+            kind = event.name.split('.')[0]
+            totals[
+              _part(names[event.name]),
+              'matrix products' if kind in _PRODUCTS else 'the rest',
+            ] += event.duration_ns
+  return float(np.median(times)), totals
+
+
+def _operation_names(program: str) -> dict[str, str]:
+  """Returns the path in the networks of each operation of a program."""
+  names = {}
+  for line in program.splitlines():
+    defined = re.match(r'\s*(?:ROOT )?%?([\w.\-]+) = ', line)
+    if defined:
+      path = re.search(r'op_name="([^"]*)"', line)
+      names[defined[1]] = path[1] if path else ''
+  return names
+
+
+def _part(path: str) -> str:
+  for text, part in _PARTS.items():
+    if text in path:
+      return part
+  return 'losses, copies and others'
+
+
+if __name__ == '__main__':
+  main()
