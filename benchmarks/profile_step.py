@@ -29,7 +29,6 @@ _STEPS = 2
 # What is found first in an operation's name says what it is for.
 _PARTS = {
   'optimizer': 'optimizer',
-  'branch': 'attention feature fusion',
   'fusion_': 'attention feature fusion',
   'norm_': 'norms',
   'conv_': 'convolutions',
