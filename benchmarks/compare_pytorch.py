@@ -12,6 +12,7 @@ also make the anomaly map when they score.
 """
 
 import argparse
+import importlib.util
 import json
 import statistics
 import subprocess
@@ -28,6 +29,10 @@ def main() -> None:
   if args.worker:
     _work(args)
     return
+  if importlib.util.find_spec('torch') is None:
+    sys.exit(
+      "PyTorch is not installed: pip install -c constraints.txt -e '.[torch]'"
+    )
   workers = {name: _start(name) for name in ('jax', 'torch')}
   # One after the other, for both need all cores to start.
   devices = {name: _ask(worker) for name, worker in workers.items()}

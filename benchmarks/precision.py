@@ -15,6 +15,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from afgan_jax import cpu_runtime
+from afgan_jax.errors import UsageError
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.pixels import to_float
 from afgan_jax.training.checkpoints import restore
@@ -24,8 +25,13 @@ from datasets import load
 
 def main() -> None:
   """Prints for each result how far the two are apart."""
+  if len(sys.argv) != 2:
+    sys.exit('Give the workdir of a trained run.')
   cpu_runtime.prepare()
-  config, state = restore(pathlib.Path(sys.argv[1]))
+  try:
+    config, state = restore(pathlib.Path(sys.argv[1]))
+  except UsageError as error:
+    sys.exit(str(error))
   test = load.load_test(config)
   image = to_float(test.images)
   results = {}
