@@ -24,7 +24,7 @@ from afgan_jax.training.state import GanState
 
 if TYPE_CHECKING:
   from afgan_jax.detection import predict as predictions
-  from afgan_jax.training import loop
+  from afgan_jax.training import feed
 
 
 class Data(Protocol):
@@ -34,7 +34,7 @@ class Data(Protocol):
   find_train: Callable[[ConfigDict], tuple[Any, Any]]
   load_test: Callable[..., Any]
   load_good: Callable[[ConfigDict, str], Any]
-  host_batches: Callable[[np.ndarray, ConfigDict], 'loop.MakeBatches | None']
+  host_batches: Callable[[np.ndarray, ConfigDict], 'feed.MakeBatches | None']
   find_images: Callable[[str], list[str]]
   prediction_reader: Callable[[ConfigDict], 'predictions.Read']
   map_restorer: Callable[[ConfigDict], 'predictions.Restore']

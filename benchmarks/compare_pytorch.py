@@ -153,14 +153,11 @@ def _prepare_jax(args: argparse.Namespace):
   cpu_runtime.prepare()
   import jax
 
-  from afgan_jax.pixels import to_float
+  from afgan_jax.benchmark.run import clean_batch
   from afgan_jax.training import parallel
-  from configs import default
+  from benchmarks.workload import paper_config
 
-  config = default.get_config()
-  config.image_size = args.image_size
-  config.batch_size = args.batch_size
-  config.generator.base_features = args.base_features
+  config = paper_config(args.image_size, args.base_features, args.batch_size)
   config.dtype = args.dtype
   device = jax.devices()[:1]
   state = parallel.create_replicated_state(config, device)
@@ -174,8 +171,7 @@ def _prepare_jax(args: argparse.Namespace):
       result = score(variables, images)
 
   else:
-    image = to_float(_pixels(args))
-    batch = parallel.shard({'image': image, 'input': image}, device)
+    batch = clean_batch(_pixels(args), device)
     train = parallel.map_train_step(config, device)
 
     def step() -> None:

@@ -11,15 +11,15 @@ so that no block uses up what another one's time has prefetched.
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
 
 from afgan_jax import cpu_runtime
-from afgan_jax.pixels import to_float
+from afgan_jax.benchmark.run import clean_batch, random_images
 from afgan_jax.training import feed, parallel
-from configs import default
+from benchmarks.workload import parse_config
 from datasets import load
 
 _ROUNDS = 3
@@ -29,18 +29,12 @@ _NOT_TIMED = 4  # tf.data holds two batches ready, and `prefetch` one.
 
 def main() -> None:
   """Prints images per second, and ratios to the bare step."""
-  given = [int(argument) for argument in sys.argv[1:]]
-  size, base, batch_size = given + [256, 64, 8][len(given) :]
+  config = parse_config(sys.argv[1:])
+  size, batch_size = config.image_size, config.batch_size
   cpu_runtime.prepare()
-  config = default.get_config()
-  config.image_size = size
-  config.generator.base_features = base
-  config.batch_size = batch_size
-  images = np.random.default_rng(0).integers(
-    0, 256, (64, size, size, 3), np.uint8
-  )
+  images = random_images(max(64, batch_size), size)
 
-  def make_batches(num_batches: int) -> feed.MakeBatches:
+  def make_batches(num_batches: int) -> Iterator[dict[str, np.ndarray]]:
     config.data.placement = 'host'
     return load.host_batches(images, config)(0, num_batches)
 
@@ -49,7 +43,8 @@ def main() -> None:
     resident = parallel.resident(images)
     return lambda: jax.block_until_ready(sample(*resident, 0))
 
-  print(f'{size} px, {base} features, batch {batch_size}')
+  base_features = config.generator.base_features
+  print(f'{size} px, {base_features} features, batch {batch_size}')
   batches = make_batches(200)
   for name, make in (
     ('host', lambda: next(batches)),
@@ -58,8 +53,7 @@ def main() -> None:
     speed = batch_size / _seconds(make, 30, 150)
     print(f'{name} alone: {speed:.0f} images/s', flush=True)
 
-  image = to_float(images[:batch_size])
-  batch = parallel.shard({'image': image, 'input': image})
+  batch = clean_batch(images[:batch_size])
   num_calls = 1 + _ROUNDS * (_NOT_TIMED + _BLOCK)
   step = parallel.map_train_step(config)
   steps = parallel.map_sampled_steps(config)

@@ -3,7 +3,6 @@
 Run as `python benchmarks/metrics.py [number of maps]`.
 """
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from afgan_jax.benchmark.memory import process_peak
 from afgan_jax.detection import metrics
 
 _SIZE = 256
@@ -65,9 +65,7 @@ def _timed(name: str, run: Callable[..., Any], *arguments: Any) -> None:
   begin = time.perf_counter()
   run(*arguments)
   seconds = time.perf_counter() - begin
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  # Linux counts in KiB, macOS in bytes.
-  gib = peak / (2**30 if sys.platform == 'darwin' else 2**20)
+  gib = process_peak() / 2**30
   print(f'{name:<20} {seconds:7.2f} s, peak so far {gib:.2f} GiB', flush=True)
 
 

@@ -15,11 +15,11 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from afgan_jax import cpu_runtime
+from afgan_jax.detection.scoring import reconstruct
 from afgan_jax.errors import UsageError
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.pixels import to_float
 from afgan_jax.training.checkpoints import restore
-from afgan_jax.training.losses import latent_error, reconstruction_error
 from datasets import load
 
 
@@ -56,15 +56,9 @@ def _score(config, variables, image):
 
   @jax.jit
   def score(variables, image):
-    fake = generator.apply(variables['generator'], image, train=False)
-    _, real_latent = discriminator.apply(
-      variables['discriminator'], image, train=False
+    _, reconstruction, latent = reconstruct(
+      generator, discriminator, variables, image
     )
-    _, fake_latent = discriminator.apply(
-      variables['discriminator'], fake, train=False
-    )
-    reconstruction = reconstruction_error(image, fake)
-    latent = latent_error(real_latent, fake_latent)
     gamma = config.score.gamma
     return {
       'score': gamma * reconstruction + (1 - gamma) * latent,

@@ -21,9 +21,9 @@ import numpy as np
 
 from afgan_jax import cpu_runtime
 from afgan_jax.benchmark import flops, machine
-from afgan_jax.pixels import to_float
+from afgan_jax.benchmark.run import clean_batch, random_images
 from afgan_jax.training import parallel
-from configs import default
+from benchmarks.workload import parse_config
 
 _STEPS = 2
 # What is found first in an operation's name says what it is for.
@@ -45,28 +45,20 @@ _NOT_OPERATIONS = ('Thunk', 'Threadpool', 'SlinkyThreadPool', 'end: ')
 
 def main() -> None:
   """Prints both bounds, the time of a step, and a row for each part."""
-  given = [int(argument) for argument in sys.argv[1:]]
-  size, base, batch_size = given + [256, 64, 8][len(given) :]
+  config = parse_config(sys.argv[1:])
+  size, batch_size = config.image_size, config.batch_size
   cpu_runtime.prepare()
-  config = default.get_config()
-  config.image_size = size
-  config.generator.base_features = base
-  config.batch_size = batch_size
   devices = jax.devices()[:1]
   peak = machine.matrix_peak('float32', devices)
   bandwidth = machine.bandwidth(devices)
   state = parallel.create_replicated_state(config, devices)
-  image = to_float(
-    np.random.default_rng(0).integers(
-      0, 256, (batch_size, size, size, 3), np.uint8
-    )
-  )
-  batch = parallel.shard({'image': image, 'input': image}, devices)
+  batch = clean_batch(random_images(batch_size, size), devices)
   step = parallel.map_train_step(config, devices).lower(state, batch).compile()
 
   work = flops.train_flops(config) * batch_size
   moved = step.cost_analysis()['bytes accessed']
-  print(f'{size} px, {base} features, batch {batch_size}')
+  base_features = config.generator.base_features
+  print(f'{size} px, {base_features} features, batch {batch_size}')
   print(
     f'{work / 1e9:.0f} GFLOP at {peak / 1e9:.0f} GFLOP/s: {work / peak:.2f} s'
   )

@@ -42,6 +42,9 @@ _COLUMNS = (
 
 def main() -> None:
   """Prints a Markdown table, a row as soon as it is measured."""
+  for argument in sys.argv[1:]:
+    if '=' not in argument:
+      sys.exit(f'{argument}: give fields as FIELD=VALUE.')
   given = dict(argument.split('=', 1) for argument in sys.argv[1:])
   middle = _MIDDLE | given
   print('| point | ' + ' | '.join(_COLUMNS) + ' |')

@@ -1,1 +1,1 @@
-"""What `--mode=benchmark` measures; nothing else imports it."""
+"""What `--mode=benchmark` measures; training and scoring do not import it."""

@@ -1,7 +1,5 @@
 """What the machine could do at best, measured in the same run."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from afgan_jax.benchmark import memory
 from afgan_jax.training import parallel
 
 # Side of the matrices and bytes of the array that is copied: large enough to
@@ -67,11 +66,7 @@ def peak_memory(devices: Sequence[jax.Device]) -> int:
     (device.memory_stats() or {}).get('peak_bytes_in_use', 0)
     for device in devices
   ]
-  if max(in_use):
-    return max(in_use)
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  # Linux counts in KiB, macOS in bytes.
-  return peak if sys.platform == 'darwin' else 1024 * peak
+  return max(in_use) or memory.process_peak()
 
 
 def _sizes(devices: Sequence[jax.Device]) -> tuple[int, int]:

@@ -11,12 +11,13 @@ from ml_collections import ConfigDict
 from afgan_jax.benchmark import flops, machine
 from afgan_jax.pixels import to_float
 from afgan_jax.training import parallel
+from afgan_jax.training.feed import MakeBatches
 from afgan_jax.training.state import GanState
 
 Figures = dict[str, Any]
 # From a training set and the configuration to what makes batches on the host,
-# see `training.feed`, or None where the devices make them.
-HostBatches = Callable[[np.ndarray, ConfigDict], Callable | None]
+# or None where the devices make them.
+HostBatches = Callable[[np.ndarray, ConfigDict], MakeBatches | None]
 
 _DTYPES = ('float32', 'bfloat16')
 _INPUT_STEPS = 10  # Times `num_steps`: batches are quick, and come in bursts.
@@ -71,6 +72,21 @@ def benchmark(config: ConfigDict, host_batches: HostBatches) -> Figures:
   }
 
 
+def random_images(count: int, size: int) -> np.ndarray:
+  """Draws uint8 [count, size, size, 3], always the same."""
+  return np.random.default_rng(0).integers(
+    0, 256, (count, size, size, 3), np.uint8
+  )
+
+
+def clean_batch(
+  images: np.ndarray, devices: parallel.Devices = None
+) -> dict[str, jax.Array]:
+  """Puts uint8 images on devices, as a batch that nothing was pasted into."""
+  image = to_float(images)
+  return parallel.shard({'image': image, 'input': image}, devices)
+
+
 def _measure(
   config: ConfigDict,
   devices: Sequence[jax.Device],
@@ -78,17 +94,17 @@ def _measure(
   peaks: dict[str, float],
 ) -> Figures:
   """Measures one batch size on some devices."""
-  shape = (config.image_size, config.image_size, 3)
   count = max(config.benchmark.num_images, config.batch_size)
-  images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
+  images = random_images(count, config.image_size)
+  # Before all that takes long: it may be that TensorFlow is not there.
+  make_batches = host_batches(images, config)
   pixels = images[: config.batch_size]
-  image = to_float(pixels)
   state = parallel.create_replicated_state(config, devices)
 
   arguments = state.variables, parallel.shard(pixels, devices)
   score = _compile(parallel.map_score(config, devices), *arguments)
   score_seconds = _time(config, lambda: score.call(*arguments))
-  batch = parallel.shard({'image': image, 'input': image}, devices)
+  batch = clean_batch(pixels, devices)
   train = _compile(parallel.map_train_step(config, devices), state, batch)
   train_seconds = _time(config, _updates(train.call, state, batch))
   return {
@@ -100,7 +116,7 @@ def _measure(
     'score': _figures(config, score_seconds, np.median)
     | _cost(score)
     | _work(config, flops.score_flops(config), score_seconds, peaks['float32']),
-    'input': _measure_input(config, devices, images, host_batches),
+    'input': _measure_input(config, devices, images, make_batches),
     'peak_memory_bytes': machine.peak_memory(devices),
   }
 
@@ -109,12 +125,11 @@ def _measure_input(
   config: ConfigDict,
   devices: Sequence[jax.Device],
   images: np.ndarray,
-  host_batches: HostBatches,
+  make_batches: MakeBatches | None,
 ) -> Figures:
   """Measures the making of batches alone."""
   config = config.copy_and_resolve_references()
   config.benchmark.num_steps *= _INPUT_STEPS
-  make_batches = host_batches(images, config)
   if make_batches is None:
     arguments = *parallel.resident(images, devices), 0
     sample = _compile(parallel.map_sampler(config, devices), *arguments)

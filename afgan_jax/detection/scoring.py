@@ -8,6 +8,8 @@ from ml_collections import ConfigDict
 
 from afgan_jax.detection.maps import anomaly_map, image_score
 from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.networks.discriminator import Discriminator
+from afgan_jax.networks.generator import Generator
 from afgan_jax.pixels import to_bytes, to_float
 from afgan_jax.training.losses import latent_error, reconstruction_error
 
@@ -40,15 +42,9 @@ def make_score(
 
   def score(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
     image = to_float(images)
-    reconstruction = generator.apply(variables['generator'], image, train=False)
-    _, real_latent = discriminator.apply(
-      variables['discriminator'], image, train=False
+    reconstruction, reconstruction_term, latent_term = reconstruct(
+      generator, discriminator, variables, image
     )
-    _, fake_latent = discriminator.apply(
-      variables['discriminator'], reconstruction, train=False
-    )
-    reconstruction_term = reconstruction_error(image, reconstruction)
-    latent_term = latent_error(real_latent, fake_latent)
     maps = anomaly_map(config, image, reconstruction)
     if config.score.image == 'paper':
       total = gamma * reconstruction_term + (1 - gamma) * latent_term
@@ -63,3 +59,32 @@ def make_score(
     }
 
   return score
+
+
+def reconstruct(
+  generator: Generator,
+  discriminator: Discriminator,
+  variables: Any,
+  image: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Reconstructs images and computes both terms of eq 13.
+
+  Args:
+    generator: the module.
+    discriminator: the module.
+    variables: of both, {'generator': variables, 'discriminator': variables}.
+    image: [batch, size, size, 3], float32 in [-1, 1].
+
+  Returns:
+    The reconstructions, of the images' shape, and L_rec and L_lat, [batch].
+  """
+
+  def latent(x: jax.Array) -> jax.Array:
+    return discriminator.apply(variables['discriminator'], x, train=False)[1]
+
+  reconstruction = generator.apply(variables['generator'], image, train=False)
+  return (
+    reconstruction,
+    reconstruction_error(image, reconstruction),
+    latent_error(latent(image), latent(reconstruction)),
+  )

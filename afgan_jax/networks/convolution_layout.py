@@ -1,10 +1,13 @@
-"""What both forms of `convolution_cpu` do to the axes of images."""
+"""What both forms of `convolution_cpu` do to the axes of arrays."""
 
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+# Contracts the leading axes of both operands of a product.
+LEADING = (((0,), (0,)), ((), ()))
 
 
 def interleave(phases: Sequence[Sequence[jax.Array]]) -> jax.Array:

@@ -8,10 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from afgan_jax.networks.convolution_layout import interleave, pad_axis
+from afgan_jax.networks.convolution_layout import LEADING, interleave, pad_axis
 
-# Contracts the leading axes of both operands.
-_LEADING = (((0,), (0,)), ((), ()))
 # Contracts the trailing axes of both operands.
 _TRAILING = (((1,), (1,)), ((), ()))
 
@@ -58,10 +56,10 @@ def correlate(large: jax.Array, small: jax.Array, swapped: bool) -> jax.Array:
   pixels = small.reshape(-1, features)
   shape = len(_used(height)), len(_used(width)), channels
   if swapped:
-    grad = lax.dot_general(pixels, patches, _LEADING)
+    grad = lax.dot_general(pixels, patches, LEADING)
     grad = grad.reshape(features, *shape).transpose(1, 2, 0, 3)
   else:
-    grad = lax.dot_general(patches, pixels, _LEADING)
+    grad = lax.dot_general(patches, pixels, LEADING)
     grad = grad.reshape(*shape, features)
   margins = [((4 - n) // 2,) * 2 for n in grad.shape[:2]]
   return jnp.pad(grad, (*margins, (0, 0), (0, 0)))

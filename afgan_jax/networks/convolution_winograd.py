@@ -19,21 +19,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from afgan_jax.networks.convolution_layout import interleave, pad_axis
-
-# Contracts the leading axes of both operands.
-_LEADING = (((0,), (0,)), ((), ()))
+from afgan_jax.networks.convolution_layout import LEADING, interleave, pad_axis
 
 
 def conv(large: jax.Array, kernel: jax.Array, swapped: bool) -> jax.Array:
   """Computes what `convolution_cpu` says."""
   batch, height, width, _ = large.shape
   products = [
-    (data @ taps.T if swapped else data @ taps).reshape(
-      batch, height // 4, width // 4, -1
-    )
-    for data, taps in zip(
-      _large_at_points(large), _kernel_at_points(kernel, swapped), strict=True
+    product.reshape(batch, height // 4, width // 4, -1)
+    for product in _multiply(
+      _large_at_points(large), _kernel_at_points(kernel, swapped), swapped
     )
   ]
 
@@ -52,13 +47,9 @@ def conv_transpose(
   """Computes what `convolution_cpu` says."""
   batch, height, width, _ = small.shape
   products = [
-    (data @ taps.T if swapped else data @ taps).reshape(
-      batch, height // 2, width // 2, 2, -1
-    )
-    for data, taps in zip(
-      _small_at_points(small),
-      _kernel_at_points(kernel, not swapped),
-      strict=True,
+    product.reshape(batch, height // 2, width // 2, 2, -1)
+    for product in _multiply(
+      _small_at_points(small), _kernel_at_points(kernel, not swapped), swapped
     )
   ]
 
@@ -80,7 +71,7 @@ def correlate(large: jax.Array, small: jax.Array, swapped: bool) -> jax.Array:
   order = (1, 2, 0, 3) if swapped else (1, 2, 3, 0)
   products = [
     # This way round it is faster, be the result transposed or not.
-    lax.dot_general(b, a, _LEADING)
+    lax.dot_general(b, a, LEADING)
     .reshape(features, 2, 2, channels)
     .transpose(order)
     for a, b in zip(
@@ -96,6 +87,14 @@ def correlate(large: jax.Array, small: jax.Array, swapped: bool) -> jax.Array:
   # To tap y, pixel y, tap x, pixel x.
   kernel = jnp.stack(columns).transpose(1, 2, 0, 3, 4, 5)
   return kernel.reshape(4, 4, *kernel.shape[4:])
+
+
+def _multiply(images, kernels, transposed):
+  """Returns the product at each point, [tiles, outputs]."""
+  return [
+    image @ kernel.T if transposed else image @ kernel
+    for image, kernel in zip(images, kernels, strict=True)
+  ]
 
 
 def _large_at_points(large):

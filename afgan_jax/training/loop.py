@@ -72,13 +72,8 @@ def train(
     interrupted = stack.enter_context(_catch_interrupts())
     advance = make_advance(config, images, make_batches, start, stop)
 
-    saves, shows = (
-      num_epochs * per_epoch
-      for num_epochs in (
-        config.checkpoint.every_epochs,
-        config.log.panel_every_epochs,
-      )
-    )
+    saves = config.checkpoint.every_epochs * per_epoch
+    shows = config.log.panel_every_epochs * per_epoch
     step = start
     while step < stop:
       state, taken, metrics = advance(

@@ -122,14 +122,7 @@ def map_train_step(config: ConfigDict, devices: Devices = None) -> Callable:
     A function from the state, which it consumes, and a sharded batch to the
     next state and the metrics over the whole batch.
   """
-  return jax.pmap(
-    make_train_step(config, AXIS),
-    axis_name=AXIS,
-    in_axes=(None, 0),
-    out_axes=(None, None),
-    donate_argnums=0,
-    devices=devices,
-  )
+  return _map_updates(make_train_step(config, AXIS), (None, 0), devices)
 
 
 def map_sampler(config: ConfigDict, devices: Devices = None) -> Callable:
@@ -190,14 +183,7 @@ def map_sampled_steps(config: ConfigDict, devices: Devices = None) -> Callable:
 
     return lax.fori_loop(0, num_steps, add_step, (state, history))
 
-  return jax.pmap(
-    steps,
-    axis_name=AXIS,
-    in_axes=(None, None, 0, None),
-    out_axes=(None, None),
-    donate_argnums=0,
-    devices=devices,
-  )
+  return _map_updates(steps, (None, None, 0, None), devices)
 
 
 def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
@@ -219,6 +205,20 @@ def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
 def map_each(function: Callable, devices: Devices = None) -> Callable:
   """Maps a function of one array over the leading axis, a device for each."""
   return jax.pmap(function, devices=devices)
+
+
+def _map_updates(
+  update: Callable, in_axes: tuple[int | None, ...], devices: Devices
+) -> Callable:
+  """Maps what takes a state, and consumes it, to the next and to metrics."""
+  return jax.pmap(
+    update,
+    axis_name=AXIS,
+    in_axes=in_axes,
+    out_axes=(None, None),
+    donate_argnums=0,
+    devices=devices,
+  )
 
 
 def _sampler(config: ConfigDict, devices: Devices) -> Callable:

@@ -1,0 +1,41 @@
+"""What the benchmarks of the train step work on: the paper's networks."""
+
+from ml_collections import ConfigDict
+
+from afgan_jax.config import validate
+from afgan_jax.errors import UsageError
+from configs import default
+
+
+def paper_config(
+  image_size: int, base_features: int, batch_size: int
+) -> ConfigDict:
+  """Returns the paper's configuration at another size."""
+  config = default.get_config()
+  config.image_size = image_size
+  config.generator.base_features = base_features
+  config.batch_size = batch_size
+  return config
+
+
+def parse_config(arguments: list[str]) -> ConfigDict:
+  """Reads [IMAGE_SIZE [BASE_FEATURES [BATCH]]]; the rest is 256, 64 and 8.
+
+  Args:
+    arguments: of the command line.
+
+  Returns:
+    The configuration; the process ends with a sentence where there is none.
+  """
+  try:
+    given = [int(argument) for argument in arguments]
+    config = paper_config(*given, *(256, 64, 8)[len(given) :])
+    validate(config, num_devices=1)
+  except (ValueError, TypeError) as error:
+    raise SystemExit(
+      f'{" ".join(arguments)}: give up to three whole numbers, image size, '
+      'base features and batch size.'
+    ) from error
+  except UsageError as error:
+    raise SystemExit(str(error)) from error
+  return config
