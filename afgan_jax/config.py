@@ -5,6 +5,7 @@ Imports nothing that takes long: flags are checked with it.
 
 import hashlib
 import json
+import math
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -16,15 +17,28 @@ CHOICES = {
   'data.placement': ('host', 'device'),
   'generator.fusion': ('aff', 'concat', 'none'),
   'generator.aff_gate': ('sigmoid', 'product'),
-  'augmentation.kind': ('cut_paste', 'random_erasing', 'none'),
+  'augmentation.kind': ('cut_paste', 'random_erasing', 'none', 'mixture'),
   'score.image': ('paper', 'max', 'top_k'),
   'score.map': (
     'residual',
     'smoothed_residual',
     'gradient_similarity',
     'mix',
+    'segmentation',
   ),
   'predict.overlay': ('jpeg', 'png', 'none'),
+}
+# Fields that hold several of these.
+SUBSETS = {
+  'augmentation.mixture.shapes': ('blob', 'scar', 'rectangle'),
+  'augmentation.mixture.contents': (
+    'patch',
+    'displaced',
+    'color',
+    'noise',
+    'light',
+    'blur',
+  ),
 }
 IMAGE_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 
@@ -32,6 +46,7 @@ IMAGE_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 # depend on them, or, with `num_epochs` and `data.path`, the user means them to.
 _FREE = (
   'num_epochs',
+  'num_steps',
   'data.path',
   'score',
   'calibration.false_reject_rate',
@@ -66,6 +81,13 @@ def to_json(config: ConfigDict) -> str:
 def digest(config: ConfigDict) -> str:
   """Returns 16 hexadecimal digits that name the configuration."""
   return hashlib.sha256(to_json(config).encode()).hexdigest()[:16]
+
+
+def num_steps(config: ConfigDict, num_images: int) -> int:
+  """Returns the length of training in steps."""
+  if config.num_steps:
+    return config.num_steps
+  return config.num_epochs * steps_per_epoch(config, num_images)
 
 
 def steps_per_epoch(config: ConfigDict, num_images: int) -> int:
@@ -110,7 +132,7 @@ def validate(config: ConfigDict, num_devices: int) -> None:
     UsageError: a value cannot be used; the message says which can.
   """
   flat = flatten(config)
-  for name in (*CHOICES, *_POSITIVE, *_RANGES, *_PAIRS):
+  for name in (*CHOICES, *_POSITIVE, *_RANGES, *SUBSETS, *_PAIRS):
     if name not in flat:
       raise UsageError(
         f'The config has no field config.{name}, which came after it was '
@@ -135,7 +157,17 @@ def validate(config: ConfigDict, num_devices: int) -> None:
     _check(flat[name] > 0, name, flat[name], 'greater than 0')
   for name, limits in _RANGES.items():
     low, high = limits
-    _check(low <= flat[name] <= high, name, flat[name], f'from {low} to {high}')
+    wanted = f'at least {low}' if high == math.inf else f'from {low} to {high}'
+    _check(low <= flat[name] <= high, name, flat[name], wanted)
+  for name, choices in SUBSETS.items():
+    value = flat[name]
+    _check(
+      bool(value) and set(value) <= set(choices),
+      name,
+      value,
+      f'one or more of {choices}',
+    )
+  _check_extensions(config)
   for name, top in _PAIRS.items():
     value = flat[name]
     _check(
@@ -143,6 +175,26 @@ def validate(config: ConfigDict, num_devices: int) -> None:
       name,
       value,
       f'two numbers, the smaller first, above 0 and up to {top}',
+    )
+
+
+def _check_extensions(config: ConfigDict) -> None:
+  """Checks what is not the paper's and goes only with something else."""
+  if config.score.map == 'segmentation' and not config.loss.segmentation_weight:
+    raise UsageError(
+      "config.score.map is 'segmentation', but there is no segmentation head: "
+      'train with config.loss.segmentation_weight above 0, or take another map.'
+    )
+  varied = config.variation.to_dict()
+  still = dict.fromkeys(varied, 0) | {'scale': (1, 1)}
+  varied['scale'] = tuple(varied['scale'])
+  if config.data.placement == 'host' and (
+    config.augmentation.kind == 'mixture' or varied != still
+  ):
+    raise UsageError(
+      "config.data.placement is 'host', where tf.data makes the paper's "
+      "augmentations alone: config.augmentation.kind='mixture' and "
+      "config.variation need 'device'."
     )
 
 
@@ -187,6 +239,10 @@ _POSITIVE = (
   'discriminator.base_features',
   'discriminator.max_features',
   'discriminator.latent_features',
+  'segmentation.base_features',
+  'segmentation.max_features',
+  'segmentation.num_levels',
+  'augmentation.mixture.max_defects',
   'norm.epsilon',
   'optimizer.learning_rate',
   'log.every_steps',
@@ -195,13 +251,28 @@ _POSITIVE = (
   'benchmark.num_steps',
 )
 _RANGES = {
+  'num_steps': (0, math.inf),
   'seed': (0, 2**31 - 1),
   'norm.momentum': (0, 1),
   'augmentation.probability': (0, 1),
   'augmentation.rotation': (0, 180),
   'augmentation.color_jitter': (0, 1),
+  'augmentation.mixture.seamless': (0, 1),
+  'augmentation.mixture.on_object': (0, 1),
+  'variation.rotation': (0, 180),
+  'variation.shift': (0, 1),
+  'variation.brightness': (0, 1),
+  'variation.contrast': (0, 1),
+  'segmentation.focus': (0, 10),
+  'loss.adversarial_weight': (0, math.inf),
+  'loss.reconstruction_weight': (0, math.inf),
+  'loss.latent_weight': (0, math.inf),
+  'loss.ssim_weight': (0, math.inf),
+  'loss.segmentation_weight': (0, math.inf),
   'optimizer.beta1': (0, 1),
   'optimizer.beta2': (0, 1),
+  'optimizer.decay_steps': (0, math.inf),
+  'optimizer.average': (0, 0.999999),
   'score.gamma': (0, 1),
   'score.smoothing': (0, 0.25),
   'metrics.pixel_size': (0, 4096),
@@ -212,6 +283,9 @@ _PAIRS = {
   'augmentation.area_ratio': 1,
   'augmentation.aspect_ratio': 100,
   'augmentation.scale': 10,
+  'augmentation.mixture.radius': 0.5,
+  'augmentation.mixture.opacity': 1,
+  'variation.scale': 10,
 }
 
 

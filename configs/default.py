@@ -18,6 +18,9 @@ def get_config() -> ConfigDict:
   config.image_size = 256  # Side in pixels, a power of two (§4.2).
   config.batch_size = 64  # Over all devices (§4.2).
   config.num_epochs = 400  # §4.2.
+  # Length of training in steps instead; 0 for `num_epochs`. A small training
+  # set then gets as much training as a large one.
+  config.num_steps = 0
   # Compute type of the networks in training, 'float32' or 'bfloat16'.
   # Parameters, statistics, losses and all of scoring are float32 either way.
   config.dtype = 'float32'
@@ -26,7 +29,9 @@ def get_config() -> ConfigDict:
   config.generator = _generator()
   config.discriminator = _discriminator(config.generator)
   config.norm = _norm()
+  config.variation = _variation()
   config.augmentation = _augmentation()
+  config.segmentation = _segmentation(config.generator)
   config.loss = _loss()
   config.optimizer = _optimizer()
   config.score = _score()
@@ -116,7 +121,8 @@ def _norm() -> ConfigDict:
 
 def _augmentation() -> ConfigDict:
   augmentation = ConfigDict()
-  # 'cut_paste' (§3.2), 'random_erasing' (Table 4) or 'none' (States 1 and 3).
+  # 'cut_paste' (§3.2), 'random_erasing' (Table 4), 'none' (States 1 and 3) or
+  # 'mixture', not the paper's: many shapes, contents and edges.
   augmentation.kind = 'cut_paste'
   augmentation.probability = 1.0  # Share of the images that are augmented.
   # Area of the rectangle over the image's, uniform between the two (§3.2).
@@ -130,7 +136,56 @@ def _augmentation() -> ConfigDict:
   augmentation.scale = (1.0, 1.0)
   augmentation.rotation = 0.0
   augmentation.color_jitter = 0.0
+  augmentation.mixture = _mixture()
   return augmentation
+
+
+def _mixture() -> ConfigDict:
+  mixture = ConfigDict()
+  # Each as likely as the others of its list.
+  mixture.shapes = ('blob', 'scar', 'rectangle')
+  mixture.contents = (
+    'patch',  # Of another good image, turned and scaled.
+    'displaced',  # The image itself, moved by a little.
+    'color',
+    'noise',
+    'light',  # The image itself, brighter or darker, steeper or flatter.
+    'blur',
+  )
+  mixture.max_defects = 2  # On one image.
+  mixture.radius = (0.015, 0.2)  # Share of the image's side, log-uniform.
+  mixture.opacity = (0.3, 1.0)
+  # Share of the defects that take the light of what is around them (NSA).
+  mixture.seamless = 0.3
+  # Share of them that lie where the image has edges or texture.
+  mixture.on_object = 0.8
+  return mixture
+
+
+def _variation() -> ConfigDict:
+  # Of the good image itself before anything else, each drawn between nothing
+  # and what stands here. The paper has none.
+  variation = ConfigDict()
+  variation.rotation = 0.0  # Degrees, either way.
+  variation.scale = (1.0, 1.0)
+  variation.shift = 0.0  # Share of the image's side.
+  variation.flip_rows = False  # Whether top and bottom may change places.
+  variation.flip_columns = False  # Whether left and right may.
+  variation.brightness = 0.0  # Share of the grey levels.
+  variation.contrast = 0.0  # Share of their distance from the mean.
+  return variation
+
+
+def _segmentation(generator: ConfigDict) -> ConfigDict:
+  # A network that tells defective pixels from (image, reconstruction), trained
+  # on where the augmentation put defects (DRAEM). The paper has none: its
+  # weight in the loss, `loss.segmentation_weight`, is 0.
+  segmentation = ConfigDict()
+  segmentation.base_features = generator.get_ref('base_features')
+  segmentation.max_features = 256
+  segmentation.num_levels = 5  # Of halving.
+  segmentation.focus = 2.0  # γ of the focal loss; 0 for cross entropy.
+  return segmentation
 
 
 def _loss() -> ConfigDict:
@@ -139,6 +194,10 @@ def _loss() -> ConfigDict:
   loss.adversarial_weight = 1.0
   loss.reconstruction_weight = 40.0
   loss.latent_weight = 1.0
+  # Not the paper's. Structural similarity beside L1, and the segmentation
+  # head, which exists only with a weight.
+  loss.ssim_weight = 0.0
+  loss.segmentation_weight = 0.0
   return loss
 
 
@@ -148,6 +207,11 @@ def _optimizer() -> ConfigDict:
   optimizer.learning_rate = 2e-4
   optimizer.beta1 = 0.5
   optimizer.beta2 = 0.999
+  # Steps over which the learning rate falls to 0 along a cosine; 0 for never.
+  optimizer.decay_steps = 0
+  # What scores: the weights' running average with this share of the old at
+  # each step, or, with 0, the weights as they are.
+  optimizer.average = 0.0
   return optimizer
 
 

@@ -8,10 +8,14 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from afgan_jax.augment.cut_paste import cut_paste
+from afgan_jax.augment.mixture import mixture
 from afgan_jax.augment.random_erasing import random_erasing
+from afgan_jax.augment.vary import build_variation
 from afgan_jax.pixels import to_float
 
-Augment = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+Augment = Callable[
+  [jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]
+]
 
 
 def build_augmentation(config: ConfigDict) -> Augment:
@@ -21,8 +25,9 @@ def build_augmentation(config: ConfigDict) -> Augment:
     config: see `configs/default.py`.
 
   Returns:
-    A function from a key and an image [size, size, 3] in [-1, 1] to the
-    augmented image and the mask of what changed, bool [size, size].
+    A function from a key, an image [size, size, 3] in [-1, 1] and another, of
+    which 'mixture' takes patches, to the augmented image and the mask of what
+    changed, bool [size, size].
   """
   options = config.augmentation
   shape = {
@@ -40,11 +45,13 @@ def build_augmentation(config: ConfigDict) -> Augment:
     'random_erasing': functools.partial(random_erasing, **shape),
     'none': lambda key, image: (image, jnp.zeros(image.shape[:2], bool)),
   }
-  augment = kinds[options.kind]
 
-  def augment_some(key: jax.Array, image: jax.Array):
+  def augment_some(key: jax.Array, image: jax.Array, other: jax.Array):
     choice_key, key = jax.random.split(key)
-    augmented, mask = augment(key, image)
+    if options.kind == 'mixture':
+      augmented, mask = mixture(key, image, other, options.mixture)
+    else:
+      augmented, mask = kinds[options.kind](key, image)
     chosen = jax.random.bernoulli(choice_key, options.probability)
     return jnp.where(chosen, augmented, image), mask & chosen
 
@@ -90,6 +97,7 @@ def make_sampler(
     with the 'mask' of what the augmentation changed, bool [share, size, size].
   """
   augment = build_augmentation(config)
+  vary = build_variation(config)
   share = config.batch_size // num_shares
 
   def sample(
@@ -105,7 +113,19 @@ def make_sampler(
     keys = jax.vmap(functools.partial(jax.random.fold_in, augment_key))(
       positions
     )
-    augmented, mask = jax.vmap(augment)(keys, clean)
+    others = clean
+    if config.augmentation.kind == 'mixture':
+      drawn = jax.vmap(
+        lambda key: jax.random.randint(
+          jax.random.fold_in(key, 1), (), 0, images.shape[0]
+        )
+      )(keys)
+      others = to_float(images[drawn])
+    if vary is not None:
+      clean = jax.vmap(vary)(
+        jax.vmap(lambda key: jax.random.fold_in(key, 2))(keys), clean
+      )
+    augmented, mask = jax.vmap(augment)(keys, clean, others)
     return {'image': clean, 'input': augmented, 'mask': mask}
 
   return sample

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from afgan_jax.detection.maps import gradient_magnitude, smooth_map
+from afgan_jax.filters import gradient_magnitude, smooth_map
 
 
 def baseline_scores(

@@ -4,10 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from afgan_jax.detection.maps import anomaly_map, image_score
-from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.filters import smooth_map
+from afgan_jax.networks.build import (
+  build_discriminator,
+  build_generator,
+  build_segmentation_head,
+)
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Generator
 from afgan_jax.pixels import to_bytes, to_float
@@ -38,6 +44,7 @@ def make_score(
   exact.dtype = 'float32'
   generator = build_generator(exact)
   discriminator = build_discriminator(exact)
+  head = build_segmentation_head(exact)
   gamma = config.score.gamma
 
   def score(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
@@ -45,7 +52,12 @@ def make_score(
     reconstruction, reconstruction_term, latent_term = reconstruct(
       generator, discriminator, variables, image
     )
-    maps = anomaly_map(config, image, reconstruction)
+    if config.score.map == 'segmentation':
+      pair = jnp.concatenate([image, reconstruction], axis=-1)
+      logits = head.apply(variables['segmentation'], pair, train=False)
+      maps = smooth_map(jax.nn.sigmoid(logits), sigma=config.score.smoothing)
+    else:
+      maps = anomaly_map(config, image, reconstruction)
     if config.score.image == 'paper':
       total = gamma * reconstruction_term + (1 - gamma) * latent_term
     else:

@@ -11,6 +11,7 @@ from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Concatenation, Generator
 from afgan_jax.networks.layers import level_features
+from afgan_jax.networks.segmentation import SegmentationHead
 
 
 def build_generator(
@@ -65,6 +66,26 @@ def build_discriminator(
     norm=_norm(config, axis_name),
     dtype=jnp.dtype(config.dtype),
   )
+
+
+def build_segmentation_head(
+  config: ConfigDict, axis_name: str | None = None
+) -> SegmentationHead:
+  """Builds the segmentation head; arguments as in `build_generator`."""
+  return SegmentationHead(
+    features=level_features(
+      config.segmentation.base_features,
+      config.segmentation.max_features,
+      min(config.segmentation.num_levels, round(math.log2(config.image_size))),
+    ),
+    norm=_norm(config, axis_name),
+    dtype=jnp.dtype(config.dtype),
+  )
+
+
+def has_segmentation_head(config: ConfigDict) -> bool:
+  """Tells whether a config trains a segmentation head."""
+  return config.loss.segmentation_weight > 0
 
 
 def _norm(config: ConfigDict, axis_name: str | None):

@@ -42,7 +42,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-  """Doubles the latent vector level by level up to the image (eq 2).
+  """Doubles the innermost level, one after another, up to the image (eq 2).
 
   Attributes:
     features: number of features of each level of the encoder.
@@ -50,16 +50,18 @@ class Decoder(nn.Module):
     fusion: makes what joins the decoder's features with the encoder's of equal
       resolution, called with (encoder's, decoder's); None for no connection.
     dtype: compute type.
+    out_features: number of features of the result.
   """
 
   features: tuple[int, ...]
   norm: ModuleDef
   fusion: ModuleDef | None
   dtype: Any = jnp.float32
+  out_features: int = 3
 
   @nn.compact
   def __call__(self, pyramid: list[jax.Array]) -> jax.Array:
-    """Maps the encoder's levels to [batch, size, size, 3] in [-1, 1]."""
+    """Maps the encoder's levels to [batch, size, size, out_features]."""
     x = pyramid[-1]
     for level in reversed(range(1, len(self.features))):
       features = self.features[level - 1]
@@ -68,8 +70,7 @@ class Decoder(nn.Module):
       if self.fusion is not None:
         x = self.fusion(name=f'fusion_{level}')(pyramid[level - 1], x)
     # What is compared with the image is not rounded to `dtype`.
-    x = UpConv(3, use_bias=True, name='conv_0')(x)
-    return jnp.tanh(x)
+    return UpConv(self.out_features, use_bias=True, name='conv_0')(x)
 
 
 class Concatenation(nn.Module):
@@ -118,10 +119,11 @@ class Generator(nn.Module):
     pyramid = Encoder(self.features, norm, self.dtype, name='encoder')(
       image.astype(self.dtype)
     )
-    return Decoder(
+    x = Decoder(
       self.features,
       norm,
       fusion if self.fusion else None,
       self.dtype,
       name='decoder',
     )(pyramid)
+    return jnp.tanh(x)

@@ -1,4 +1,4 @@
-"""Initial weights of both networks, as in DCGAN (Radford et al. 2016, §4)."""
+"""Initial weights of all networks, as in DCGAN (Radford et al. 2016, §4)."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ STANDARD_DEVIATION = 0.02
 
 
 def initialize(
-  network: nn.Module, image_size: int, key: jax.Array
+  network: nn.Module, image_size: int, key: jax.Array, *, channels: int = 3
 ) -> dict[str, Any]:
   """Draws kernels from N(0, 0.02) and norm scales from N(1, 0.02).
 
@@ -23,11 +23,14 @@ def initialize(
     network: called with an image and `train`.
     image_size: side of the image in pixels.
     key: a typed key.
+    channels: of the image.
 
   Returns:
     The network's 'params' and 'batch_stats'.
   """
-  image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
+  image = jax.ShapeDtypeStruct(
+    (1, image_size, image_size, channels), jnp.float32
+  )
   shapes = jax.eval_shape(
     lambda key, image: network.init(key, image, train=False), key, image
   )

@@ -114,11 +114,9 @@ class Checkpoints:
       The state, without those of the optimizers.
     """
 
-    def create(config: ConfigDict) -> dict[str, Any]:
-      state = create_state(config)
-      return {'step': state.step, **state.variables}
-
-    abstract = _abstract(create, config, sharding)
+    abstract = _abstract(
+      lambda config: create_state(config).scoring_part(), config, sharding
+    )
     restored = self._restore(
       ocp.args.PyTreeRestore(
         abstract,
@@ -126,11 +124,9 @@ class Checkpoints:
         partial_restore=True,
       )
     )
-    return GanState(
-      step=restored['step'],
-      generator=NetworkState(**restored['generator']),
-      discriminator=NetworkState(**restored['discriminator']),
-    )
+    step = restored.pop('step')
+    networks = {name: NetworkState(**part) for name, part in restored.items()}
+    return GanState(step, **networks)
 
   def _restore(self, args: ocp.args.CheckpointArgs) -> Any:
     return self._manager.restore(

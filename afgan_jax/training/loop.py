@@ -13,7 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.config import check_continues, steps_per_epoch, to_json
+from afgan_jax.config import (
+  check_continues,
+  num_steps,
+  steps_per_epoch,
+  to_json,
+)
 from afgan_jax.errors import Interrupted, UsageError
 from afgan_jax.files import write_text
 from afgan_jax.training import parallel
@@ -31,7 +36,7 @@ def train(
   images: np.ndarray,
   make_batches: MakeBatches | None,
 ) -> GanState:
-  """Trains to the end of `config.num_epochs`, from the last checkpoint if any.
+  """Trains to the end that the config sets, from the last checkpoint if any.
 
   Args:
     config: see `configs/default.py`, validated.
@@ -49,7 +54,7 @@ def train(
     Interrupted: Ctrl-C; the state is saved.
   """
   per_epoch = steps_per_epoch(config, len(images))
-  stop = config.num_epochs * per_epoch
+  stop = num_steps(config, len(images))
   with contextlib.ExitStack() as stack:
     checkpoints = stack.enter_context(
       Checkpoints(workdir, config.checkpoint.max_to_keep)

@@ -4,6 +4,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from afgan_jax.filters import smooth_map
+
+# Of structural similarity (Wang et al. 2004): standard deviation of its window
+# in pixels and its two constants, for a range of 2.
+_SSIM_WINDOW = 1.5
+_SSIM_MEAN = (0.01 * 2) ** 2
+_SSIM_VARIANCE = (0.03 * 2) ** 2
+
 
 def discriminator_loss(
   real_logit: jax.Array, fake_logit: jax.Array
@@ -69,3 +77,56 @@ def latent_error(real_latent: jax.Array, fake_latent: jax.Array) -> jax.Array:
     [batch], at least 0.
   """
   return jnp.mean(jnp.square(real_latent - fake_latent), axis=-1)
+
+
+def ssim_error(image: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """Computes 1 − the mean structural similarity (Wang et al. 2004).
+
+  Args:
+    image: [batch, size, size, c], in [-1, 1].
+    reconstruction: of the same shape.
+
+  Returns:
+    [batch], in [0, 2].
+  """
+  batch, size, _, channels = image.shape
+
+  def planes(x: jax.Array) -> jax.Array:
+    return jnp.moveaxis(x, -1, 1).reshape(batch * channels, size, size)
+
+  def local_mean(x: jax.Array) -> jax.Array:
+    return smooth_map(x, sigma=_SSIM_WINDOW / size)
+
+  x, y = planes(image), planes(reconstruction)
+  mean_x, mean_y = local_mean(x), local_mean(y)
+  variance_x = local_mean(x**2) - mean_x**2
+  variance_y = local_mean(y**2) - mean_y**2
+  covariance = local_mean(x * y) - mean_x * mean_y
+  similarity = (
+    (2 * mean_x * mean_y + _SSIM_MEAN)
+    / (mean_x**2 + mean_y**2 + _SSIM_MEAN)
+    * (2 * covariance + _SSIM_VARIANCE)
+    / (variance_x + variance_y + _SSIM_VARIANCE)
+  )
+  return 1 - jnp.mean(similarity.reshape(batch, -1), axis=-1)
+
+
+def segmentation_loss(
+  logits: jax.Array, mask: jax.Array, *, focus: float
+) -> jax.Array:
+  """Computes the focal loss of pixels (Lin et al., ICCV 2017).
+
+  Args:
+    logits: that a pixel is defective, [batch, size, size].
+    mask: whether it is, bool of the same shape.
+    focus: γ, how much less well judged pixels count; 0 for cross entropy.
+
+  Returns:
+    A scalar, the mean over all pixels.
+  """
+  cross_entropy = optax.sigmoid_binary_cross_entropy(
+    logits, mask.astype(jnp.float32)
+  )
+  # 1 − the probability of the right answer.
+  wrong = -jnp.expm1(-cross_entropy)
+  return jnp.mean(wrong**focus * cross_entropy)

@@ -37,7 +37,7 @@ def make_panel(
   @jax.jit
   def draw(variables, clean: jax.Array) -> jax.Array:
     clean = to_float(clean)
-    augmented, _ = jax.vmap(augment)(keys, clean)
+    augmented, _ = jax.vmap(augment)(keys, clean, jnp.roll(clean, 1, axis=0))
     reconstruction = generator.apply(variables, augmented, train=False)
     residual = jnp.abs(augmented - reconstruction) - 1
     panel = jnp.concatenate(
@@ -46,4 +46,4 @@ def make_panel(
     panel = panel.reshape(-1, *panel.shape[2:])
     return to_bytes(panel)
 
-  return lambda state: np.asarray(draw(state.generator.variables, rows))
+  return lambda state: np.asarray(draw(state.variables['generator'], rows))

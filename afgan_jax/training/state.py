@@ -6,9 +6,15 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 from ml_collections import ConfigDict
 
-from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.networks.build import (
+  build_discriminator,
+  build_generator,
+  build_segmentation_head,
+  has_segmentation_head,
+)
 from afgan_jax.networks.initialize import initialize
 
 
@@ -19,16 +25,30 @@ class NetworkState(flax.struct.PyTreeNode):
     params: its weights, float32.
     batch_stats: running means and variances of its norms.
     opt_state: of its optimizer; None where only scoring is wanted.
+    average: running average of both of the above, as Flax's `apply` takes it;
+      None where none is kept.
   """
 
-  params: Any
-  batch_stats: Any
+  params: Any = None
+  batch_stats: Any = None
   opt_state: optax.OptState | None = None
+  average: dict[str, Any] | None = None
 
   @property
   def variables(self) -> dict[str, Any]:
     """What Flax's `apply` takes."""
     return {'params': self.params, 'batch_stats': self.batch_stats}
+
+  def scoring_part(self) -> dict[str, Any]:
+    """Returns the attributes that score: the average, or else the weights."""
+    if self.average is not None:
+      return {'average': self.average}
+    return self.variables
+
+  @property
+  def scoring_variables(self) -> dict[str, Any]:
+    """What scores, as Flax's `apply` takes it."""
+    return self.variables if self.average is None else self.average
 
 
 class GanState(flax.struct.PyTreeNode):
@@ -40,27 +60,45 @@ class GanState(flax.struct.PyTreeNode):
       go on as if never stopped.
     generator: state of the generator.
     discriminator: state of the discriminator.
+    segmentation: state of the segmentation head; None where there is none.
   """
 
   step: jax.Array
   generator: NetworkState
   discriminator: NetworkState
+  segmentation: NetworkState | None = None
+
+  @property
+  def networks(self) -> dict[str, NetworkState]:
+    """The networks that there are, by name."""
+    networks = {
+      'generator': self.generator,
+      'discriminator': self.discriminator,
+      'segmentation': self.segmentation,
+    }
+    return {name: each for name, each in networks.items() if each is not None}
 
   @property
   def variables(self) -> dict[str, Any]:
     """What scoring takes: the variables of each network by its name."""
     return {
-      'generator': self.generator.variables,
-      'discriminator': self.discriminator.variables,
+      name: network.scoring_variables for name, network in self.networks.items()
     }
+
+  def scoring_part(self) -> dict[str, Any]:
+    """Returns the attributes that score, those of the networks by name."""
+    parts = {name: each.scoring_part() for name, each in self.networks.items()}
+    return {'step': self.step, **parts}
 
 
 def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
   """Builds Adam as in §4.2; one state of it per network."""
   optimizer = config.optimizer
-  return optax.adam(
-    optimizer.learning_rate, b1=optimizer.beta1, b2=optimizer.beta2
-  )
+  rate = optimizer.learning_rate
+  decay_steps = optimizer.decay_steps
+  if decay_steps:
+    rate = optax.cosine_decay_schedule(rate, decay_steps)
+  return optax.adam(rate, b1=optimizer.beta1, b2=optimizer.beta2)
 
 
 def create_state(config: ConfigDict) -> GanState:
@@ -72,21 +110,33 @@ def create_state(config: ConfigDict) -> GanState:
   Returns:
     The state at step 0.
   """
-  generator_key, discriminator_key = jax.random.split(
-    jax.random.key(config.seed)
-  )
+  keys = jax.random.split(jax.random.key(config.seed))
   optimizer = build_optimizer(config)
 
-  def create(network, key: jax.Array) -> NetworkState:
-    variables = initialize(network, config.image_size, key)
+  def create(
+    network: nn.Module, key: jax.Array, *, averaged: bool, channels: int = 3
+  ) -> NetworkState:
+    variables = initialize(network, config.image_size, key, channels=channels)
     return NetworkState(
-      params=variables['params'],
-      batch_stats=variables['batch_stats'],
+      **variables,
       opt_state=optimizer.init(variables['params']),
+      average=variables if averaged else None,
     )
 
-  return GanState(
+  averaged = config.optimizer.average > 0
+  state = GanState(
     step=jnp.zeros((), jnp.int32),
-    generator=create(build_generator(config), generator_key),
-    discriminator=create(build_discriminator(config), discriminator_key),
+    generator=create(build_generator(config), keys[0], averaged=averaged),
+    # Only its own game with the newest generator makes sense of it.
+    discriminator=create(build_discriminator(config), keys[1], averaged=False),
+  )
+  if not has_segmentation_head(config):
+    return state
+  return state.replace(
+    segmentation=create(
+      build_segmentation_head(config),
+      jax.random.fold_in(keys[0], 1),
+      averaged=averaged,
+      channels=6,
+    )
   )

@@ -1,16 +1,24 @@
 """One step of adversarial training, a pure function of state and batch."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax import lax
 from ml_collections import ConfigDict
 
-from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.networks.build import (
+  build_discriminator,
+  build_generator,
+  build_segmentation_head,
+  has_segmentation_head,
+)
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Generator
+from afgan_jax.networks.segmentation import SegmentationHead
 from afgan_jax.training import losses
 from afgan_jax.training.state import GanState, NetworkState, build_optimizer
 
@@ -24,10 +32,11 @@ def make_train_step(
   """Builds the train step (§3.3).
 
   The discriminator is updated first, on the defect-free images and on their
-  reconstructions; then the generator, against the updated discriminator. The
-  generator runs forward once for both. The discriminator's norms take the
-  statistics of real and fake batches one after the other, in its own update
-  alone.
+  reconstructions; then the generator, against the updated discriminator, and
+  with it the segmentation head, if there is one. The generator runs forward
+  once for all. The discriminator's norms take the statistics of real and fake
+  batches one after the other, in its own update alone. Where neither of its
+  losses has a weight, it stays as it is.
 
   Args:
     config: see `configs/default.py`.
@@ -37,54 +46,94 @@ def make_train_step(
   Returns:
     A function from the state and a batch, {'image': defect-free images,
     'input': the augmented ones}, both [batch, size, size, 3], float32 in
-    [-1, 1], to the next state and scalar metrics.
+    [-1, 1], and 'mask', bool [batch, size, size], where the segmentation head
+    should find defects, to the next state and scalar metrics.
   """
-  generator = build_generator(config, axis_name)
-  discriminator = build_discriminator(config, axis_name)
+  networks = Networks.build(config, axis_name)
   optimizer = build_optimizer(config)
+  game = config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
 
   def average(tree: Any) -> Any:
     # Over one device the mean would be a copy of all gradients.
     alone = axis_name is None or lax.axis_size(axis_name) == 1
     return tree if alone else lax.pmean(tree, axis_name)
 
+  def update(step, network: NetworkState, grads: Any, stats: Any):
+    decay = _average_decay(config, step)
+    return _update(optimizer, network, average(grads), stats, decay)
+
   def train_step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
-    real = batch['image']
+    step, real = state.step, batch['image']
     fake, pullback, generator_stats = jax.vjp(
       lambda params: _reconstruct(
-        generator, params, state.generator.batch_stats, batch['input']
+        networks.generator,
+        params,
+        state.generator.batch_stats,
+        batch['input'],
       ),
       state.generator.params,
       has_aux=True,
     )
 
-    old = state.discriminator
-    (discriminator_total, discriminator_stats), discriminator_grads = (
-      jax.value_and_grad(_discriminator_objective, argnums=1, has_aux=True)(
-        discriminator, old.params, old.batch_stats, real, fake
+    new, totals = {}, {}
+    discriminator = state.discriminator
+    if game:
+      (totals['discriminator'], stats), grads = jax.value_and_grad(
+        _discriminator_objective, argnums=1, has_aux=True
+      )(
+        networks.discriminator,
+        discriminator.params,
+        discriminator.batch_stats,
+        real,
+        fake,
       )
-    )
-    new_discriminator = _update(
-      optimizer, old, average(discriminator_grads), discriminator_stats
-    )
+      discriminator = update(step, discriminator, grads, stats)
+      new['discriminator'] = discriminator
 
     # The generator's weights act on its loss through `fake` alone.
-    (generator_total, terms), fake_grad = jax.value_and_grad(
-      _generator_objective, has_aux=True
-    )(fake, real, discriminator, new_discriminator, config.loss)
-    (generator_grads,) = pullback(fake_grad)
-    new_generator = _update(
-      optimizer, state.generator, average(generator_grads), generator_stats
+    head = state.segmentation
+    objective = jax.value_and_grad(
+      _generator_objective, argnums=(0, 1), has_aux=True
     )
-
-    totals = {
-      'discriminator': discriminator_total,
-      'generator': generator_total,
-    }
-    new_state = GanState(state.step + 1, new_generator, new_discriminator)
-    return new_state, average(totals | terms)
+    (totals['generator'], (terms, head_stats)), (fake_grad, head_grads) = (
+      objective(
+        fake,
+        head and head.params,
+        head and head.batch_stats,
+        batch,
+        networks,
+        discriminator if game else None,
+        config,
+      )
+    )
+    (generator_grads,) = pullback(fake_grad)
+    new['generator'] = update(
+      step, state.generator, generator_grads, generator_stats
+    )
+    if head:
+      new['segmentation'] = update(step, head, head_grads, head_stats)
+    return state.replace(step=step + 1, **new), average(totals | terms)
 
   return train_step
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+  """The modules that are trained; without a head `segmentation` is None."""
+
+  generator: Generator
+  discriminator: Discriminator
+  segmentation: SegmentationHead | None
+
+  @classmethod
+  def build(cls, config: ConfigDict, axis_name: str | None) -> 'Networks':
+    """Builds them for training."""
+    head = has_segmentation_head(config)
+    return cls(
+      build_generator(config, axis_name),
+      build_discriminator(config, axis_name),
+      build_segmentation_head(config, axis_name) if head else None,
+    )
 
 
 def _reconstruct(
@@ -128,21 +177,51 @@ def _discriminator_objective(
 
 def _generator_objective(
   fake: jax.Array,
-  real: jax.Array,
-  discriminator: Discriminator,
-  network: NetworkState,
-  weights: ConfigDict,
-) -> tuple[jax.Array, Metrics]:
-  """Returns the weighted sum of eq 12 and its terms."""
-  variables = network.params, network.batch_stats
-  _, real_latent, _ = _judge(discriminator, *variables, real)
-  fake_logit, fake_latent, _ = _judge(discriminator, *variables, fake)
-  terms = {
-    'adversarial': losses.adversarial_loss(fake_logit),
-    'reconstruction': losses.reconstruction_error(real, fake).mean(),
-    'latent': losses.latent_error(real_latent, fake_latent).mean(),
-  }
-  return sum(weights[f'{name}_weight'] * terms[name] for name in terms), terms
+  head_params: Any,
+  head_stats: Any,
+  batch: Batch,
+  networks: Networks,
+  judge: NetworkState | None,
+  config: ConfigDict,
+) -> tuple[jax.Array, tuple[Metrics, Any]]:
+  """Returns the weighted sum of eq 12, its terms and the head's statistics.
+
+  Terms without a weight are left out, but for those of the paper: all or none
+  of its game, and the reconstruction always.
+  """
+  real = batch['image']
+  terms = {'reconstruction': losses.reconstruction_error(real, fake).mean()}
+  if judge:
+    variables = judge.params, judge.batch_stats
+    _, real_latent, _ = _judge(networks.discriminator, *variables, real)
+    fake_logit, fake_latent, _ = _judge(
+      networks.discriminator, *variables, fake
+    )
+    terms['adversarial'] = losses.adversarial_loss(fake_logit)
+    terms['latent'] = losses.latent_error(real_latent, fake_latent).mean()
+  if config.loss.ssim_weight:
+    terms['ssim'] = losses.ssim_error(real, fake).mean()
+  if networks.segmentation:
+    logits, changed = networks.segmentation.apply(
+      {'params': head_params, 'batch_stats': head_stats},
+      jnp.concatenate([batch['input'], fake], axis=-1),
+      train=True,
+      mutable='batch_stats',
+    )
+    head_stats = changed['batch_stats']
+    terms['segmentation'] = losses.segmentation_loss(
+      logits, batch['mask'], focus=config.segmentation.focus
+    )
+  total = sum(config.loss[f'{name}_weight'] * terms[name] for name in terms)
+  return total, (terms, head_stats)
+
+
+def _average_decay(config: ConfigDict, step: jax.Array) -> jax.Array | None:
+  """Returns the share of the old in the running average; None without one."""
+  if not config.optimizer.average:
+    return None
+  # Smaller at first, or the average would remember the random weights.
+  return jnp.minimum(config.optimizer.average, (1 + step) / (10 + step))
 
 
 def _update(
@@ -150,6 +229,7 @@ def _update(
   network: NetworkState,
   grads: Any,
   batch_stats: Any,
+  decay: jax.Array | None,
 ) -> NetworkState:
   """Applies averaged gradients and takes over new running statistics."""
   with jax.named_scope('optimizer'):
@@ -157,6 +237,13 @@ def _update(
       grads, network.opt_state, network.params
     )
     params = optax.apply_updates(network.params, updates)
-  return NetworkState(
+  network = network.replace(
     params=params, batch_stats=batch_stats, opt_state=opt_state
+  )
+  if network.average is None:
+    return network
+  return network.replace(
+    average=optax.incremental_update(
+      network.variables, network.average, 1 - decay
+    )
   )

@@ -1,0 +1,248 @@
+"""Defects of many shapes, contents and edges, one recipe for all.
+
+Shape, content and blending are drawn apart, so that few of each make many
+kinds of defects: lumps, scars and rectangles (CutPaste, Li et al. 2021; DRAEM,
+Zavrtanik et al. 2021) filled with patches of other images, flat colours, noise,
+another light or a blurred self, with hard or soft edges, opaque or not, and
+with or without the seamless blending of NSA (Schlüter et al. 2022).
+"""
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from afgan_jax.augment.noise import fractal_noise
+from afgan_jax.augment.rectangle import Range, pixel_centers
+from afgan_jax.augment.warp import draw_motion, warp
+from afgan_jax.config import SUBSETS
+from afgan_jax.filters import gradient_magnitude, smooth_map
+
+SHAPES = SUBSETS['augmentation.mixture.shapes']
+CONTENTS = SUBSETS['augmentation.mixture.contents']
+
+# Smoothing that takes the texture out of an image, as a share of its side.
+_BLUR = 1 / 32
+# Changes below this, of a range of 2, are no defect to be found.
+_VISIBLE = 0.04
+
+
+def mixture(
+  key: jax.Array, image: jax.Array, other: jax.Array, options: ConfigDict
+) -> tuple[jax.Array, jax.Array]:
+  """Puts up to `options.max_defects` defects on an image.
+
+  Args:
+    key: a typed key.
+    image: [size, size, 3], float32 in [-1, 1].
+    other: another good image, of which patches are taken.
+    options: `config.augmentation.mixture`, see `configs/default.py`.
+
+  Returns:
+    The augmented image, and a mask of what was visibly changed, bool
+    [size, size].
+  """
+  count_key, key = jax.random.split(key)
+  count = jax.random.randint(count_key, (), 1, options.max_defects + 1)
+
+  def add(number: jax.Array, augmented: jax.Array) -> jax.Array:
+    one_key = jax.random.fold_in(key, number)
+    changed = add_defect(one_key, augmented, other, options)
+    return jnp.where(number < count, changed, augmented)
+
+  augmented = jax.lax.fori_loop(0, options.max_defects, add, image)
+  return augmented, visible_change(image, augmented)
+
+
+def add_defect(
+  key: jax.Array, image: jax.Array, other: jax.Array, options: ConfigDict
+) -> jax.Array:
+  """Puts one defect on an image; arguments as for `mixture`."""
+  keys = jax.random.split(key, 5)
+  place = draw_place(keys[0], image, options.on_object)
+  cover = draw_cover(keys[1], image.shape[0], place, options)
+  low = blur(image)
+  content = draw_content(keys[2], image, low, other, options.contents)
+  # What a patch lacks of its own light it gets from the image (NSA).
+  seamless = jax.random.bernoulli(keys[3], options.seamless)
+  content += jnp.where(seamless, low - blur(content), 0)
+  opacity = jax.random.uniform(
+    keys[4], minval=options.opacity[0], maxval=options.opacity[1]
+  )
+  blended = image + opacity * cover[..., None] * (content - image)
+  return jnp.clip(blended, -1, 1)
+
+
+def draw_place(key: jax.Array, image: jax.Array, on_object: float) -> jax.Array:
+  """Draws the centre of a defect where the image has edges or texture.
+
+  Args:
+    key: a typed key.
+    image: [size, size, 3].
+    on_object: share of the defects that are placed so; the others are placed
+      anywhere.
+
+  Returns:
+    Row and column in pixels, float32 [2].
+  """
+  choice_key, cell_key, offset_key = jax.random.split(key, 3)
+  size = image.shape[0]
+  cell = max(size // 16, 1)
+  cells = size // cell
+  structure = gradient_magnitude(image.mean(axis=-1)[None])[0]
+  structure = structure.reshape(cells, cell, cells, cell).mean(axis=(1, 3))
+  chosen = jax.random.bernoulli(choice_key, on_object)
+  weight = jnp.where(chosen, structure**2 + 1e-6, 1)
+  index = jax.random.categorical(cell_key, jnp.log(weight).ravel())
+  corner = jnp.stack([index // cells, index % cells]) * cell
+  return corner + jax.random.uniform(offset_key, (2,)) * cell
+
+
+def draw_cover(
+  key: jax.Array, size: int, place: jax.Array, options: ConfigDict
+) -> jax.Array:
+  """Draws how much of each pixel a defect covers.
+
+  A shape is where 1 − distance + noise is above 0, in a frame that is turned,
+  stretched and, for scars, bent.
+
+  Args:
+    key: a typed key.
+    size: side of the image in pixels.
+    place: its centre, row and column in pixels, [2].
+    options: as for `mixture`.
+
+  Returns:
+    [size, size], in [0, 1].
+  """
+  keys = jax.random.split(key, 7)
+  shape = jax.random.choice(
+    keys[0], jnp.array([SHAPES.index(name) for name in options.shapes])
+  )
+  scar, box = shape == SHAPES.index('scar'), shape == SHAPES.index('rectangle')
+  radius = size * _log_uniform(keys[1], options.radius)
+  stretch = jnp.where(
+    scar,
+    _log_uniform(keys[2], (4.0, 16.0)),
+    _log_uniform(keys[2], (1.0, 3.0)),
+  )
+  # Half the length and half the width; the smallest is about a pixel wide.
+  length = radius * jnp.sqrt(stretch)
+  width = jnp.maximum(radius / jnp.sqrt(stretch), 0.6)
+  angle = jax.random.uniform(keys[3], maxval=jnp.pi)
+  rows, columns = pixel_centers(size)
+  dy, dx = rows - place[0], columns - place[1]
+  along = jnp.cos(angle) * dx + jnp.sin(angle) * dy
+  across = jnp.cos(angle) * dy - jnp.sin(angle) * dx
+  bend = jax.random.uniform(keys[4], minval=-0.5, maxval=0.5)
+  across += jnp.where(scar, bend * along**2 / length, 0)
+  a, b = jnp.abs(along) / length, jnp.abs(across) / width
+  distance = jnp.where(box, jnp.maximum(a, b), jnp.hypot(a, b))
+  lumps = jnp.where(box | scar, 0.0, 0.5) * fractal_noise(keys[5], size)
+  inside = (1 - distance + lumps) * width
+  # From hard edges, one pixel wide, to edges as wide as the defect.
+  edge = 0.5 + jax.random.uniform(keys[6]) ** 2 * 0.5 * width
+  return jnp.clip(0.5 + inside / (2 * edge), 0, 1)
+
+
+def draw_content(
+  key: jax.Array,
+  image: jax.Array,
+  low: jax.Array,
+  other: jax.Array,
+  contents: tuple[str, ...],
+) -> jax.Array:
+  """Draws what a defect shows.
+
+  Args:
+    key: a typed key.
+    image: [size, size, 3], in [-1, 1].
+    low: the image without its texture.
+    other: another good image.
+    contents: of `CONTENTS`, each as likely as the others.
+
+  Returns:
+    [size, size, 3]; may pass the range of images.
+  """
+  keys = jax.random.split(key, 4)
+  kind = jax.random.choice(
+    keys[0], jnp.array([CONTENTS.index(name) for name in contents])
+  )
+
+  def is_kind(name: str) -> jax.Array:
+    return kind == CONTENTS.index(name)
+
+  displaced = is_kind('displaced')
+  moved = _moved(keys[1], jnp.where(displaced, image, other), displaced)
+  flat = _colors(keys[2], image, is_kind('noise'))
+  # As far from what is there as to be seen, brighter or darker.
+  gain_key, offset_key = jax.random.split(keys[3])
+  gain = 2.0 ** jax.random.uniform(gain_key, minval=-1, maxval=1)
+  offset = jax.random.uniform(offset_key, minval=-0.6, maxval=0.6)
+  lit = low + gain * (image - low) + offset
+  return jnp.select(
+    [
+      is_kind('patch') | displaced,
+      is_kind('color') | is_kind('noise'),
+      is_kind('light'),
+    ],
+    [moved, flat, lit],
+    low,
+  )
+
+
+def visible_change(image: jax.Array, augmented: jax.Array) -> jax.Array:
+  """Marks where two images differ to the eye, bool [size, size]."""
+  change = jnp.max(jnp.abs(augmented - image), axis=-1)
+  # The mean of a pixel and its neighbours: single pixels by chance the same
+  # inside a defect belong to it.
+  near = smooth_map(change[None], sigma=1 / image.shape[0])[0]
+  return (near > _VISIBLE) & (change > 0)
+
+
+def blur(image: jax.Array) -> jax.Array:
+  """Takes the texture out of an image [size, size, channels]."""
+  planes = jnp.moveaxis(image, -1, 0)
+  return jnp.moveaxis(smooth_map(planes, sigma=_BLUR), 0, -1)
+
+
+def _moved(
+  key: jax.Array, source: jax.Array, displaced: jax.Array
+) -> jax.Array:
+  """Moves an image by a little for 'displaced', else by a lot."""
+  motion = draw_motion(
+    key,
+    rotation=180.0,
+    scale=(0.7, 1.4),
+    shift=0.5,
+    flip_rows=True,
+    flip_columns=True,
+  )
+  near = motion._replace(
+    angle=motion.angle / 8,
+    scale=1 + (motion.scale - 1) / 4,
+    shift=motion.shift / 5,
+    flip=jnp.ones(2),
+  )
+  motion = jax.tree.map(
+    lambda far, close: jnp.where(displaced, close, far), motion, near
+  )
+  return warp(source, motion)
+
+
+def _colors(key: jax.Array, image: jax.Array, noisy: jax.Array) -> jax.Array:
+  """Draws a flat colour, or noise about it; grey where the image is grey."""
+  keys = jax.random.split(key, 5)
+  grey = jax.random.uniform(keys[0], minval=-1, maxval=1)
+  tint = jax.random.uniform(keys[1], (3,), minval=-1, maxval=1)
+  # How colourful the image is; a colour on a grey image would be too easy.
+  chroma = jnp.mean(jnp.std(image, axis=-1)) > 1e-3
+  tinted = jax.random.bernoulli(keys[2]) & chroma
+  color = jnp.where(tinted, tint, grey)
+  amplitude = _log_uniform(keys[3], (0.05, 0.6))
+  field = fractal_noise(keys[4], image.shape[0])
+  return color + jnp.where(noisy, amplitude, 0) * field[..., None]
+
+
+def _log_uniform(key: jax.Array, limits: Range) -> jax.Array:
+  low, high = jnp.log(jnp.asarray(limits, jnp.float32))
+  return jnp.exp(jax.random.uniform(key, minval=low, maxval=high))

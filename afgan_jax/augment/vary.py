@@ -1,0 +1,65 @@
+"""Variation of the good image itself, so that no such change is a defect."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from afgan_jax.augment.warp import draw_motion, warp
+
+
+def build_variation(
+  config: ConfigDict,
+) -> Callable[[jax.Array, jax.Array], jax.Array] | None:
+  """Builds what varies one good image.
+
+  Args:
+    config: see `configs/default.py`.
+
+  Returns:
+    A function from a key and an image [size, size, 3] in [-1, 1] to another
+    such image; None where `config.variation` asks for nothing.
+  """
+  options = config.variation
+  moves = options.rotation or options.shift or options.scale != (1.0, 1.0)
+  moves = moves or options.flip_rows or options.flip_columns
+  if not (moves or options.brightness or options.contrast):
+    return None
+
+  def vary(key: jax.Array, image: jax.Array) -> jax.Array:
+    motion_key, light_key = jax.random.split(key)
+    if moves:
+      motion = draw_motion(
+        motion_key,
+        rotation=options.rotation,
+        scale=options.scale,
+        shift=options.shift,
+        flip_rows=options.flip_rows,
+        flip_columns=options.flip_columns,
+      )
+      image = warp(image, motion)
+    return change_light(light_key, image, options.brightness, options.contrast)
+
+  return vary
+
+
+def change_light(
+  key: jax.Array, image: jax.Array, brightness: float, contrast: float
+) -> jax.Array:
+  """Changes brightness and contrast, clipping as a camera does.
+
+  Args:
+    key: a typed key.
+    image: [size, size, 3], in [-1, 1].
+    brightness: largest change of all grey levels, as a share of them.
+    contrast: largest change of their distance from the image's mean, likewise.
+
+  Returns:
+    [size, size, 3], in [-1, 1].
+  """
+  spread = jnp.array([brightness, contrast])
+  change = jax.random.uniform(key, (2,), minval=-1, maxval=1) * spread
+  levels = (image + 1) * (1 + change[0])
+  mean = jnp.mean(levels)
+  return jnp.clip(mean + (levels - mean) * (1 + change[1]) - 1, -1, 1)

@@ -1,0 +1,119 @@
+"""Turning, scaling, mirroring and moving one image, with mirrored borders."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from afgan_jax.augment.rectangle import Range, pixel_centers
+
+
+class Motion(NamedTuple):
+  """Where the content of an image goes, about the image's centre.
+
+  Attributes:
+    angle: by which it is turned, in radians.
+    scale: by which it is larger.
+    shift: rows and columns by which it is moved, as a share of the side, [2].
+    flip: 1 or −1 for rows and columns, [2]; −1 mirrors.
+  """
+
+  angle: jax.Array
+  scale: jax.Array
+  shift: jax.Array
+  flip: jax.Array
+
+
+def draw_motion(
+  key: jax.Array,
+  *,
+  rotation: float = 0.0,
+  scale: Range = (1.0, 1.0),
+  shift: float = 0.0,
+  flip_rows: bool = False,
+  flip_columns: bool = False,
+) -> Motion:
+  """Draws a motion.
+
+  Args:
+    key: a typed key.
+    rotation: largest angle, either way, in degrees.
+    scale: range of the factor.
+    shift: largest move, either way, as a share of the side.
+    flip_rows: whether top and bottom may change places.
+    flip_columns: whether left and right may.
+
+  Returns:
+    The motion.
+  """
+  angle_key, scale_key, shift_key, flip_key = jax.random.split(key, 4)
+  turn = jnp.deg2rad(rotation)
+  mirrored = jax.random.bernoulli(flip_key, shape=(2,)) & jnp.array(
+    [flip_rows, flip_columns]
+  )
+  return Motion(
+    angle=jax.random.uniform(angle_key, minval=-turn, maxval=turn),
+    scale=jax.random.uniform(scale_key, minval=scale[0], maxval=scale[1]),
+    shift=jax.random.uniform(shift_key, (2,), minval=-shift, maxval=shift),
+    flip=jnp.where(mirrored, -1.0, 1.0),
+  )
+
+
+def warp(image: jax.Array, motion: Motion) -> jax.Array:
+  """Moves the content of an image, interpolating linearly.
+
+  What comes in over a border is the image mirrored there.
+
+  Args:
+    image: [size, size, channels].
+    motion: from `draw_motion`; one that does nothing gives the image back.
+
+  Returns:
+    [size, size, channels].
+  """
+  size = image.shape[0]
+  rows, columns = pixel_centers(size)
+  dy = rows - size / 2 - motion.shift[0] * size
+  dx = columns - size / 2 - motion.shift[1] * size
+  cos, sin = jnp.cos(motion.angle), jnp.sin(motion.angle)
+  dy, dx = cos * dy - sin * dx, sin * dy + cos * dx
+  factor = motion.flip / motion.scale
+  center = (size - 1) / 2
+  return sample(image, center + factor[0] * dy, center + factor[1] * dx)
+
+
+def sample(image: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+  """Reads an image between its pixels.
+
+  Args:
+    image: [size, size, channels].
+    rows: where, in pixels, 0 at the centre of the first; any shape.
+    columns: of the same shape.
+
+  Returns:
+    The values, [..., channels].
+  """
+  size = image.shape[0]
+  (top, down), (left, right) = _neighbours(rows), _neighbours(columns)
+  down_share, right_share = (
+    (down - rows)[..., None],
+    (right - columns)[..., None],
+  )
+
+  def at(row: jax.Array, column: jax.Array) -> jax.Array:
+    return image[_mirror(row, size), _mirror(column, size)]
+
+  upper = at(top, left) * right_share + at(top, right) * (1 - right_share)
+  lower = at(down, left) * right_share + at(down, right) * (1 - right_share)
+  return upper * down_share + lower * (1 - down_share)
+
+
+def _neighbours(position: jax.Array) -> tuple[jax.Array, jax.Array]:
+  before = jnp.floor(position)
+  return before, before + 1
+
+
+def _mirror(position: jax.Array, size: int) -> jax.Array:
+  """Folds whole positions back into the image, its edge pixels doubled."""
+  folded = jnp.mod(position.astype(jnp.int32), 2 * size)
+  return jnp.minimum(folded, 2 * size - 1 - folded)

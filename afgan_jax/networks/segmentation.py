@@ -1,0 +1,58 @@
+"""The segmentation head: which pixels are defective (DRAEM's idea).
+
+Zavrtanik et al., ICCV 2021: an image beside its reconstruction shows what does
+not belong there better than their difference does.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from afgan_jax.networks.generator import Concatenation, Decoder, Encoder
+from afgan_jax.networks.layers import ModuleDef
+
+
+class SegmentationHead(nn.Module):
+  """An encoder and a decoder with plain skip connections.
+
+  Attributes:
+    features: number of features of each level; the image's side is a multiple
+      of 2^len(features).
+    norm: makes a batch norm, called with `use_running_average` and `name`.
+    dtype: compute type.
+  """
+
+  features: tuple[int, ...]
+  norm: ModuleDef
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, pair: jax.Array, *, train: bool) -> jax.Array:
+    """Judges pixels.
+
+    Args:
+      pair: an image and its reconstruction, [batch, size, size, 6], float in
+        [-1, 1].
+      train: whether norms use, and update, the statistics of the batch.
+
+    Returns:
+      The logit that each pixel is defective, [batch, size, size], float32.
+    """
+
+    def norm(name: str) -> nn.Module:
+      return self.norm(use_running_average=not train, name=name)
+
+    pyramid = Encoder(self.features, norm, self.dtype, name='encoder')(
+      pair.astype(self.dtype)
+    )
+    logits = Decoder(
+      self.features,
+      norm,
+      lambda name: Concatenation(name=name),
+      self.dtype,
+      out_features=1,
+      name='decoder',
+    )(pyramid)
+    return logits[..., 0]
