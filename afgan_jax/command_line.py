@@ -56,15 +56,22 @@ def _config_file(argv: list[str]) -> str:
 
 
 def default_workdir() -> pathlib.Path:
-  """Returns `runs/<name of the config>`, or raises UsageError without one."""
+  """Returns `runs/<name of the config>`, or raises UsageError without one.
+
+  With `state_4.py:screw` the folder is `runs/state_4_screw`.
+  """
   if flags.FLAGS['config'].value is None:
     raise UsageError('Give the --workdir of a run, or a --config.')
-  file = config_flags.get_config_filename(flags.FLAGS['config'])
-  return pathlib.Path('runs') / pathlib.Path(file.partition(':')[0]).stem
+  name = config_flags.get_config_filename(flags.FLAGS['config'])
+  file, _, argument = name.partition(':')
+  parts = [pathlib.Path(file).stem, argument.replace('/', '_')]
+  return pathlib.Path('runs') / '_'.join(filter(None, parts))
 
 
 def _misspelt_field(argv: list[str]) -> str:
-  fields = flatten(runpy.run_path(_config_file(argv))['get_config']())
+  # What follows a colon changes values and no field.
+  file = _config_file(argv).partition(':')[0]
+  fields = flatten(runpy.run_path(file)['get_config']())
   for argument in argv:
     name = argument.lstrip('-').partition('=')[0]
     if (
