@@ -25,13 +25,16 @@ def parse_flags(argv: list[str]) -> list[str]:
     The arguments that are no flags.
   """
   # ml_collections takes `file.py:argument` as well.
-  file = _config_file(argv).partition(':')[0]
+  file, colon, _ = _config_file(argv).partition(':')
   if file and not pathlib.Path(file).is_file():
     sys.exit(_flag_error(argv, f'--config={file}: there is no such file'))
   try:
     rest = flags.FLAGS(argv)
   except flags.Error as error:
-    sys.exit(_flag_error(argv, str(error).splitlines()[0]))
+    sentence = str(error).splitlines()[0]
+    if colon and 'positional argument' in str(error):
+      sentence = f'--config={file} takes nothing after a colon'
+    sys.exit(_flag_error(argv, sentence))
   except (AttributeError, KeyError):
     sys.exit(_flag_error(argv, _misspelt_field(argv)))
   if len(rest) > 1:

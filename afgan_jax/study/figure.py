@@ -81,9 +81,10 @@ def choose_bars(results: Results) -> list[Bars]:
   variant = study.reference
   if variant not in study.variants:
     variant = study.variants[-1]
-  none = [np.nan] * len(names)
+  unknown = [np.nan] * len(paper.METHODS)
+  rows = [paper.TABLE_2.get(name, unknown) for name in names]
   methods = [
-    Bars(method, [paper.TABLE_2.get(name, none)[i] for name in names], none)
+    Bars(method, [row[i] for row in rows], [np.nan] * len(rows))
     for i, method in enumerate(paper.METHODS)
   ]
   return [*methods, _ours(results, variant)]

@@ -96,7 +96,9 @@ def _paper_table(
         _Column(f'{label}, paper', {}, variant=variant, names=names),
         _Column(f'{label}, ours', ours, len(study.seeds)),
       ]
-  if not columns or not names:
+  # State 4 alone, which both tables have, stands in Table 3.
+  alone = set(variants) & set(study.variants) == {'state_4'}
+  if not columns or not names or (alone and name == 'Struct'):
     return []
   table = _category_table(columns, _groups(names))
   return [
