@@ -7,6 +7,8 @@ from ml_collections import config_flags
 from afgan_jax import command_line
 
 
+# ml_collections imports config files in an old way.
+@pytest.mark.filterwarnings('ignore:the load_module:DeprecationWarning')
 @pytest.mark.parametrize(
   ('config', 'folder'),
   [
