@@ -102,14 +102,8 @@ def make_plan(
       validate(run.config, num_devices)
     except UsageError as error:
       raise UsageError(f'{run}: {error}') from error
-  return Study(
-    config,
-    tuple(study.categories),
-    tuple(study.variants),
-    tuple(study.seeds),
-    study.reference,
-    runs,
-  )
+  names = (tuple(study[n]) for n in ('categories', 'variants', 'seeds'))
+  return Study(config, *names, study.reference, runs)
 
 
 def _check_names(config: ConfigDict) -> None:

@@ -43,11 +43,8 @@ def run_study(
   """
   check_not_file(workdir)
   study = make_plan(config, workdir, jax.device_count())
-  pending = {
-    number: run
-    for number, run in enumerate(study.runs, 1)
-    if read_metrics(run) is None
-  }
+  numbered = dict(enumerate(study.runs, 1))
+  pending = {n: run for n, run in numbered.items() if not read_metrics(run)}
   _check(list(pending.values()), data)
   total = len(study.runs)
   print(f'{total} runs, {total - len(pending)} of them done before.')
@@ -57,14 +54,12 @@ def run_study(
     print(f'Run {number} of {total}: {run}.', flush=True)
     reason = _run(run, data, expected, train)
     if reason:
-      print(f'{run} failed: {reason}', file=sys.stderr)
       failures[run.workdir] = reason
     _write_tables(study, workdir, failures)
   print(f'The tables are in {workdir}.')
   if failures:
     raise PartlyFailed(
-      f'{len(failures)} of {total} runs failed; {workdir / "tables.md"} says '
-      'why.'
+      f'{len(failures)} of {total} runs failed; see tables.md.'
     )
 
 
@@ -89,11 +84,12 @@ def _check(pending: Sequence[Run], data: Any) -> None:
 def _run(
   run: Run, data: Any, expected: tuple[type[Exception], ...], train: Train
 ) -> str | None:
-  """Does one run; returns what it failed with, or None."""
+  """Does one run; tells and returns what it failed with, or None."""
+  reason = None
   try:
     train(run.config, run.workdir, data)
   except expected as error:
-    return str(error)
+    reason = str(error)
   except KeyboardInterrupt as error:  # Outside the training loop.
     raise Interrupted(
       f'Stopped in {run}: the same command continues from its last checkpoint.'
@@ -101,9 +97,11 @@ def _run(
   finally:
     # A program compiled for one run serves no other, and hundreds add up.
     jax.clear_caches()
-  if read_metrics(run) is None:
-    return 'Nothing was measured: there are no test images.'
-  return None
+  if reason is None and read_metrics(run) is None:
+    reason = 'Nothing was measured: there are no test images.'
+  if reason:
+    print(f'{run} failed: {reason}', file=sys.stderr)
+  return reason
 
 
 def _write_tables(
