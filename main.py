@@ -24,9 +24,10 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
   'mode',
   'train',
-  ['train', 'evaluate', 'calibrate', 'predict', 'benchmark'],
+  ['train', 'evaluate', 'calibrate', 'predict', 'benchmark', 'study'],
   'train: train or go on, then calibrate and evaluate. evaluate, calibrate, '
-  'predict: restore from --workdir. benchmark: time the compiled step.',
+  'predict: restore from --workdir. benchmark: time the compiled step. study: '
+  'train and evaluate all that --config compares, as tables.',
 )
 _DATA = flags.DEFINE_string(
   'data',
@@ -84,6 +85,10 @@ def _dispatch(mode: str) -> None:
     modes.calibrate(config, workdir, load, _DATA.value)
   elif mode == 'benchmark':
     modes.benchmark(config, load)
+  elif mode == 'study':
+    from afgan_jax.study.run import run_study
+
+    run_study(config, workdir, load, expected=(UsageError, DataError))
   else:
     output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
     modes.predict(
@@ -109,8 +114,14 @@ def _check_flags(mode: str) -> None:
     raise UsageError(
       '--output, --resume and --overwrite go with --mode=predict.'
     )
-  if mode in ('train', 'benchmark') and _CONFIG.value is None:
+  config = _CONFIG.value
+  if mode in ('train', 'benchmark', 'study') and config is None:
     raise UsageError(f'--mode={mode} needs a --config.')
+  if config is not None and (mode == 'study') != ('study' in config):
+    raise UsageError(
+      '--mode=study and a --config of a study, such as '
+      'configs/paper/tables.py, go together.'
+    )
 
 
 if __name__ == '__main__':

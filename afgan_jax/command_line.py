@@ -25,13 +25,16 @@ def parse_flags(argv: list[str]) -> list[str]:
     The arguments that are no flags.
   """
   # ml_collections takes `file.py:argument` as well.
-  file = _config_file(argv).partition(':')[0]
+  file, colon, _ = _config_file(argv).partition(':')
   if file and not pathlib.Path(file).is_file():
     sys.exit(_flag_error(argv, f'--config={file}: there is no such file'))
   try:
     rest = flags.FLAGS(argv)
   except flags.Error as error:
-    sys.exit(_flag_error(argv, str(error).splitlines()[0]))
+    sentence = str(error).splitlines()[0]
+    if colon and 'positional argument' in str(error):
+      sentence = f'--config={file} takes nothing after a colon'
+    sys.exit(_flag_error(argv, sentence))
   except (AttributeError, KeyError):
     sys.exit(_flag_error(argv, _misspelt_field(argv)))
   if len(rest) > 1:
@@ -56,15 +59,22 @@ def _config_file(argv: list[str]) -> str:
 
 
 def default_workdir() -> pathlib.Path:
-  """Returns `runs/<name of the config>`, or raises UsageError without one."""
+  """Returns `runs/<name of the config>`, or raises UsageError without one.
+
+  With `state_4.py:screw` the folder is `runs/state_4_screw`.
+  """
   if flags.FLAGS['config'].value is None:
     raise UsageError('Give the --workdir of a run, or a --config.')
-  file = config_flags.get_config_filename(flags.FLAGS['config'])
-  return pathlib.Path('runs') / pathlib.Path(file.partition(':')[0]).stem
+  name = config_flags.get_config_filename(flags.FLAGS['config'])
+  file, _, argument = name.partition(':')
+  parts = [pathlib.Path(file).stem, argument.replace('/', '_')]
+  return pathlib.Path('runs') / '_'.join(filter(None, parts))
 
 
 def _misspelt_field(argv: list[str]) -> str:
-  fields = flatten(runpy.run_path(_config_file(argv))['get_config']())
+  # What follows a colon changes values and no field.
+  file = _config_file(argv).partition(':')[0]
+  fields = flatten(runpy.run_path(file)['get_config']())
   for argument in argv:
     name = argument.lstrip('-').partition('=')[0]
     if (

@@ -22,7 +22,7 @@ CASES = {
   'unknown mode': (
     [DEMO, '--mode=fly'],
     2,
-    ['mode', 'train', 'evaluate', 'calibrate', 'predict', 'benchmark'],
+    ['mode', 'train', 'evaluate', 'calibrate', 'predict', 'benchmark', 'study'],
   ),
   'unknown flag': ([DEMO, '--speed=9'], 2, ['speed']),
   'stray argument': ([DEMO, 'screw'], 2, ["'screw'"]),
@@ -68,6 +68,40 @@ CASES = {
     ['--config=configs/screw.py', '--config.data.path={tmp}/none'],
     1,
     ['{tmp}/none/screw', 'config.data.path'],
+  ),
+  'a study of a config without one': (
+    [DEMO, '--mode=study'],
+    1,
+    ['--mode=study', 'configs/paper/tables.py'],
+  ),
+  'a study as a run': (
+    ['--config=configs/paper/tables.py'],
+    1,
+    ['--mode=study', 'configs/paper/tables.py'],
+  ),
+  'a study of an unknown variant': (
+    [
+      '--config=configs/paper/tables.py',
+      '--mode=study',
+      "--config.study.variants=('state_5',)",
+    ],
+    1,
+    ['config.study.variants', 'state_5', 'state_4'],
+  ),
+  'misspelt field after a category': (
+    ['--config=configs/paper/state_4.py:screw', '--config.data.paht=x'],
+    2,
+    ['config.data.paht', 'config.data.path'],
+  ),
+  'a category for a config that takes none': (
+    ['--config=configs/screw.py:screw'],
+    2,
+    ['configs/screw.py takes nothing after a colon'],
+  ),
+  'unknown category after a colon': (
+    ['--config=configs/paper/state_4.py:scrow'],
+    1,
+    ['scrow', 'screw', 'zipper'],
   ),
   'unknown category': (
     ['--config=configs/screw.py', '--config.data.category=scrow'],

@@ -8,13 +8,20 @@ from ml_collections import ConfigDict
 from afgan_jax import config as configuration
 from afgan_jax.errors import UsageError
 from configs import default, demo
+from configs.paper import tables, variants
 from datasets.folder import CATEGORIES, TEXTURES
 
 FOLDER = pathlib.Path(default.__file__).parent
 NAMES = sorted(p.stem for p in FOLDER.glob('*.py') if p.stem != '__init__')
+# One column of Table 3 or 4 each.
+PAPER = sorted(
+  f'paper.{p.stem}'
+  for kind in ('state', 'struct')
+  for p in FOLDER.glob(f'paper/{kind}_*.py')
+)
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', NAMES + PAPER)
 def test_every_config_is_valid_and_has_the_default_fields(name):
   config = importlib.import_module(f'configs.{name}').get_config()
   configuration.validate(config, num_devices=1)
@@ -54,6 +61,47 @@ def test_each_category_has_its_config(category):
   assert config.data.category == category
   # §3.2 jitters the colour of textures.
   assert (config.augmentation.color_jitter > 0) == (category in TEXTURES)
+
+
+# `generator.fusion` and `augmentation.kind`, see docs/readings.md.
+@pytest.mark.parametrize(
+  ('name', 'fusion', 'kind'),
+  [
+    ('state_1', 'none', 'none'),
+    ('state_2', 'none', 'cut_paste'),
+    ('state_3', 'aff', 'none'),
+    ('state_4', 'aff', 'cut_paste'),
+    ('struct_1', 'concat', 'random_erasing'),
+    ('struct_2', 'aff', 'random_erasing'),
+    ('struct_3', 'concat', 'cut_paste'),
+    ('struct_4', 'aff', 'cut_paste'),
+  ],
+)
+def test_each_column_of_the_paper_has_its_config(name, fusion, kind):
+  assert f'paper.{name}' in PAPER and len(PAPER) == 8
+  module = importlib.import_module(f'configs.paper.{name}')
+  for category in ('carpet', 'screw'):
+    config = module.get_config(category)
+    expected = importlib.import_module(f'configs.{category}').get_config()
+    expected.calibration.fraction = 0.0  # The paper holds out none.
+    expected.generator.fusion = fusion
+    expected.augmentation.kind = kind
+    assert configuration.flatten(config) == configuration.flatten(expected)
+
+
+def test_the_study_has_the_default_fields_and_a_group():
+  config = tables.get_config()
+  configuration.validate(config, num_devices=1)
+  group = config.study
+  assert set(group.categories) == set(CATEGORIES)
+  assert set(variants.TEXTURES) == set(TEXTURES)
+  assert group.variants == tuple(variants.VARIANTS)
+  with config.unlocked():
+    del config.study
+  assert (
+    configuration.flatten(config).keys()
+    == configuration.flatten(default.get_config()).keys()
+  )
 
 
 def test_discriminator_is_as_wide_as_the_generator_unless_set():

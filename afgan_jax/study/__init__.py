@@ -1,0 +1,1 @@
+"""A recipe in several variants on several categories, as tables."""

@@ -1,0 +1,150 @@
+"""Draws Figure 6 of the paper with our figures beside the paper's."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from afgan_jax.study import paper
+from afgan_jax.study.results import Results, mean_and_deviation
+
+# Okabe and Ito's palette, which colour-blind people can tell apart; what is
+# ours comes first.
+_COLORS = (
+  '#D55E00',
+  '#0072B2',
+  '#E69F00',
+  '#56B4E9',
+  '#009E73',
+  '#F0E442',
+  '#CC79A7',
+  '#000000',
+)
+_HATCHES = ('', '////', '....')  # Each turn through the palette has another.
+_PER_ROW = 8  # Categories.
+_STYLE = {
+  'font.size': 10,
+  'axes.spines.top': False,
+  'axes.spines.right': False,
+  'hatch.linewidth': 0.5,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Bars:
+  """The bars of one method.
+
+  Attributes:
+    label: for the legend.
+    heights: one for each category, in percent; NaN for none.
+    errors: standard deviation over seeds, likewise.
+  """
+
+  label: str
+  heights: Sequence[float]
+  errors: Sequence[float]
+
+
+def write(results: Results, path: pathlib.Path) -> None:
+  """Draws image AUROC by category as a PNG file.
+
+  Args:
+    results: of a study.
+    path: of the file, which appears as a whole or not at all.
+  """
+  categories = results.study.categories
+  figure = draw(categories, choose_bars(results))
+  temporary = path.with_name(path.name + '.tmp')
+  figure.savefig(temporary, format='png', dpi=150)
+  os.replace(temporary, path)
+
+
+def choose_bars(results: Results) -> list[Bars]:
+  """Chooses what is compared.
+
+  Args:
+    results: of a study.
+
+  Returns:
+    For categories of MVTec AD the methods of Table 2 and the reference variant
+    (the last one, if the reference is not run); for others all our variants.
+  """
+  study = results.study
+  names = [study.mvtec_name(category) for category in study.categories]
+  if not any(names):
+    return [_ours(results, variant) for variant in study.variants]
+  variant = study.reference
+  if variant not in study.variants:
+    variant = study.variants[-1]
+  unknown = [np.nan] * len(paper.METHODS)
+  rows = [paper.TABLE_2.get(name, unknown) for name in names]
+  methods = [
+    Bars(method, [row[i] for row in rows], [np.nan] * len(rows))
+    for i, method in enumerate(paper.METHODS)
+  ]
+  return [*methods, _ours(results, variant)]
+
+
+def draw(categories: Sequence[str], bars: Sequence[Bars]) -> Figure:
+  """Draws grouped bars, in rows of a few categories each.
+
+  Args:
+    categories: their names, one at least.
+    bars: of each method, ours last.
+  """
+  num_rows = -(-len(categories) // _PER_ROW)
+  per_row = -(-len(categories) // num_rows)
+  with matplotlib.rc_context(_STYLE):
+    figure = Figure(figsize=(12, 1 + 3 * num_rows), layout='constrained')
+    for row in range(num_rows):
+      chosen = slice(row * per_row, (row + 1) * per_row)
+      axes = figure.add_subplot(num_rows, 1, row + 1)
+      _draw_row(axes, categories[chosen], bars, chosen)
+      axes.set_xlim(-0.6, per_row - 0.4)  # Bars of all rows are as wide.
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+      handles, labels, loc='outside upper center', ncols=5, frameon=False
+    )
+  return figure
+
+
+def _draw_row(
+  axes: Axes, categories: Sequence[str], bars: Sequence[Bars], chosen: slice
+) -> None:
+  width = 0.84 / len(bars)
+  places = np.arange(len(categories))
+  for i, method in enumerate(bars):
+    turn, color = divmod(len(bars) - 1 - i, len(_COLORS))
+    errors = np.array(method.errors[chosen], float)
+    axes.bar(
+      places + (i - (len(bars) - 1) / 2) * width,
+      method.heights[chosen],
+      width,
+      color=_COLORS[color],
+      edgecolor='white',
+      linewidth=0.4,
+      hatch=_HATCHES[turn % len(_HATCHES)],
+      label=method.label,
+      yerr=None if np.isnan(errors).all() else errors,
+      error_kw={'elinewidth': 1, 'capsize': 2},
+    )
+  axes.axhline(50, color='#6B6B6B', linestyle=':', linewidth=1, label='chance')
+  axes.set_xticks(places, [name.replace('_', ' ') for name in categories])
+  axes.set(ylabel='image AUROC, %', ylim=(0, 104))
+  axes.grid(axis='y', color='#E3E3E3', linewidth=0.6)
+  axes.set_axisbelow(True)
+
+
+def _ours(results: Results, variant: str) -> Bars:
+  heights, errors = [], []
+  for category in results.study.categories:
+    values = list(results.values('image_auroc', category, variant).values())
+    mean, deviation = mean_and_deviation(values) if values else (np.nan, None)
+    heights.append(100 * mean)
+    errors.append(np.nan if deviation is None else 100 * deviation)
+  return Bars(f'{variant}, ours', heights, errors)

@@ -1,0 +1,205 @@
+"""Which runs a study consists of, and what is wrong with it, in a sentence."""
+
+import copy
+import dataclasses
+import difflib
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from afgan_jax.config import flatten, validate
+from afgan_jax.errors import UsageError
+from afgan_jax.study import paper
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One training with its evaluation.
+
+  Attributes:
+    category: as the study names it.
+    variant: likewise.
+    seed: of weights, augmentation and order.
+    config: of the run, without the group `study`.
+    workdir: of the run.
+  """
+
+  category: str
+  variant: str
+  seed: int
+  config: ConfigDict
+  workdir: pathlib.Path
+
+  def __str__(self) -> str:
+    return f'{self.category}, {self.variant}, seed {self.seed}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+  """What is run and compared.
+
+  Attributes:
+    config: of the study, with the group `study`.
+    categories: their names.
+    variants: their names.
+    seeds: of each.
+    reference: the variant with which the others are compared.
+    runs: all of them, seed by seed, so that a stopped study is a table.
+  """
+
+  config: ConfigDict
+  categories: tuple[str, ...]
+  variants: tuple[str, ...]
+  seeds: tuple[int, ...]
+  reference: str
+  runs: tuple[Run, ...]
+
+  def mvtec_name(self, category: str) -> str | None:
+    """Returns the category's name in MVTec AD; None if it is not of it.
+
+    Args:
+      category: as the study names it; of a folder's name the last part counts.
+    """
+    name = _last_part(category)
+    known = name in paper.TEXTURES + paper.OBJECTS
+    return name if known and self.config.data.source != 'procedural' else None
+
+
+def make_plan(
+  config: ConfigDict, workdir: pathlib.Path, num_devices: int
+) -> Study:
+  """Lists the runs of a study; nothing is read or written.
+
+  Args:
+    config: with the group `study`, see `configs/paper/variants.py`.
+    workdir: of the study; runs lie in `<category>/<variant>/seed_<n>`.
+    num_devices: among which each batch is divided.
+
+  Returns:
+    The study.
+
+  Raises:
+    UsageError: a field cannot be used.
+  """
+  study = config.study
+  _check_names(config)
+  runs = tuple(
+    Run(
+      category,
+      variant,
+      seed,
+      _run_config(config, category, variant, seed),
+      workdir / category / variant / f'seed_{seed}',
+    )
+    for seed in study.seeds
+    for category in study.categories
+    for variant in study.variants
+  )
+  for run in runs:
+    try:
+      validate(run.config, num_devices)
+    except UsageError as error:
+      raise UsageError(f'{run}: {error}') from error
+  names = (tuple(study[n]) for n in ('categories', 'variants', 'seeds'))
+  return Study(config, *names, study.reference, runs)
+
+
+def _check_names(config: ConfigDict) -> None:
+  study = config.study
+  for name in ('categories', 'variants', 'seeds'):
+    values = tuple(study[name])
+    if not values or len(set(map(repr, values))) < len(values):
+      raise UsageError(
+        f'config.study.{name} is {values!r}: name one at least, each once.'
+      )
+  for seed in study.seeds:
+    if not isinstance(seed, int) or seed < 0:
+      raise UsageError(
+        f'config.study.seeds is {study.seeds!r}: give whole numbers from 0 on, '
+        'as (0, 1, 2).'
+      )
+  known = tuple(study.variant_fields)
+  for variant in study.variants:
+    _check_known('variants', variant, known)
+  _check_known('reference', study.reference, known)
+  for category in study.categories:
+    if config.data.source == 'mvtec_ad':
+      _check_known('categories', category, paper.TEXTURES + paper.OBJECTS)
+    _check_below(category)
+
+
+def _check_known(field: str, name: Any, known: tuple[str, ...]) -> None:
+  if name not in known:
+    raise UsageError(
+      f'config.study.{field} has {name!r}: choose among {", ".join(known)}.'
+    )
+
+
+def _check_below(category: Any) -> None:
+  """Keeps runs within the study's folder."""
+  path = pathlib.PurePosixPath(str(category))
+  if (
+    not isinstance(category, str)
+    or path.is_absolute()
+    or '..' in path.parts
+    or category != str(path)
+    or category == '.'
+  ):
+    raise UsageError(
+      f'config.study.categories has {category!r}: give names of folders below '
+      "config.data.path, such as 'screw' or 'mvtec_ad/screw'."
+    )
+
+
+def _last_part(category: str) -> str:
+  return pathlib.PurePosixPath(category).name
+
+
+def _run_config(
+  config: ConfigDict, category: str, variant: str, seed: int
+) -> ConfigDict:
+  # A deep copy keeps references, so that a variant's `base_features` is that of
+  # both networks, as on the command line.
+  run = copy.deepcopy(config)
+  with run.unlocked():
+    del run.study
+  by_category = config.study.category_fields
+  name = category if category in by_category else _last_part(category)
+  _override(run, f'category_fields.{name}', by_category.get(name, {}))
+  fields = config.study.variant_fields[variant]
+  _override(run, f'variant_fields.{variant}', fields)
+  run.seed = seed
+  if run.data.source == 'mvtec_ad':
+    run.data.category = category
+  elif run.data.source == 'folder' and run.data.path:
+    run.data.path = str(pathlib.Path(run.data.path) / category)
+  return run.copy_and_resolve_references()
+
+
+def _override(run: ConfigDict, origin: str, fields: Mapping[str, Any]) -> None:
+  known = flatten(run)
+  for name, value in _dotted('', fields):
+    if name not in known:
+      nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+      raise UsageError(
+        f'config.study.{origin} sets {name}, and there is no such field: did '
+        f'you mean {nearest[0]}?'
+      )
+    try:
+      run.update_from_flattened_dict({name: value})
+    except (TypeError, ValueError) as error:
+      raise UsageError(
+        f'config.study.{origin} sets {name} to {value!r}: it must be of the '
+        f'kind of {known[name]!r}.'
+      ) from error
+
+
+def _dotted(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
+  """Walks nested fields, and leaves tuples as they are."""
+  for name, value in node.items():
+    if isinstance(value, Mapping | ConfigDict):
+      yield from _dotted(f'{prefix}{name}.', value)
+    else:
+      yield prefix + name, value

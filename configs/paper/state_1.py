@@ -1,0 +1,13 @@
+"""State 1 of Table 3: encoder and decoder alone.
+
+python main.py --config=configs/paper/state_1.py:screw
+"""
+
+from ml_collections import ConfigDict
+
+from configs.paper import variants
+
+
+def get_config(category: str = '') -> ConfigDict:
+  """Returns the configuration for a category of MVTec AD."""
+  return variants.get_config('state_1', category)

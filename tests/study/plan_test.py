@@ -1,0 +1,132 @@
+import pathlib
+
+import pytest
+from ml_collections import ConfigDict
+
+from afgan_jax.config import digest, flatten
+from afgan_jax.errors import UsageError
+from afgan_jax.study.plan import make_plan
+from configs.paper import state_4, tables
+from tests.study.fake import paper_config, study_config
+
+ROOT = pathlib.Path('runs/x')
+
+
+def plan(config):
+  return make_plan(config, ROOT, num_devices=1)
+
+
+def test_runs_go_seed_by_seed():
+  study = plan(study_config(('x', 'y'), ('a', 'b'), (3, 1)))
+  assert [(r.seed, r.category, r.variant) for r in study.runs] == [
+    (3, 'x', 'a'),
+    (3, 'x', 'b'),
+    (3, 'y', 'a'),
+    (3, 'y', 'b'),
+    (1, 'x', 'a'),
+    (1, 'x', 'b'),
+    (1, 'y', 'a'),
+    (1, 'y', 'b'),
+  ]
+  run = study.runs[-1]
+  assert run.workdir == ROOT / 'y' / 'b' / 'seed_1'
+  assert run.config.seed == 1
+  assert 'study' not in run.config
+
+
+def test_a_variant_sets_its_fields_and_no_other():
+  config = study_config(('x',), ('a', 'b', 'c'), (0,))
+  a, b, c = (flatten(run.config) for run in plan(config).runs)
+  assert {k: v for k, v in a.items() if v != b[k]} == {
+    'generator.fusion': 'none'
+  }
+  # The discriminator is as wide as the generator, as on the command line.
+  assert {k: v for k, v in c.items() if v != b[k]} == {
+    'generator.base_features': 8,
+    'discriminator.base_features': 8,
+    'loss.latent_weight': 2.0,
+  }
+
+
+def test_a_run_is_what_its_own_config_would_be():
+  config = tables.get_config()
+  config.study.categories = ('carpet', 'screw')
+  config.study.variants = ('state_4',)
+  for run in plan(config).runs:
+    alone = state_4.get_config(run.category)
+    alone.seed = run.seed
+    alone.checkpoint.max_to_keep = config.checkpoint.max_to_keep
+    assert digest(run.config) == digest(alone)
+
+
+def test_categories_are_folders_and_textures_keep_their_jitter():
+  study = plan(paper_config(('mvtec_ad/tile', 'nut'), ('state_4',), (0,)))
+  tile, nut = (run.config for run in study.runs)
+  assert (tile.data.path, nut.data.path) == (
+    'images/mvtec_ad/tile',
+    'images/nut',
+  )
+  assert (tile.augmentation.color_jitter, nut.augmentation.color_jitter) == (
+    0.1,
+    0.0,
+  )
+  assert study.mvtec_name('mvtec_ad/tile') == 'tile'
+  assert study.mvtec_name('nut') is None
+  # The embedded data set is no screw, whatever it is called.
+  assert (
+    plan(study_config(('screw',), ('b',), (0,))).mvtec_name('screw') is None
+  )
+
+
+@pytest.mark.parametrize(
+  ('fields', 'sentence'),
+  [
+    ({'variants': ('a', 'd')}, "study.variants has 'd'.* a, b, c"),
+    ({'variants': ()}, r'study.variants is \(\): name one'),
+    ({'categories': ()}, r'study.categories is \(\): name one'),
+    ({'categories': ('x', 'x')}, 'study.categories .* each once'),
+    ({'categories': ('../x',)}, "study.categories has '../x'"),
+    ({'categories': ('/x',)}, "study.categories has '/x'"),
+    ({'categories': ('',)}, "study.categories has ''"),
+    ({'categories': (1,)}, 'study.categories has 1'),
+    ({'seeds': ()}, r'study.seeds is \(\)'),
+    ({'seeds': ('a',)}, r"study.seeds is \('a',\): .*whole numbers"),
+    ({'seeds': (-1,)}, 'study.seeds .*from 0'),
+    ({'seeds': (2**31,)}, 'config.seed is 2147483648'),
+    ({'reference': 'd'}, "study.reference has 'd'"),
+  ],
+)
+def test_what_cannot_be_run_is_told(fields, sentence):
+  config = study_config(('x',), ('a', 'b'), (0,))
+  config.study.update(fields)
+  with pytest.raises(UsageError, match=sentence):
+    plan(config)
+
+
+@pytest.mark.parametrize(
+  ('fields', 'sentence'),
+  [
+    (
+      {'generator': {'fusio': 'aff'}},
+      'variant_fields.a sets generator.fusio, .*did you mean generator.fusion',
+    ),
+    ({'generator': 3}, 'variant_fields.a sets generator,'),
+    (
+      {'num_epochs': 'many'},
+      "variant_fields.a sets num_epochs to 'many': .*kind of 2",
+    ),
+    ({'generator': {'fusion': 'sum'}}, 'x, a, seed 0: config.generator.fusion'),
+  ],
+)
+def test_fields_that_a_variant_cannot_set(fields, sentence):
+  config = study_config(('x',), ('a', 'b'), (0,))
+  config.study.variant_fields = ConfigDict({'a': fields, 'b': {}})
+  with pytest.raises(UsageError, match=sentence):
+    plan(config)
+
+
+def test_categories_of_mvtec_ad_are_known():
+  config = tables.get_config()
+  config.study.categories = ('screw', 'scrow')
+  with pytest.raises(UsageError, match="categories has 'scrow': .*screw"):
+    plan(config)
