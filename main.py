@@ -24,10 +24,19 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
   'mode',
   'train',
-  ['train', 'evaluate', 'calibrate', 'predict', 'benchmark', 'study'],
-  'train: train or go on, then calibrate and evaluate. evaluate, calibrate, '
-  'predict: restore from --workdir. benchmark: time the compiled step. study: '
-  'train and evaluate all that --config compares, as tables.',
+  [
+    'train',
+    'evaluate',
+    'validate',
+    'calibrate',
+    'predict',
+    'benchmark',
+    'study',
+  ],
+  'train: train or go on, then calibrate and evaluate. evaluate, validate, '
+  'calibrate, predict: restore from --workdir; validate measures on synthetic '
+  'defects. benchmark: time the compiled step. study: train and evaluate all '
+  'that --config compares, as tables.',
 )
 _DATA = flags.DEFINE_string(
   'data',
@@ -81,6 +90,8 @@ def _dispatch(mode: str) -> None:
     modes.train(config, workdir, load)
   elif mode == 'evaluate':
     modes.evaluate(config, workdir, load, _DATA.value)
+  elif mode == 'validate':
+    modes.validate(config, workdir, load)
   elif mode == 'calibrate':
     modes.calibrate(config, workdir, load, _DATA.value)
   elif mode == 'benchmark':

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.config import validate
+from afgan_jax.config import validate as validate_config
 from afgan_jax.detection import calibration as calibrations
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.scorer import score_images
@@ -40,21 +40,31 @@ class Data(Protocol):
   map_restorer: Callable[[ConfigDict], 'predictions.Restore']
 
 
-def train(config: ConfigDict, workdir: pathlib.Path, data: Data) -> None:
+def train(
+  config: ConfigDict, workdir: pathlib.Path, data: Data, *, blind: bool = False
+) -> None:
   """Trains, or goes on where training stopped; then calibrates and evaluates.
 
   Args:
     config: see `configs/default.py`.
     workdir: of the run.
     data: loads the images.
+    blind: whether to leave the test set unread and to measure on synthetic
+      defects instead, as --mode=validate does.
+
+  Raises:
+    UsageError: see `loop.train`; or none were held out, and `blind` needs some.
   """
   from afgan_jax.training import loop
 
-  validate(config, jax.device_count())
+  validate_config(config, jax.device_count())
   _note_slow_dtype(config)
   check_not_file(workdir)
   train_split, held_out = data.load_train(config)
-  test = data.load_test(config)  # Before training, so that faults show now.
+  if blind:
+    _check_held_out(held_out)
+  # Before training, so that faults show now.
+  test = None if blind else data.load_test(config)
   state = loop.train(
     config,
     workdir,
@@ -67,7 +77,10 @@ def train(config: ConfigDict, workdir: pathlib.Path, data: Data) -> None:
     calibration = _calibrate(config, state, held_out.images)
     calibrations.save(workdir, calibration)
     print(calibration.promise())
-  _measure(config, workdir, state, test, train_split, calibration)
+  if blind:
+    _validate(config, workdir, state, train_split, held_out)
+  else:
+    _measure(config, workdir, state, test, train_split, calibration)
 
 
 def evaluate(
@@ -93,6 +106,25 @@ def evaluate(
   if calibration is None and held_out:
     calibration = _calibrate(config, state, held_out.images)
   _measure(config, workdir, state, test, train_split, calibration)
+
+
+def validate(
+  config: ConfigDict | None, workdir: pathlib.Path, data: Data
+) -> None:
+  """Restores a run and measures it on synthetic defects of unknown kinds.
+
+  Args:
+    config: to go by where weights do not depend on it; None for the run's own.
+    workdir: of the run.
+    data: loads the images.
+
+  Raises:
+    UsageError: no good images were held out.
+  """
+  config, state = restore(workdir, config)
+  train_split, held_out = data.load_train(config)
+  _check_held_out(held_out)
+  _validate(config, workdir, state, train_split, held_out)
 
 
 def calibrate(
@@ -191,7 +223,7 @@ def benchmark(config: ConfigDict, data: Data) -> None:
   """
   from afgan_jax.benchmark import run
 
-  validate(config, jax.device_count())
+  validate_config(config, jax.device_count())
   _note_slow_dtype(config)
   figures = run.benchmark(config, data.host_batches)
   print(run.table(figures), file=sys.stderr)
@@ -219,6 +251,29 @@ def _calibrate(
   )
 
 
+def _check_held_out(held_out: Any) -> None:
+  if not len(held_out):
+    raise UsageError(
+      'No good images were held out to put synthetic defects on: train with '
+      'config.calibration.fraction above 0.'
+    )
+
+
+def _validate(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  state: GanState,
+  train_split: Any,
+  held_out: Any,
+) -> None:
+  from afgan_jax.detection import validate as validation
+
+  figures = validation.validate(
+    config, workdir, state, held_out.images, train_split.images
+  )
+  print(validation.summary(figures))
+
+
 def _measure(
   config: ConfigDict,
   workdir: pathlib.Path,
@@ -228,7 +283,10 @@ def _measure(
   calibration: Calibration | None,
 ) -> None:
   if test is None:
-    print('There are no test images, so nothing can be measured.')
+    print(
+      'There are no test images, so nothing can be measured but with '
+      '--mode=validate, on synthetic defects.'
+    )
     return
   from afgan_jax.detection import evaluate as evaluation
   from afgan_jax.report.publish import publish

@@ -74,6 +74,8 @@ def _data() -> ConfigDict:
   # Bring each image to the same mean and spread of grey levels, so that no
   # score can follow the lamp.
   data.normalize_light = False
+  # Bring each image to the same mean alone, which keeps its contrast.
+  data.normalize_brightness = False
   data.procedural = ConfigDict()
   data.procedural.seed = 0  # Of the images; `config.seed` leaves them alone.
   data.procedural.num_train = 256
@@ -153,8 +155,8 @@ def _mixture() -> ConfigDict:
     'blur',
   )
   mixture.max_defects = 2  # On one image.
-  mixture.radius = (0.015, 0.2)  # Share of the image's side, log-uniform.
-  mixture.opacity = (0.3, 1.0)
+  mixture.radius = (0.03, 0.25)  # Share of the image's side, log-uniform.
+  mixture.opacity = (0.5, 1.0)
   # Share of the defects that take the light of what is around them (NSA).
   mixture.seamless = 0.3
   # Share of them that lie where the image has edges or texture.

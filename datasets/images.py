@@ -135,6 +135,24 @@ def normalize_light(image: np.ndarray) -> np.ndarray:
   return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
 
 
+def normalize_brightness(image: np.ndarray) -> np.ndarray:
+  """Scales an image to a mean grey level of 110.
+
+  Undoes a change of the lamp alone, and unlike `normalize_light` leaves dark
+  detail of an object on a bright ground as it is. What gets brighter than white
+  is clipped.
+
+  Args:
+    image: [size, size, 3], uint8.
+
+  Returns:
+    [size, size, 3], uint8. A black image stays black.
+  """
+  levels = image.astype(np.float32)
+  levels *= 110 / max(float(levels.mean()), 1.0)
+  return np.rint(np.minimum(levels, 255)).astype(np.uint8)
+
+
 def _open(path: str) -> Image.Image:
   try:
     with Image.open(path) as image:

@@ -13,6 +13,7 @@ from datasets.errors import DataError
 from datasets.folder import FolderSource, images_in, mvtec_ad
 from datasets.images import (
   GEOMETRIES,
+  normalize_brightness,
   normalize_light,
   read_original,
   resize_image,
@@ -155,12 +156,12 @@ def prediction_reader(
     It raises DataError, a ValueError, if the file cannot be read.
   """
 
+  adjust = _light_adjustment(config)
+
   def read(path: str) -> tuple[np.ndarray, np.ndarray]:
     original = read_original(path)
     image = resize_image(original, config.image_size, config.data.geometry)
-    if config.data.normalize_light:
-      image = normalize_light(image)
-    return original, image
+    return original, adjust(image)
 
   return read
 
@@ -228,7 +229,21 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
 
 
 def _read(config: ConfigDict, samples: Sequence[Sample]) -> Split:
-  adjust = {'adjust': normalize_light} if config.data.normalize_light else {}
   return read_split(
-    samples, config.image_size, mask_size=config.metrics.pixel_size, **adjust
+    samples,
+    config.image_size,
+    mask_size=config.metrics.pixel_size,
+    adjust=_light_adjustment(config),
   )
+
+
+def _light_adjustment(
+  config: ConfigDict,
+) -> Callable[[np.ndarray], np.ndarray]:
+  """Returns what evens out the light of an image; spread implies level."""
+  if config.data.normalize_light:
+    return normalize_light
+  # Configs that were stored before the field came do without.
+  if config.data.get('normalize_brightness', False):
+    return normalize_brightness
+  return lambda image: image

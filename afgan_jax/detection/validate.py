@@ -22,10 +22,13 @@ from afgan_jax.files import write_text
 from afgan_jax.pixels import to_bytes, to_float
 from afgan_jax.training.state import GanState
 
+FILE = 'validation.json'
 # Defective images of each kind, at least.
 NUM_IMAGES = 96
 _SEED = 0  # The same defects whatever the run's seed.
-_FIGURES = ('image_auroc', 'pixel_auroc', 'aupro_0.3')
+_IMAGE, _PIXEL = ('image_auroc',), ('pixel_auroc', 'aupro_0.3')
+# Scores and maps of some images by one way of scoring; either may be missing.
+Scored = tuple[np.ndarray | None, np.ndarray | None]
 
 
 def validate(
@@ -48,34 +51,50 @@ def validate(
     train_images: what the trivial baselines compare with.
 
   Returns:
-    What `validation.json` holds: for the model and for the trivial baselines
-    the figures of each kind of defect and their 'mean' over the kinds.
+    What `validation.json` holds, under the names of `metrics.json`: figures of
+    the model and of the trivial baselines, each the mean over the kinds of
+    defects; and 'by_kind', the model's figures for each of them.
   """
   score = make_scorer(config, state)
-  results = score(images)
-  good = {'model': (results['score'], results['map'])}
-  good |= _baselines(config, train_images, images)
 
-  by_kind = {}
+  def scored(images: np.ndarray) -> dict[str, Scored]:
+    results = score(images)
+    model = {'model': (results['score'], results['map'])}
+    return model | _baselines(config, train_images, images)
+
+  good = scored(images)
+  by_kind, num_images = {}, {}
   for kind, defective, masks in make_probes(images):
-    if not len(defective):
-      continue  # On a flat image some kinds change nothing.
-    results = score(defective)
-    scored = {'model': (results['score'], results['map'])}
-    scored |= _baselines(config, train_images, defective)
-    by_kind[kind] = {
-      name: _figures(good[name], scored[name], masks) for name in good
-    } | {'num_images': len(defective)}
-
-  figures = {
-    'num_good': len(images),
+    if len(defective):  # On a flat image some kinds change nothing.
+      num_images[kind] = len(defective)
+      found = scored(defective)
+      by_kind[kind] = {
+        name: _figures(good[name], found[name], masks) for name in good
+      }
+  means = {
+    name: _mean([values[name] for values in by_kind.values()]) for name in good
+  }
+  figures = means.pop('model') | {
+    'baselines': {
+      name: values[_IMAGE[0]]
+      for name, values in means.items()
+      if _IMAGE[0] in values
+    },
+    'pixel_baselines': {
+      name: {figure: values[figure] for figure in _PIXEL}
+      for name, values in means.items()
+      if _PIXEL[0] in values
+    },
+    'by_kind': {kind: values['model'] for kind, values in by_kind.items()},
+    'counts': {
+      'train': len(train_images),
+      'held_out': len(images),
+      'by_kind': num_images,
+    },
     'step': int(state.step),
     'config_digest': digest(config),
-    'mean': {name: _mean(by_kind, name) for name in good},
-    'by_kind': by_kind,
   }
-  text = json.dumps(figures, indent=2) + '\n'
-  write_text(workdir / 'validation.json', text)
+  write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
   return figures
 
 
@@ -106,19 +125,30 @@ def make_probes(
 
 def summary(figures: dict[str, Any]) -> str:
   """Writes what `validate` returns for a person."""
-  kinds = figures['by_kind']
-  lines = [
-    f'{figures["num_good"]} held-out good images against synthetic defects on '
-    'them, of kinds that were not trained on',
-    f'{"":<17}' + ''.join(f'{name:>14}' for name in _FIGURES),
-  ]
-  for kind, values in [('mean', figures['mean']), *kinds.items()]:
-    lines.append(_row(kind, values['model']))
-    if kind == 'mean':
-      lines += [
-        _row(f'  {name}', values[name]) for name in values if name != 'model'
-      ]
-  return '\n'.join(lines)
+  names = _IMAGE + _PIXEL
+
+  def row(title: str, values: dict[str, float]) -> str:
+    cells = [
+      f'{values[name]:14.4f}' if name in values else f'{"–":>14}'
+      for name in names
+    ]
+    return f'{title:<17}' + ''.join(cells)
+
+  trivial = {
+    name: {_IMAGE[0]: value} for name, value in figures['baselines'].items()
+  }
+  for name, values in figures['pixel_baselines'].items():
+    trivial[name] = trivial.get(name, {}) | values
+  return '\n'.join(
+    [
+      f'{figures["counts"]["held_out"]} held-out good images against synthetic '
+      'defects on them, of kinds that were not trained on',
+      f'{"":<17}' + ''.join(f'{name:>14}' for name in names),
+      row('mean over kinds', figures),
+      *(row(f'  {name}', values) for name, values in trivial.items()),
+      *(row(kind, values) for kind, values in figures['by_kind'].items()),
+    ]
+  )
 
 
 def _each(make: Callable) -> Callable:
@@ -136,49 +166,35 @@ def _each(make: Callable) -> Callable:
 
 def _baselines(
   config: ConfigDict, train_images: np.ndarray, images: np.ndarray
-) -> dict[str, tuple[np.ndarray | None, np.ndarray | None]]:
-  """Returns the trivial scores and maps; a name may have only one of them."""
+) -> dict[str, Scored]:
+  """Returns the trivial scores and maps."""
   scores = baseline_scores(train_images, images)
   maps = dict(baseline_maps(train_images, images, config.score.smoothing))
-  return {
-    name: (scores.get(name), maps.get(name))
-    for name in dict.fromkeys([*scores, *maps])
-  }
+  names = dict.fromkeys([*scores, *maps])
+  return {name: (scores.get(name), maps.get(name)) for name in names}
 
 
 def _figures(
-  good: tuple[np.ndarray | None, np.ndarray | None],
-  defective: tuple[np.ndarray | None, np.ndarray | None],
-  masks: np.ndarray,
+  good: Scored, defective: Scored, masks: np.ndarray
 ) -> dict[str, float]:
-  """Measures scores and maps of good images against those of defective ones."""
+  """Measures good images against defective ones."""
   figures = {}
   if good[0] is not None:
     labels = np.repeat([0, 1], [len(good[0]), len(defective[0])])
-    scores = np.concatenate([good[0], defective[0]])
-    figures |= image_metrics(labels, scores)
+    measured = image_metrics(labels, np.concatenate([good[0], defective[0]]))
+    figures |= {name: measured[name] for name in _IMAGE}
   if good[1] is not None:
-    clean = np.zeros(good[1].shape, np.uint8)
-    figures |= pixel_metrics(
-      np.concatenate([good[1], defective[1]]),
-      np.concatenate([clean, masks.astype(np.uint8)]),
-      np.ones(len(good[1]) + len(defective[1]), bool),
-    )
-  return {name: figures[name] for name in _FIGURES if name in figures}
+    maps = np.concatenate([good[1], defective[1]])
+    clean = np.zeros(good[1].shape, bool)
+    truth = np.concatenate([clean, masks]).astype(np.uint8)
+    measured = pixel_metrics(maps, truth, np.ones(len(maps), bool))
+    figures |= {name: measured[name] for name in _PIXEL}
+  return figures
 
 
-def _mean(by_kind: dict[str, Any], name: str) -> dict[str, float]:
-  each = [values[name] for values in by_kind.values()]
+def _mean(each: list[dict[str, float]]) -> dict[str, float]:
+  """Averages the figures of each kind; nothing where there is no kind."""
   return {
-    figure: float(np.mean([values[figure] for values in each]))
-    for figure in _FIGURES
-    if each and figure in each[0]
+    name: float(np.mean([values[name] for values in each]))
+    for name in (each[0] if each else {})
   }
-
-
-def _row(name: str, values: dict[str, float]) -> str:
-  cells = [
-    f'{values[figure]:14.4f}' if figure in values else f'{"–":>14}'
-    for figure in _FIGURES
-  ]
-  return f'{name:<17}' + ''.join(cells)

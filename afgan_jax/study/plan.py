@@ -24,6 +24,7 @@ class Run:
     seed: of weights, augmentation and order.
     config: of the run, without the group `study`.
     workdir: of the run.
+    measure: 'test', or 'validation', which leaves the test set unread.
   """
 
   category: str
@@ -31,6 +32,7 @@ class Run:
   seed: int
   config: ConfigDict
   workdir: pathlib.Path
+  measure: str
 
   def __str__(self) -> str:
     return f'{self.category}, {self.variant}, seed {self.seed}'
@@ -92,6 +94,7 @@ def make_plan(
       seed,
       _run_config(config, category, variant, seed),
       workdir / category / variant / f'seed_{seed}',
+      study.measure,
     )
     for seed in study.seeds
     for category in study.categories
@@ -124,6 +127,7 @@ def _check_names(config: ConfigDict) -> None:
   for variant in study.variants:
     _check_known('variants', variant, known)
   _check_known('reference', study.reference, known)
+  _check_known('measure', study.measure, ('test', 'validation'))
   for category in study.categories:
     if config.data.source == 'mvtec_ad':
       _check_known('categories', category, paper.TEXTURES + paper.OBJECTS)

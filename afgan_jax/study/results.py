@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from afgan_jax.config import digest, steps_per_epoch
+from afgan_jax.config import digest, num_steps
 from afgan_jax.study.plan import Run, Study
 
 # Of `metrics.json`, with the trivial scores that stand beside each.
@@ -22,6 +22,8 @@ BASELINES = {
   'pixel_auroc': ('gradient', 'mean_image'),
   'aupro_0.3': ('gradient', 'mean_image'),
 }
+# What a run leaves, by `config.study.measure`.
+FILES = {'test': 'metrics.json', 'validation': 'validation.json'}
 NOT_RUN = 'not run yet'
 
 # One value for each seed that has one.
@@ -94,18 +96,18 @@ def read_metrics(run: Run) -> dict[str, Any] | None:
     run: of a study.
 
   Returns:
-    What `metrics.json` holds; None if the run is not finished, or was with
-    another config.
+    What `metrics.json` or `validation.json` holds; None if the run is not
+    finished, or was with another config.
   """
-  path = pathlib.Path(run.workdir) / 'metrics.json'
+  path = pathlib.Path(run.workdir) / FILES[run.measure]
   if not path.is_file():
     return None
   metrics = json.loads(path.read_text(encoding='utf-8'))
   num_images = metrics['counts']['train']
   if num_images is None or metrics['config_digest'] != digest(run.config):
     return None
-  steps = run.config.num_epochs * steps_per_epoch(run.config, num_images)
-  return metrics if metrics['step'] == steps else None
+  finished = metrics['step'] == num_steps(run.config, num_images)
+  return metrics if finished else None
 
 
 def collect(study: Study, failures: Mapping[pathlib.Path, str]) -> Results:

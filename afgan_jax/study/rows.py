@@ -26,7 +26,7 @@ def to_csv(results: Results) -> str:
   for key, metrics in results.metrics.items():
     found = [''] * (len(_METRICS) + len(trivial) + 2)
     if metrics is not None:
-      found = [metrics[name] for name in _METRICS]
+      found = [metrics.get(name) for name in _METRICS]
       found += [baseline_value(metrics, *names) for names in trivial]
       found += [metrics['step'], metrics['config_digest']]
     writer.writerow([*key, *found, results.failures.get(key, '')])

@@ -17,7 +17,8 @@ from afgan_jax.study.plan import Run, Study, make_plan
 from afgan_jax.study.results import collect, read_metrics
 from afgan_jax.training.checkpoints import check_not_file
 
-Train = Callable[[ConfigDict, pathlib.Path, Any], None]
+# `modes.train` is one.
+Train = Callable[..., None]
 
 
 def run_study(
@@ -87,7 +88,7 @@ def _run(
   """Does one run; tells and returns what it failed with, or None."""
   reason = None
   try:
-    train(run.config, run.workdir, data)
+    train(run.config, run.workdir, data, blind=run.measure == 'validation')
   except expected as error:
     reason = str(error)
   except KeyboardInterrupt as error:  # Outside the training loop.

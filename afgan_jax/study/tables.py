@@ -61,7 +61,8 @@ def markdown(results: Results) -> str:
 
 
 def _introduction(results: Results) -> str:
-  study, config = results.study, results.study.config
+  config = results.study.config
+  study = config.study
   seeds = ', '.join(map(str, study.seeds))
   spread = f'of seed {seeds} alone'
   if len(study.seeds) > 1:
@@ -69,11 +70,21 @@ def _introduction(results: Results) -> str:
       f'mean ± sample standard deviation over {len(study.seeds)} seeds '
       f'({seeds}); where there are fewer, their number follows in brackets'
     )
+  source = 'The test set was read once for each run.'
+  if study.measure == 'validation':
+    source = (
+      'The test set was not read: what is measured are held-out good images '
+      'against the same with synthetic defects of kinds that were not trained '
+      'on.'
+    )
+  length = f'{config.num_epochs} epochs'
+  if config.num_steps:
+    length = f'{config.num_steps} steps'
   done = sum(metrics is not None for metrics in results.metrics.values())
   return (
-    f'{done} of {len(study.runs)} runs are done. Where a variant sets no other '
-    f'value: {config.image_size} px, {config.generator.base_features} '
-    f'features, batches of {config.batch_size}, {config.num_epochs} epochs.\n\n'
+    f'{done} of {len(results.study.runs)} runs are done. Where a variant sets '
+    f'no other value: {config.image_size} px, {config.generator.base_features} '
+    f'features, batches of {config.batch_size}, {length}. {source}\n\n'
     f'Figures are percent, {spread}. A dash stands for what is not defined or '
     'not measured. An average is over categories that all columns have, and '
     'over seeds that have them all.'

@@ -46,13 +46,17 @@ def get_config(variant: str, category: str = '') -> ConfigDict:
   return config
 
 
-def study(variant_fields: dict[str, dict], reference: str) -> ConfigDict:
+def study(
+  variant_fields: dict[str, dict], reference: str, measure: str = 'test'
+) -> ConfigDict:
   """Returns the group `study` of a config, for --mode=study.
 
   Args:
     variant_fields: for each variant the fields that it sets, in groups as in
       `configs/default.py`.
     reference: the variant with which the others are compared.
+    measure: 'test', or 'validation', which leaves the test set unread and
+      measures on synthetic defects, to choose by.
   """
   group = ConfigDict()
   # Which are run; fewer can be named on the command line. Categories are those
@@ -62,6 +66,7 @@ def study(variant_fields: dict[str, dict], reference: str) -> ConfigDict:
   group.variants = tuple(variant_fields)
   group.seeds = (0, 1, 2)
   group.reference = reference
+  group.measure = measure
   group.variant_fields = ConfigDict(variant_fields)
   # Colour jitter for textures alone (§3.2).
   jitter = mvtec_ad.get_config(texture=True).augmentation.color_jitter

@@ -9,6 +9,7 @@ from afgan_jax import config as configuration
 from afgan_jax.errors import UsageError
 from configs import default, demo
 from configs.paper import tables, variants
+from configs.plus import folder as plus_folder
 from datasets.folder import CATEGORIES, TEXTURES
 
 FOLDER = pathlib.Path(default.__file__).parent
@@ -19,9 +20,10 @@ PAPER = sorted(
   for kind in ('state', 'struct')
   for p in FOLDER.glob(f'paper/{kind}_*.py')
 )
+PLUS = ['plus.folder', 'plus.mvtec_ad']
 
 
-@pytest.mark.parametrize('name', NAMES + PAPER)
+@pytest.mark.parametrize('name', NAMES + PAPER + PLUS)
 def test_every_config_is_valid_and_has_the_default_fields(name):
   config = importlib.import_module(f'configs.{name}').get_config()
   configuration.validate(config, num_devices=1)
@@ -42,11 +44,15 @@ def test_defaults_are_those_of_the_paper():
     'learning_rate': 2e-4,
     'beta1': 0.5,
     'beta2': 0.999,
+    'decay_steps': 0,
+    'average': 0.0,
   }
   assert config.loss.to_dict() == {
     'adversarial_weight': 1.0,
     'reconstruction_weight': 40.0,
     'latent_weight': 1.0,
+    'ssim_weight': 0.0,
+    'segmentation_weight': 0.0,
   }
   assert config.augmentation.area_ratio == (0.02, 0.15)
   assert config.score.gamma == 0.9
@@ -139,6 +145,7 @@ def test_an_epoch_is_the_rounded_number_of_batches(num_images, steps):
   'field',
   [
     'num_epochs',
+    'num_steps',
     'data.path',
     'score.gamma',
     'log.every_steps',
@@ -168,6 +175,10 @@ def test_fields_that_may_change(field):
     ('optimizer.learning_rate', 1e-3),
     ('calibration.fraction', 0.2),
     ('norm.momentum', 0.5),
+    ('variation.rotation', 5.0),
+    ('augmentation.mixture.contents', ('patch',)),
+    ('loss.segmentation_weight', 1.0),
+    ('optimizer.average', 0.9),
   ],
 )
 def test_fields_that_may_not_change(field, value):
@@ -196,6 +207,15 @@ def test_fields_that_may_not_change(field, value):
     ('generator.base_features', 0),
     ('optimizer.learning_rate', 0.0),
     ('optimizer.learning_rate', float('nan')),
+    ('num_steps', -1),
+    ('optimizer.average', 1.0),
+    ('optimizer.decay_steps', -1),
+    ('loss.segmentation_weight', -1.0),
+    ('variation.scale', (0.0, 1.0)),
+    ('augmentation.mixture.shapes', ()),
+    ('augmentation.mixture.contents', ('patch', 'dust')),
+    ('augmentation.mixture.opacity', (0.5, 1.5)),
+    ('score.map', 'segmentation'),
     ('benchmark.device_counts', (1, 2)),
     ('benchmark.device_counts', (0,)),
     ('benchmark.device_counts', ('all',)),
@@ -221,6 +241,26 @@ def test_batches_of_the_benchmark_are_shared_by_all_its_devices():
   config.benchmark.batch_sizes = ()
   with pytest.raises(UsageError, match='config.batch_size is 64.* of 3'):
     configuration.validate(config, num_devices=4)
+
+
+@pytest.mark.parametrize(
+  'fields',
+  [{'augmentation.kind': 'mixture'}, {'variation.flip_rows': True}],
+)
+def test_the_host_makes_the_papers_augmentations_alone(fields):
+  config = default.get_config()
+  config.update_from_flattened_dict(fields)
+  configuration.validate(config, num_devices=1)
+  config.data.placement = 'host'
+  with pytest.raises(UsageError, match="config.data.placement is 'host'"):
+    configuration.validate(config, num_devices=1)
+
+
+def test_the_rate_falls_over_the_whole_of_the_better_recipe():
+  config = plus_folder.get_config()
+  assert config.optimizer.decay_steps == config.num_steps > 0
+  config.num_steps = 100
+  assert config.optimizer.decay_steps == 100
 
 
 def test_fields_added_since_a_checkpoint_do_not_stop_it():

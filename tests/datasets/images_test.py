@@ -6,6 +6,7 @@ from PIL import Image
 
 from datasets.errors import DataError
 from datasets.images import (
+  normalize_brightness,
   normalize_light,
   read_image,
   read_mask,
@@ -361,3 +362,15 @@ def test_normalized_light_does_not_follow_the_lamp():
   np.testing.assert_allclose(normal.std(), 42.5, atol=0.5)
   flat = np.full((4, 4, 3), 9, np.uint8)
   assert np.abs(normalize_light(flat).astype(int) - 127.5).max() <= 1
+
+
+def test_normalized_brightness_undoes_a_lamp_and_keeps_contrast():
+  image = _noise(SIZE, SIZE, 3) // 3 + 40
+  darker = np.rint(image * 0.7).astype(np.uint8)
+  normal, other = normalize_brightness(image), normalize_brightness(darker)
+  assert np.abs(normal.astype(int) - other).max() <= 2
+  np.testing.assert_allclose(normal.mean(), 110, atol=0.5)
+  ratio = image.std() / image.mean()
+  np.testing.assert_allclose(normal.std() / normal.mean(), ratio, rtol=0.01)
+  black = np.zeros((4, 4, 3), np.uint8)
+  np.testing.assert_array_equal(normalize_brightness(black), black)

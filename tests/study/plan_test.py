@@ -40,10 +40,11 @@ def test_a_variant_sets_its_fields_and_no_other():
   assert {k: v for k, v in a.items() if v != b[k]} == {
     'generator.fusion': 'none'
   }
-  # The discriminator is as wide as the generator, as on the command line.
+  # The others are as wide as the generator, as on the command line.
   assert {k: v for k, v in c.items() if v != b[k]} == {
     'generator.base_features': 8,
     'discriminator.base_features': 8,
+    'segmentation.base_features': 8,
     'loss.latent_weight': 2.0,
   }
 

@@ -18,11 +18,12 @@ class FakeTraining:
     self.seen = []
     self._failures = failures or {}
 
-  def __call__(self, config, workdir, data):
+  def __call__(self, config, workdir, data, *, blind):
     name = '/'.join(workdir.parts[-3:])
     self.seen.append(name)
     if name in self._failures:
       raise self._failures[name]
+    self.blind = blind
     write_metrics(config, workdir, 0.5)
 
 
@@ -57,6 +58,20 @@ def test_only_what_is_missing_is_run(tmp_path, capsys):
   assert run(config, tmp_path) == ['x/b/seed_0']
   config.num_epochs = 3  # All go on.
   assert len(run(config, tmp_path)) == 4
+
+
+def test_a_study_of_validation_trains_blindly_and_reads_its_file(tmp_path):
+  config = study_config(('x',), ('a', 'b'), (0,))
+  config.study.measure = 'validation'
+  training = FakeTraining()
+  with pytest.raises(PartlyFailed):  # It leaves the figures of a test set.
+    run_study(config, tmp_path, load, ERRORS, training)
+  assert training.blind
+  for workdir in tmp_path.glob('x/*/seed_0'):
+    (workdir / 'metrics.json').rename(workdir / 'validation.json')
+  run_study(config, tmp_path, load, ERRORS, training)
+  assert len(training.seen) == 2
+  assert 'The test set was not read' in (tmp_path / 'tables.md').read_text()
 
 
 def test_fewer_on_the_command_line_are_a_smaller_table(tmp_path):
@@ -103,7 +118,7 @@ def test_an_interrupt_stops_and_keeps_what_is_done(tmp_path, error):
 def test_a_source_without_test_images_is_noted(tmp_path):
   config = study_config(('x',), ('a',), (0,))
   with pytest.raises(PartlyFailed):
-    run_study(config, tmp_path, load, ERRORS, lambda *_: None)
+    run_study(config, tmp_path, load, ERRORS, lambda *_, **__: None)
   assert 'there are no test images' in (tmp_path / 'tables.md').read_text()
 
 

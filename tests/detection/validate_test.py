@@ -1,0 +1,76 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from afgan_jax import modes
+from afgan_jax.augment.probe import KINDS
+from afgan_jax.detection.scorer import score_images
+from afgan_jax.detection.validate import NUM_IMAGES, make_probes
+from afgan_jax.errors import UsageError
+from afgan_jax.training.checkpoints import restore
+from datasets import load
+from tests.tiny import tiny_config
+
+FIELDS = {'calibration.fraction': 0.5, 'num_epochs': 1, 'image_size': 32}
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """Trains without a look at the test set."""
+  workdir = tmp_path_factory.mktemp('blind')
+  modes.train(tiny_config(**FIELDS), workdir, load, blind=True)
+  return workdir
+
+
+def test_blind_training_leaves_the_test_set_unread(run):
+  assert (run / 'validation.json').exists()
+  assert (run / 'calibration.json').exists()
+  assert not (run / 'metrics.json').exists()
+
+
+def test_figures_are_those_of_scikit_learn(run):
+  figures = json.loads((run / 'validation.json').read_text())
+  config, state = restore(run)
+  train, held_out = load.load_train(config)
+  assert figures['counts']['held_out'] == len(held_out) == 4
+  good = score_images(config, state, held_out.images)
+  aurocs, brightness = [], []
+  for kind, images, masks in make_probes(held_out.images):
+    defective = score_images(config, state, images)
+    labels = [0] * len(good['score']) + [1] * len(images)
+    scores = np.concatenate([good['score'], defective['score']])
+    aurocs.append(roc_auc_score(labels, scores))
+    found = figures['by_kind'][kind]
+    assert found['image_auroc'] == pytest.approx(aurocs[-1])
+    truth = np.concatenate([np.zeros_like(good['map'], bool), masks])
+    maps = np.concatenate([good['map'], defective['map']])
+    assert found['pixel_auroc'] == pytest.approx(
+      roc_auc_score(truth.ravel(), maps.ravel()), abs=1e-6
+    )
+    means = [x.mean(axis=(1, 2, 3)) for x in (held_out.images, images)]
+    brightness.append(roc_auc_score(labels, np.concatenate(means)))
+  assert figures['image_auroc'] == pytest.approx(np.mean(aurocs))
+  assert figures['baselines']['brightness'] == pytest.approx(
+    np.mean(brightness)
+  )
+
+
+def test_probes_are_the_same_each_time_and_differ_where_marked():
+  rng = np.random.default_rng(0)
+  images = np.repeat(rng.integers(0, 256, (5, 8, 8, 3), np.uint8), 4, axis=1)
+  images = np.repeat(images, 4, axis=2)
+  first, second = (list(make_probes(images)) for _ in range(2))
+  assert [kind for kind, _, _ in first] == list(KINDS)
+  for (_, defective, masks), (_, again, _) in zip(first, second, strict=True):
+    np.testing.assert_array_equal(defective, again)
+    assert NUM_IMAGES / 2 < len(defective) <= 100  # 5 images, 20 times each.
+    assert masks.any(axis=(1, 2)).all()
+
+
+def test_without_held_out_images_nothing_is_trained(tmp_path):
+  config = tiny_config()
+  with pytest.raises(UsageError, match='config.calibration.fraction'):
+    modes.train(config, tmp_path / 'run', load, blind=True)
+  assert not (tmp_path / 'run').exists()
