@@ -186,7 +186,7 @@ def _segmentation(generator: ConfigDict) -> ConfigDict:
   segmentation.base_features = generator.get_ref('base_features')
   segmentation.max_features = 256
   segmentation.num_levels = 5  # Of halving.
-  segmentation.focus = 2.0  # γ of the focal loss; 0 for cross entropy.
+  segmentation.focus = 0.0  # γ of the focal loss (DRAEM has 2); 0 for none.
   return segmentation
 
 

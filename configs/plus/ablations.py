@@ -32,7 +32,7 @@ VARIANTS = {
   'anywhere': {'augmentation': {'mixture': {'on_object': 0.0}}},
   # Other values.
   'slow': {'optimizer': {'learning_rate': 1e-3}},
-  'cross_entropy': {'segmentation': {'focus': 0.0}},
+  'focal': {'segmentation': {'focus': 2.0}},
   'ssim': {'loss': {'ssim_weight': 10.0}},
   'faint': {'augmentation': {'mixture': {'opacity': (0.3, 1.0)}}},
   'concat': {'generator': {'fusion': 'concat'}},
