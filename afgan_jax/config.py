@@ -185,6 +185,19 @@ def _check_extensions(config: ConfigDict) -> None:
       "config.score.map is 'segmentation', but there is no segmentation head: "
       'train with config.loss.segmentation_weight above 0, or take another map.'
     )
+  loss = config.loss
+  if (
+    config.score.image == 'paper'
+    and config.score.gamma < 1
+    and not loss.adversarial_weight
+    and not loss.latent_weight
+  ):
+    raise UsageError(
+      f'config.score.gamma is {config.score.gamma}, but without '
+      'config.loss.adversarial_weight and config.loss.latent_weight no '
+      'discriminator is trained, whose latent error counts for the rest: set '
+      'it to 1, or take another config.score.image.'
+    )
   varied = config.variation.to_dict()
   still = dict.fromkeys(varied, 0) | {'scale': (1, 1)}
   varied['scale'] = tuple(varied['scale'])

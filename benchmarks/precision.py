@@ -56,9 +56,9 @@ def _score(config, variables, image):
 
   @jax.jit
   def score(variables, image):
-    _, reconstruction, latent = reconstruct(
-      generator, discriminator, variables, image
-    )
+    _, terms = reconstruct(generator, discriminator, variables, image)
+    reconstruction = terms['reconstruction_error']
+    latent = terms['latent_error']
     gamma = config.score.gamma
     return {
       'score': gamma * reconstruction + (1 - gamma) * latent,

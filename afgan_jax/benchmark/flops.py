@@ -15,7 +15,13 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.networks.build import (
+  build_discriminator,
+  build_generator,
+  build_segmentation_head,
+  has_game,
+  has_segmentation_head,
+)
 from afgan_jax.networks.layers import UpConv
 
 
@@ -44,32 +50,44 @@ def train_flops(config: ConfigDict) -> int:
   Returns:
     Operations; additions and multiplications count one each.
   """
-  generator, discriminator = count_networks(config)
-  # The generator runs once for both updates.
-  generator_update = 3 * generator.forward - generator.first
-  # On real and on fake images.
-  discriminator_update = 2 * (3 * discriminator.forward - discriminator.first)
-  # For the generator: both latents, and the way back to the fake image.
-  judgement = 3 * discriminator.forward
-  return generator_update + discriminator_update + judgement
+  networks = count_networks(config)
+  generator = networks['generator']
+  # It runs once for all updates.
+  total = 3 * generator.forward - generator.first
+  if has_game(config):
+    discriminator = networks['discriminator']
+    # Its own update, on real and on fake images.
+    total += 2 * (3 * discriminator.forward - discriminator.first)
+    # For the generator: both latents, and the way back to the fake image.
+    total += 3 * discriminator.forward
+  if has_segmentation_head(config):
+    # The way back goes on to the fake image.
+    total += 3 * networks['segmentation'].forward
+  return total
 
 
 def score_flops(config: ConfigDict) -> int:
   """Counts the operations of scoring one image (§3.4), as `train_flops`."""
-  generator, discriminator = count_networks(config)
-  return generator.forward + 2 * discriminator.forward
+  networks = count_networks(config)
+  total = networks['generator'].forward
+  if has_game(config):
+    total += 2 * networks['discriminator'].forward
+  if config.score.map == 'segmentation':
+    total += networks['segmentation'].forward
+  return total
 
 
-def count_networks(config: ConfigDict) -> tuple[NetworkFlops, NetworkFlops]:
-  """Counts the operations of the generator and of the discriminator."""
+def count_networks(config: ConfigDict) -> dict[str, NetworkFlops]:
+  """Counts the operations of each network, used or not, by its name."""
   size = config.image_size
-  return (
-    _count(build_generator(config), size),
-    _count(build_discriminator(config), size),
-  )
+  return {
+    'generator': _count(build_generator(config), size),
+    'discriminator': _count(build_discriminator(config), size),
+    'segmentation': _count(build_segmentation_head(config), size, channels=6),
+  }
 
 
-def _count(network: nn.Module, size: int) -> NetworkFlops:
+def _count(network: nn.Module, size: int, channels: int = 3) -> NetworkFlops:
   """Runs a network on shapes alone and looks at its layers."""
   layers = []
 
@@ -81,11 +99,11 @@ def _count(network: nn.Module, size: int) -> NetworkFlops:
     ):
       kernel = layer.variables['params']['kernel']
       pixels = min(_pixels(args[0]), _pixels(result))
-      sees_image = args[0].shape[1:] == (size, size, 3)
+      sees_image = args[0].shape[1:] == (size, size, channels)
       layers.append((2 * pixels * math.prod(kernel.shape), sees_image))
     return result
 
-  image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  image = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
   key = jax.eval_shape(lambda: jax.random.key(0))
   with nn.intercept_methods(look):
     jax.eval_shape(

@@ -84,7 +84,12 @@ def clean_batch(
 ) -> dict[str, jax.Array]:
   """Puts uint8 images on devices, as a batch that nothing was pasted into."""
   image = to_float(images)
-  return parallel.shard({'image': image, 'input': image}, devices)
+  batch = {
+    'image': image,
+    'input': image,
+    'mask': np.zeros(images.shape[:3], bool),
+  }
+  return parallel.shard(batch, devices)
 
 
 def _measure(

@@ -255,6 +255,10 @@ def _scores_csv(test: LabelledImages, results: Results) -> str:
   writer = csv.writer(table, lineterminator='\n')
   writer.writerow(['path', 'defect_type', 'label', *_TERMS])
   for i, path in enumerate(test.paths):
-    values = [repr(float(results[name][i])) for name in _TERMS]
+    # Without a trained discriminator there is no latent error.
+    values = [
+      repr(float(results[name][i])) if name in results else ''
+      for name in _TERMS
+    ]
     writer.writerow([path, test.defect_types[i], test.labels[i], *values])
   return table.getvalue()

@@ -13,6 +13,7 @@ from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
   build_segmentation_head,
+  has_game,
 )
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Generator
@@ -32,40 +33,45 @@ def make_score(
     config: see `configs/default.py`.
 
   Returns:
-    A function from {'generator': variables, 'discriminator': variables} and
-    images, uint8 [batch, size, size, 3], to float32 arrays: 'map', the anomaly
-    map, [batch, size, size]; 'score', what `config.score.image` names, and
-    'reconstruction_error' and 'latent_error', L_rec and L_lat of eq 13, each
-    [batch]; and to 'reconstruction', uint8 [batch, size, size, 3].
+    A function from {'generator': variables, 'discriminator': variables,
+    'segmentation': variables, if there is that head} and images, uint8
+    [batch, size, size, 3], to float32 arrays: 'map', the anomaly map,
+    [batch, size, size]; 'score', what `config.score.image` names;
+    'reconstruction_error' and, where the discriminator was trained,
+    'latent_error', L_rec and L_lat of eq 13, each [batch]; and to
+    'reconstruction', uint8 [batch, size, size, 3].
   """
   # In float32 whatever `config.dtype` is: both errors are differences of nearly
   # equal numbers, and bfloat16 changes the order of the images.
   exact = config.copy_and_resolve_references()
   exact.dtype = 'float32'
   generator = build_generator(exact)
-  discriminator = build_discriminator(exact)
+  discriminator = build_discriminator(exact) if has_game(exact) else None
   head = build_segmentation_head(exact)
   gamma = config.score.gamma
 
+  def draw_map(variables: Any, image: jax.Array, reconstruction: jax.Array):
+    if config.score.map != 'segmentation':
+      return anomaly_map(config, image, reconstruction)
+    pair = jnp.concatenate([image, reconstruction], axis=-1)
+    logits = head.apply(variables['segmentation'], pair, train=False)
+    return smooth_map(jax.nn.sigmoid(logits), sigma=config.score.smoothing)
+
   def score(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
     image = to_float(images)
-    reconstruction, reconstruction_term, latent_term = reconstruct(
+    reconstruction, terms = reconstruct(
       generator, discriminator, variables, image
     )
-    if config.score.map == 'segmentation':
-      pair = jnp.concatenate([image, reconstruction], axis=-1)
-      logits = head.apply(variables['segmentation'], pair, train=False)
-      maps = smooth_map(jax.nn.sigmoid(logits), sigma=config.score.smoothing)
-    else:
-      maps = anomaly_map(config, image, reconstruction)
+    maps = draw_map(variables, image, reconstruction)
     if config.score.image == 'paper':
-      total = gamma * reconstruction_term + (1 - gamma) * latent_term
+      total = gamma * terms['reconstruction_error']
+      if gamma < 1:
+        total += (1 - gamma) * terms['latent_error']
     else:
       total = image_score(config, maps)
     return {
       'score': total,
-      'reconstruction_error': reconstruction_term,
-      'latent_error': latent_term,
+      **terms,
       'map': maps,
       'reconstruction': to_bytes(reconstruction),
     }
@@ -75,28 +81,28 @@ def make_score(
 
 def reconstruct(
   generator: Generator,
-  discriminator: Discriminator,
+  discriminator: Discriminator | None,
   variables: Any,
   image: jax.Array,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """Reconstructs images and computes both terms of eq 13.
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+  """Reconstructs images and computes the terms of eq 13.
 
   Args:
     generator: the module.
-    discriminator: the module.
+    discriminator: the module; None where it was not trained.
     variables: of both, {'generator': variables, 'discriminator': variables}.
     image: [batch, size, size, 3], float32 in [-1, 1].
 
   Returns:
-    The reconstructions, of the images' shape, and L_rec and L_lat, [batch].
+    The reconstructions, of the images' shape, and 'reconstruction_error',
+    L_rec, and with a discriminator 'latent_error', L_lat, each [batch].
   """
-
-  def latent(x: jax.Array) -> jax.Array:
-    return discriminator.apply(variables['discriminator'], x, train=False)[1]
-
   reconstruction = generator.apply(variables['generator'], image, train=False)
-  return (
-    reconstruction,
-    reconstruction_error(image, reconstruction),
-    latent_error(latent(image), latent(reconstruction)),
-  )
+  terms = {'reconstruction_error': reconstruction_error(image, reconstruction)}
+  if discriminator is not None:
+    latents = [
+      discriminator.apply(variables['discriminator'], x, train=False)[1]
+      for x in (image, reconstruction)
+    ]
+    terms['latent_error'] = latent_error(*latents)
+  return reconstruction, terms

@@ -8,7 +8,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.augment.sampler import build_augmentation
-from afgan_jax.networks.build import build_generator
+from afgan_jax.networks.build import (
+  build_generator,
+  build_segmentation_head,
+  has_segmentation_head,
+)
 from afgan_jax.pixels import to_bytes, to_float
 from afgan_jax.training.state import GanState
 
@@ -25,11 +29,12 @@ def make_panel(
     images: the training set, uint8 [n, size, size, 3].
 
   Returns:
-    A function from the state to uint8 [rows · size, 4 · size, 3]: for a few
-    training images the image, its augmentation, the reconstruction of that and
-    the absolute residual (eq 15).
+    A function from the state to uint8 [rows · size, columns · size, 3]: for a
+    few training images the image, its augmentation, the reconstruction of that,
+    the absolute residual (eq 15) and, if there is a segmentation head, its map.
   """
   generator = build_generator(config)
+  head = build_segmentation_head(config)
   augment = build_augmentation(config)
   rows = images[:NUM_ROWS]
   keys = jax.random.split(jax.random.key(config.seed), len(rows))
@@ -38,12 +43,18 @@ def make_panel(
   def draw(variables, clean: jax.Array) -> jax.Array:
     clean = to_float(clean)
     augmented, _ = jax.vmap(augment)(keys, clean, jnp.roll(clean, 1, axis=0))
-    reconstruction = generator.apply(variables, augmented, train=False)
-    residual = jnp.abs(augmented - reconstruction) - 1
-    panel = jnp.concatenate(
-      [clean, augmented, reconstruction, residual], axis=2
+    reconstruction = generator.apply(
+      variables['generator'], augmented, train=False
     )
+    residual = jnp.abs(augmented - reconstruction) - 1
+    columns = [clean, augmented, reconstruction, residual]
+    if has_segmentation_head(config):
+      pair = jnp.concatenate([augmented, reconstruction], axis=-1)
+      logits = head.apply(variables['segmentation'], pair, train=False)
+      grey = 2 * jax.nn.sigmoid(logits) - 1
+      columns.append(jnp.broadcast_to(grey[..., None], clean.shape))
+    panel = jnp.concatenate(columns, axis=2)
     panel = panel.reshape(-1, *panel.shape[2:])
     return to_bytes(panel)
 
-  return lambda state: np.asarray(draw(state.variables['generator'], rows))
+  return lambda state: np.asarray(draw(state.variables, rows))

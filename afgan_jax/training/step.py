@@ -14,6 +14,7 @@ from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
   build_segmentation_head,
+  has_game,
   has_segmentation_head,
 )
 from afgan_jax.networks.discriminator import Discriminator
@@ -51,7 +52,7 @@ def make_train_step(
   """
   networks = Networks.build(config, axis_name)
   optimizer = build_optimizer(config)
-  game = config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
+  game = has_game(config)
 
   def average(tree: Any) -> Any:
     # Over one device the mean would be a copy of all gradients.

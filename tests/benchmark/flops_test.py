@@ -39,7 +39,8 @@ _DISCRIMINATOR = [
 
 
 def test_networks_by_hand():
-  generator, discriminator = flops.count_networks(tiny_config())
+  networks = flops.count_networks(tiny_config())
+  generator, discriminator = networks['generator'], networks['discriminator']
   assert generator.forward == sum(_ENCODER + _DECODER + _FUSION)
   assert discriminator.forward == sum(_DISCRIMINATOR)
   assert generator.first == discriminator.first == _ENCODER[0]
@@ -59,6 +60,29 @@ def test_step_and_scoring_by_hand():
     + 2 * (3 * discriminator - _DISCRIMINATOR[0])
     + 3 * discriminator
   )
+
+
+def test_the_head_costs_and_the_game_spares_what_it_takes_by_hand():
+  config = tiny_config(
+    **{
+      'loss.adversarial_weight': 0.0,
+      'loss.latent_weight': 0.0,
+      'loss.segmentation_weight': 1.0,
+      'segmentation.num_levels': 2,
+      'segmentation.max_features': 6,
+      'score.map': 'segmentation',
+    }
+  )
+  # 16 px, features 4 and 6 down; up to 4, joined by the encoder's 4, to 1.
+  head = (
+    2 * 16 * 6 * 4 * 8**2
+    + 2 * 16 * 4 * 6 * 4**2
+    + 2 * 16 * 6 * 4 * 4**2
+    + 2 * 16 * 8 * 1 * 8**2
+  )
+  generator = sum(_ENCODER + _DECODER + _FUSION)
+  assert flops.score_flops(config) == generator + head
+  assert flops.train_flops(config) == 3 * generator - _ENCODER[0] + 3 * head
 
 
 def test_the_paper_takes_about_sixty_gflop_for_an_image():

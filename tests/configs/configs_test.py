@@ -243,6 +243,15 @@ def test_batches_of_the_benchmark_are_shared_by_all_its_devices():
     configuration.validate(config, num_devices=4)
 
 
+def test_equation_13_needs_a_discriminator_that_was_trained():
+  config = default.get_config()
+  config.loss.adversarial_weight = config.loss.latent_weight = 0.0
+  with pytest.raises(UsageError, match='config.score.gamma is 0.9'):
+    configuration.validate(config, num_devices=1)
+  config.score.gamma = 1.0
+  configuration.validate(config, num_devices=1)
+
+
 @pytest.mark.parametrize(
   'fields',
   [{'augmentation.kind': 'mixture'}, {'variation.flip_rows': True}],
