@@ -156,14 +156,25 @@ def prediction_reader(
     It raises DataError, a ValueError, if the file cannot be read.
   """
 
-  adjust = _light_adjustment(config)
-
   def read(path: str) -> tuple[np.ndarray, np.ndarray]:
     original = read_original(path)
-    image = resize_image(original, config.image_size, config.data.geometry)
-    return original, adjust(image)
+    return original, prepare(original, config)
 
   return read
+
+
+def prepare(original: np.ndarray, config: ConfigDict) -> np.ndarray:
+  """Makes what the networks see of an image.
+
+  Args:
+    original: uint8 [height, width, 3].
+    config: see `configs/default.py`.
+
+  Returns:
+    uint8 [size, size, 3].
+  """
+  image = resize_image(original, config.image_size, config.data.geometry)
+  return _light_adjustment(config)(image)
 
 
 def map_restorer(

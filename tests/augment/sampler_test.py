@@ -163,3 +163,12 @@ def test_random_erasing_fills_rectangles_as_tensorflow_does():
   ):
     a, b = statistic(ours['mask']), statistic(theirs['mask'])
     assert stats.ks_2samp(a, b, method='asymp').pvalue > 1e-3
+
+
+def test_mixture_does_not_depend_on_the_number_of_devices():
+  fields = {'augmentation.kind': 'mixture'}
+  whole, shares = (_batch(2, n, **fields) for n in (1, 2))
+  for name in whole:
+    np.testing.assert_allclose(
+      shares[name].astype(float), whole[name].astype(float), atol=1e-5
+    )

@@ -1,0 +1,62 @@
+"""Measures how far scores follow the lamp.
+
+  PYTHONPATH=. python benchmarks/lamp.py WORKDIR
+
+The good test images of a run are scored as they are, a tenth darker and a tenth
+brighter, rounded and clipped as a camera would. The change of an image's score
+is given as a share of the spread between good images as they are.
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+
+from afgan_jax import cpu_runtime
+from afgan_jax.detection.scorer import make_scorer
+from afgan_jax.errors import UsageError
+from afgan_jax.training.checkpoints import restore
+from datasets import load
+from datasets.errors import DataError
+from datasets.source import GOOD
+
+
+def main() -> None:
+  """Prints the median change for each of both lamps."""
+  if len(sys.argv) != 2:
+    sys.exit('Give the workdir of a trained run.')
+  cpu_runtime.prepare()
+  try:
+    config, state = restore(pathlib.Path(sys.argv[1]))
+    samples = [
+      sample
+      for sample in load.open_source(config).test()
+      if sample.defect_type == GOOD
+    ]
+    score = make_scorer(config, state)
+    scores = {
+      factor: score(_lit(config, samples, factor))['score']
+      for factor in (1.0, 0.9, 1.1)
+    }
+  except (UsageError, DataError) as error:
+    sys.exit(str(error))
+  before = scores.pop(1.0)
+  spread = before.std(ddof=1)
+  print(f'{len(before)} good images, standard deviation {spread:.4g}')
+  for factor, after in scores.items():
+    change = np.median(np.abs(after - before)) / spread
+    print(f'brightness × {factor}: median change {change:.2%} of it')
+
+
+def _lit(config, samples, factor: float) -> np.ndarray:
+  """Reads images as prediction does, under another lamp."""
+  images = []
+  for sample in samples:
+    original = load.read_original(sample.path)
+    lit = np.clip(np.rint(original * factor), 0, 255).astype(np.uint8)
+    images.append(load.prepare(lit, config))
+  return np.stack(images)
+
+
+if __name__ == '__main__':
+  main()
