@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.config import validate as validate_config
+from afgan_jax.config_rules import validate as validate_config
 from afgan_jax.detection import calibration as calibrations
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.scorer import score_images

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config import validate
+from afgan_jax.config_rules import validate
 from afgan_jax.errors import UsageError
 from configs import default
 

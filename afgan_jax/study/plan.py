@@ -9,7 +9,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config import flatten, validate
+from afgan_jax.config import flatten
+from afgan_jax.config_rules import validate
 from afgan_jax.errors import UsageError
 from afgan_jax.study import paper
 

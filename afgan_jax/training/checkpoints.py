@@ -12,7 +12,8 @@ import jax
 import orbax.checkpoint as ocp
 from ml_collections import ConfigDict
 
-from afgan_jax.config import check_continues, validate
+from afgan_jax.config import check_continues
+from afgan_jax.config_rules import validate
 from afgan_jax.errors import UsageError
 from afgan_jax.training.parallel import replicated
 from afgan_jax.training.state import GanState, NetworkState, create_state

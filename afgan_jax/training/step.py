@@ -51,48 +51,27 @@ def make_train_step(
     should find defects, to the next state and scalar metrics.
   """
   networks = Networks.build(config, axis_name)
-  optimizer = build_optimizer(config)
+  update = _make_update(config, axis_name)
   game = has_game(config)
 
-  def average(tree: Any) -> Any:
-    # Over one device the mean would be a copy of all gradients.
-    alone = axis_name is None or lax.axis_size(axis_name) == 1
-    return tree if alone else lax.pmean(tree, axis_name)
-
-  def update(step, network: NetworkState, grads: Any, stats: Any):
-    decay = _average_decay(config, step)
-    return _update(optimizer, network, average(grads), stats, decay)
-
   def train_step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
-    step, real = state.step, batch['image']
     fake, pullback, generator_stats = jax.vjp(
       lambda params: _reconstruct(
-        networks.generator,
-        params,
-        state.generator.batch_stats,
-        batch['input'],
+        networks.generator, params, state.generator.batch_stats, batch['input']
       ),
       state.generator.params,
       has_aux=True,
     )
-
-    new, totals = {}, {}
-    discriminator = state.discriminator
+    totals, step = {}, state.step
+    judge, head = state.discriminator, state.segmentation
     if game:
-      (totals['discriminator'], stats), grads = jax.value_and_grad(
-        _discriminator_objective, argnums=1, has_aux=True
-      )(
-        networks.discriminator,
-        discriminator.params,
-        discriminator.batch_stats,
-        real,
-        fake,
+      totals['discriminator'], stats, grads = _discriminator_gradient(
+        networks.discriminator, judge, batch['image'], fake
       )
-      discriminator = update(step, discriminator, grads, stats)
-      new['discriminator'] = discriminator
+      judge = update(step, judge, grads, stats)
+      state = state.replace(discriminator=judge)
 
     # The generator's weights act on its loss through `fake` alone.
-    head = state.segmentation
     objective = jax.value_and_grad(
       _generator_objective, argnums=(0, 1), has_aux=True
     )
@@ -103,19 +82,52 @@ def make_train_step(
         head and head.batch_stats,
         batch,
         networks,
-        discriminator if game else None,
+        judge if game else None,
         config,
       )
     )
-    (generator_grads,) = pullback(fake_grad)
-    new['generator'] = update(
-      step, state.generator, generator_grads, generator_stats
-    )
+    (grads,) = pullback(fake_grad)
+    generator = update(step, state.generator, grads, generator_stats)
     if head:
-      new['segmentation'] = update(step, head, head_grads, head_stats)
-    return state.replace(step=step + 1, **new), average(totals | terms)
+      head = update(step, head, head_grads, head_stats)
+    state = state.replace(step=step + 1, generator=generator, segmentation=head)
+    return state, _average(totals | terms, axis_name)
 
   return train_step
+
+
+def _make_update(config: ConfigDict, axis_name: str | None) -> Callable:
+  """Returns what updates a network with its gradients and new statistics."""
+  optimizer = build_optimizer(config)
+  most = config.optimizer.average
+
+  def update(
+    step: jax.Array, network: NetworkState, grads: Any, batch_stats: Any
+  ) -> NetworkState:
+    with jax.named_scope('optimizer'):
+      updates, opt_state = optimizer.update(
+        _average(grads, axis_name), network.opt_state, network.params
+      )
+      params = optax.apply_updates(network.params, updates)
+    network = network.replace(
+      params=params, batch_stats=batch_stats, opt_state=opt_state
+    )
+    if network.average is None:
+      return network
+    # Shorter at first, or the average would remember the random weights.
+    decay = jnp.minimum(most, (1 + step) / (10 + step))
+    average = optax.incremental_update(
+      network.variables, network.average, 1 - decay
+    )
+    return network.replace(average=average)
+
+  return update
+
+
+def _average(tree: Any, axis_name: str | None) -> Any:
+  # Over one device the mean would be a copy of all gradients.
+  alone = axis_name is None or lax.axis_size(axis_name) == 1
+  return tree if alone else lax.pmean(tree, axis_name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,17 +175,25 @@ def _judge(
   return logit, latent, changed['batch_stats']
 
 
-def _discriminator_objective(
+def _discriminator_gradient(
   discriminator: Discriminator,
-  params: Any,
-  batch_stats: Any,
+  network: NetworkState,
   real: jax.Array,
   fake: jax.Array,
-) -> tuple[jax.Array, Any]:
-  """Returns the discriminator's loss and its next running statistics."""
-  real_logit, _, batch_stats = _judge(discriminator, params, batch_stats, real)
-  fake_logit, _, batch_stats = _judge(discriminator, params, batch_stats, fake)
-  return losses.discriminator_loss(real_logit, fake_logit), batch_stats
+) -> tuple[jax.Array, Any, Any]:
+  """Returns the loss, the next running statistics and the gradient."""
+
+  def objective(params: Any) -> tuple[jax.Array, Any]:
+    real_logit, _, stats = _judge(
+      discriminator, params, network.batch_stats, real
+    )
+    fake_logit, _, stats = _judge(discriminator, params, stats, fake)
+    return losses.discriminator_loss(real_logit, fake_logit), stats
+
+  (loss, stats), grads = jax.value_and_grad(objective, has_aux=True)(
+    network.params
+  )
+  return loss, stats, grads
 
 
 def _generator_objective(
@@ -215,36 +235,3 @@ def _generator_objective(
     )
   total = sum(config.loss[f'{name}_weight'] * terms[name] for name in terms)
   return total, (terms, head_stats)
-
-
-def _average_decay(config: ConfigDict, step: jax.Array) -> jax.Array | None:
-  """Returns the share of the old in the running average; None without one."""
-  if not config.optimizer.average:
-    return None
-  # Smaller at first, or the average would remember the random weights.
-  return jnp.minimum(config.optimizer.average, (1 + step) / (10 + step))
-
-
-def _update(
-  optimizer: optax.GradientTransformation,
-  network: NetworkState,
-  grads: Any,
-  batch_stats: Any,
-  decay: jax.Array | None,
-) -> NetworkState:
-  """Applies averaged gradients and takes over new running statistics."""
-  with jax.named_scope('optimizer'):
-    updates, opt_state = optimizer.update(
-      grads, network.opt_state, network.params
-    )
-    params = optax.apply_updates(network.params, updates)
-  network = network.replace(
-    params=params, batch_stats=batch_stats, opt_state=opt_state
-  )
-  if network.average is None:
-    return network
-  return network.replace(
-    average=optax.incremental_update(
-      network.variables, network.average, 1 - decay
-    )
-  )

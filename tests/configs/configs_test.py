@@ -6,6 +6,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from afgan_jax import config as configuration
+from afgan_jax.config_rules import validate
 from afgan_jax.errors import UsageError
 from configs import default, demo
 from configs.paper import tables, variants
@@ -26,7 +27,7 @@ PLUS = ['plus.folder', 'plus.mvtec_ad']
 @pytest.mark.parametrize('name', NAMES + PAPER + PLUS)
 def test_every_config_is_valid_and_has_the_default_fields(name):
   config = importlib.import_module(f'configs.{name}').get_config()
-  configuration.validate(config, num_devices=1)
+  validate(config, num_devices=1)
   assert (
     configuration.flatten(config).keys()
     == configuration.flatten(default.get_config()).keys()
@@ -97,7 +98,7 @@ def test_each_column_of_the_paper_has_its_config(name, fusion, kind):
 
 def test_the_study_has_the_default_fields_and_a_group():
   config = tables.get_config()
-  configuration.validate(config, num_devices=1)
+  validate(config, num_devices=1)
   group = config.study
   assert set(group.categories) == set(CATEGORIES)
   assert set(variants.TEXTURES) == set(TEXTURES)
@@ -227,29 +228,29 @@ def test_values_that_cannot_be(field, value):
   config = default.get_config()
   config.update_from_flattened_dict({field: value})
   with pytest.raises(UsageError, match=f'config.{field} is '):
-    configuration.validate(config, num_devices=1)
+    validate(config, num_devices=1)
 
 
 def test_batches_of_the_benchmark_are_shared_by_all_its_devices():
   config = default.get_config()
   config.benchmark.device_counts = (1, 3)
   config.benchmark.batch_sizes = (6, 12)
-  configuration.validate(config, num_devices=4)
+  validate(config, num_devices=4)
   config.benchmark.batch_sizes = (6, 8)
   with pytest.raises(UsageError, match='config.benchmark.batch_sizes is '):
-    configuration.validate(config, num_devices=4)
+    validate(config, num_devices=4)
   config.benchmark.batch_sizes = ()
   with pytest.raises(UsageError, match='config.batch_size is 64.* of 3'):
-    configuration.validate(config, num_devices=4)
+    validate(config, num_devices=4)
 
 
 def test_equation_13_needs_a_discriminator_that_was_trained():
   config = default.get_config()
   config.loss.adversarial_weight = config.loss.latent_weight = 0.0
   with pytest.raises(UsageError, match='config.score.gamma is 0.9'):
-    configuration.validate(config, num_devices=1)
+    validate(config, num_devices=1)
   config.score.gamma = 1.0
-  configuration.validate(config, num_devices=1)
+  validate(config, num_devices=1)
 
 
 @pytest.mark.parametrize(
@@ -259,10 +260,10 @@ def test_equation_13_needs_a_discriminator_that_was_trained():
 def test_the_host_makes_the_papers_augmentations_alone(fields):
   config = default.get_config()
   config.update_from_flattened_dict(fields)
-  configuration.validate(config, num_devices=1)
+  validate(config, num_devices=1)
   config.data.placement = 'host'
   with pytest.raises(UsageError, match="config.data.placement is 'host'"):
-    configuration.validate(config, num_devices=1)
+    validate(config, num_devices=1)
 
 
 def test_the_rate_falls_over_the_whole_of_the_better_recipe():
@@ -286,4 +287,4 @@ def test_a_stored_config_without_a_field_is_told_so():
   with config.unlocked():
     del config.score.map
   with pytest.raises(UsageError, match='config.score.map.*--config'):
-    configuration.validate(config, num_devices=1)
+    validate(config, num_devices=1)
