@@ -26,7 +26,7 @@ FILE = 'validation.json'
 # Defective images of each kind, at least.
 NUM_IMAGES = 96
 _SEED = 0  # The same defects whatever the run's seed.
-_IMAGE, _PIXEL = ('image_auroc',), ('pixel_auroc', 'aupro_0.3')
+_PIXEL = ('pixel_auroc', 'aupro_0.3')
 # Scores and maps of some images by one way of scoring; either may be missing.
 Scored = tuple[np.ndarray | None, np.ndarray | None]
 
@@ -71,21 +71,7 @@ def validate(
       by_kind[kind] = {
         name: _figures(good[name], found[name], masks) for name in good
       }
-  means = {
-    name: _mean([values[name] for values in by_kind.values()]) for name in good
-  }
-  figures = means.pop('model') | {
-    'baselines': {
-      name: values[_IMAGE[0]]
-      for name, values in means.items()
-      if _IMAGE[0] in values
-    },
-    'pixel_baselines': {
-      name: {figure: values[figure] for figure in _PIXEL}
-      for name, values in means.items()
-      if _PIXEL[0] in values
-    },
-    'by_kind': {kind: values['model'] for kind, values in by_kind.items()},
+  figures = _average(by_kind) | {
     'counts': {
       'train': len(train_images),
       'held_out': len(images),
@@ -125,7 +111,7 @@ def make_probes(
 
 def summary(figures: dict[str, Any]) -> str:
   """Writes what `validate` returns for a person."""
-  names = _IMAGE + _PIXEL
+  names = ('image_auroc', *_PIXEL)
 
   def row(title: str, values: dict[str, float]) -> str:
     cells = [
@@ -135,7 +121,7 @@ def summary(figures: dict[str, Any]) -> str:
     return f'{title:<17}' + ''.join(cells)
 
   trivial = {
-    name: {_IMAGE[0]: value} for name, value in figures['baselines'].items()
+    name: {'image_auroc': value} for name, value in figures['baselines'].items()
   }
   for name, values in figures['pixel_baselines'].items():
     trivial[name] = trivial.get(name, {}) | values
@@ -182,7 +168,7 @@ def _figures(
   if good[0] is not None:
     labels = np.repeat([0, 1], [len(good[0]), len(defective[0])])
     measured = image_metrics(labels, np.concatenate([good[0], defective[0]]))
-    figures |= {name: measured[name] for name in _IMAGE}
+    figures['image_auroc'] = measured['image_auroc']
   if good[1] is not None:
     maps = np.concatenate([good[1], defective[1]])
     clean = np.zeros(good[1].shape, bool)
@@ -192,9 +178,34 @@ def _figures(
   return figures
 
 
-def _mean(each: list[dict[str, float]]) -> dict[str, float]:
-  """Averages the figures of each kind; nothing where there is no kind."""
-  return {
-    name: float(np.mean([values[name] for values in each]))
-    for name in (each[0] if each else {})
+def _average(
+  by_kind: dict[str, dict[str, dict[str, float]]],
+) -> dict[str, Any]:
+  """Averages over kinds, under the names of `metrics.json`.
+
+  Args:
+    by_kind: for each kind of defect the figures of the model and of each
+      trivial baseline.
+  """
+  names = dict.fromkeys(name for values in by_kind.values() for name in values)
+  means = {}
+  for name in names:
+    each = [values[name] for values in by_kind.values()]
+    means[name] = {
+      figure: float(np.mean([values[figure] for values in each]))
+      for figure in each[0]
+    }
+  model = means.pop('model', {})
+  return model | {
+    'baselines': {
+      name: values['image_auroc']
+      for name, values in means.items()
+      if 'image_auroc' in values
+    },
+    'pixel_baselines': {
+      name: {figure: values[figure] for figure in _PIXEL}
+      for name, values in means.items()
+      if _PIXEL[0] in values
+    },
+    'by_kind': {kind: values['model'] for kind, values in by_kind.items()},
   }
