@@ -17,7 +17,11 @@ import pytest  # noqa: E402
 @pytest.fixture(scope='session', autouse=True)
 def _compile_once(tmp_path_factory):
   """Lets tests that compile the same program share it: most of their time."""
-  folder = tmp_path_factory.mktemp('xla')
+  folder = tmp_path_factory.getbasetemp()
+  if 'PYTEST_XDIST_WORKER' in os.environ:
+    folder = folder.parent  # The workers' share.
+  folder = folder / 'xla'
+  folder.mkdir(exist_ok=True)
   jax.config.update('jax_compilation_cache_dir', str(folder))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
   os.environ['JAX_COMPILATION_CACHE_DIR'] = str(folder)
