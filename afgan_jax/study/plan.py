@@ -60,14 +60,18 @@ class Study:
   runs: tuple[Run, ...]
 
   def mvtec_name(self, category: str) -> str | None:
-    """Returns the category's name in MVTec AD; None if it is not of it.
+    """Returns the category's name in the paper; None if it has no such figure.
+
+    No figure of a test set stands beside one of synthetic defects.
 
     Args:
       category: as the study names it; of a folder's name the last part counts.
     """
     name = _last_part(category)
     known = name in paper.TEXTURES + paper.OBJECTS
-    return name if known and self.config.data.source != 'procedural' else None
+    measured = self.config.study.measure == 'test'
+    embedded = self.config.data.source == 'procedural'
+    return name if known and measured and not embedded else None
 
 
 def make_plan(

@@ -131,3 +131,11 @@ def test_categories_of_mvtec_ad_are_known():
   config.study.categories = ('screw', 'scrow')
   with pytest.raises(UsageError, match="categories has 'scrow': .*screw"):
     plan(config)
+
+
+def test_validation_is_not_set_beside_the_papers_figures():
+  config = tables.get_config()
+  assert plan(config).mvtec_name('screw') == 'screw'
+  config.calibration.fraction = 0.1
+  config.study.measure = 'validation'
+  assert plan(config).mvtec_name('screw') is None
