@@ -64,6 +64,16 @@ def steps_per_epoch(config: ConfigDict, num_images: int) -> int:
   return max(1, round(num_images / config.batch_size))
 
 
+def has_game(config: ConfigDict) -> bool:
+  """Tells whether a config trains the discriminator."""
+  return config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
+
+
+def has_segmentation_head(config: ConfigDict) -> bool:
+  """Tells whether a config trains a segmentation head."""
+  return config.loss.segmentation_weight > 0
+
+
 def check_continues(stored: ConfigDict, given: ConfigDict) -> None:
   """Refuses a configuration that cannot go on from a checkpoint.
 

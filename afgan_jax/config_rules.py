@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config import flatten
+from afgan_jax.config import flatten, has_game, has_segmentation_head
 from afgan_jax.errors import UsageError
 
 CHOICES = {
@@ -164,18 +164,13 @@ def _check_values(flat: dict[str, Any]) -> None:
 
 def _check_extensions(config: ConfigDict) -> None:
   """Checks what is not the paper's and goes only with something else."""
-  if config.score.map == 'segmentation' and not config.loss.segmentation_weight:
+  if config.score.map == 'segmentation' and not has_segmentation_head(config):
     raise UsageError(
       "config.score.map is 'segmentation', but there is no segmentation head: "
       'train with config.loss.segmentation_weight above 0, or take another map.'
     )
-  loss = config.loss
-  if (
-    config.score.image == 'paper'
-    and config.score.gamma < 1
-    and not loss.adversarial_weight
-    and not loss.latent_weight
-  ):
+  paper = config.score.image == 'paper'
+  if paper and config.score.gamma < 1 and not has_game(config):
     raise UsageError(
       f'config.score.gamma is {config.score.gamma}, but without '
       'config.loss.adversarial_weight and config.loss.latent_weight no '

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from afgan_jax.augment.noise import fractal_noise
-from afgan_jax.augment.rectangle import Range, pixel_centers
+from afgan_jax.augment.rectangle import log_uniform, pixel_centers
 from afgan_jax.augment.warp import draw_motion, warp
 from afgan_jax.config_rules import SUBSETS
 from afgan_jax.filters import gradient_magnitude, smooth_map
@@ -119,11 +119,11 @@ def draw_cover(
     keys[0], jnp.array([SHAPES.index(name) for name in options.shapes])
   )
   scar, box = shape == SHAPES.index('scar'), shape == SHAPES.index('rectangle')
-  radius = size * _log_uniform(keys[1], options.radius)
+  radius = size * log_uniform(keys[1], options.radius)
   stretch = jnp.where(
     scar,
-    _log_uniform(keys[2], (4.0, 16.0)),
-    _log_uniform(keys[2], (1.0, 3.0)),
+    log_uniform(keys[2], (4.0, 16.0)),
+    log_uniform(keys[2], (1.0, 3.0)),
   )
   # Half the length and half the width; the smallest is about a pixel wide.
   length = radius * jnp.sqrt(stretch)
@@ -199,10 +199,10 @@ def visible_change(image: jax.Array, augmented: jax.Array) -> jax.Array:
   return (near > _VISIBLE) & (change > 0)
 
 
-def blur(image: jax.Array) -> jax.Array:
+def blur(image: jax.Array, sigma: float = _BLUR) -> jax.Array:
   """Takes the texture out of an image [size, size, channels]."""
   planes = jnp.moveaxis(image, -1, 0)
-  return jnp.moveaxis(smooth_map(planes, sigma=_BLUR), 0, -1)
+  return jnp.moveaxis(smooth_map(planes, sigma=sigma), 0, -1)
 
 
 def _moved(
@@ -238,11 +238,6 @@ def _colors(key: jax.Array, image: jax.Array, noisy: jax.Array) -> jax.Array:
   chroma = jnp.mean(jnp.std(image, axis=-1)) > 1e-3
   tinted = jax.random.bernoulli(keys[2]) & chroma
   color = jnp.where(tinted, tint, grey)
-  amplitude = _log_uniform(keys[3], (0.05, 0.6))
+  amplitude = log_uniform(keys[3], (0.05, 0.6))
   field = fractal_noise(keys[4], image.shape[0])
   return color + jnp.where(noisy, amplitude, 0) * field[..., None]
-
-
-def _log_uniform(key: jax.Array, limits: Range) -> jax.Array:
-  low, high = jnp.log(jnp.asarray(limits, jnp.float32))
-  return jnp.exp(jax.random.uniform(key, minval=low, maxval=high))

@@ -7,10 +7,9 @@ them has learnt what good images look like, not what synthetic defects do.
 import jax
 import jax.numpy as jnp
 
-from afgan_jax.augment.mixture import draw_place, visible_change
+from afgan_jax.augment.mixture import blur, draw_place, visible_change
 from afgan_jax.augment.rectangle import pixel_centers
 from afgan_jax.augment.warp import sample
-from afgan_jax.filters import smooth_map
 
 _CRACK_POINTS = 48
 
@@ -68,13 +67,7 @@ def missing(key: jax.Array, image: jax.Array) -> jax.Array:
   _, _, distance, radius, _ = _disc(key, image, (0.03, 0.1))
   inside = jnp.clip(radius - distance + 0.5, 0, 1)[..., None]
   around = 1 - inside
-
-  def spread(planes: jax.Array) -> jax.Array:
-    return jnp.moveaxis(
-      smooth_map(jnp.moveaxis(planes, -1, 0), sigma=1 / 16), 0, -1
-    )
-
-  fill = spread(image * around) / (spread(around) + 1e-3)
+  fill = blur(image * around, 1 / 16) / (blur(around, 1 / 16) + 1e-3)
   return inside * fill + around * image
 
 

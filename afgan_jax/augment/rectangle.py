@@ -24,13 +24,16 @@ def draw_size(
   area = jax.random.uniform(
     area_key, minval=area_ratio[0], maxval=area_ratio[1]
   )
-  log_low, log_high = jnp.log(jnp.asarray(aspect_ratio, jnp.float32))
-  aspect = jnp.exp(
-    jax.random.uniform(aspect_key, minval=log_low, maxval=log_high)
-  )
+  aspect = log_uniform(aspect_key, aspect_ratio)
   height = jnp.round(size * jnp.sqrt(area * aspect))
   width = jnp.round(size * jnp.sqrt(area / aspect))
   return jnp.clip(height, 1, size), jnp.clip(width, 1, size)
+
+
+def log_uniform(key: jax.Array, limits: Range) -> jax.Array:
+  """Draws a number between two, each factor as likely, a float32 scalar."""
+  low, high = jnp.log(jnp.asarray(limits, jnp.float32))
+  return jnp.exp(jax.random.uniform(key, minval=low, maxval=high))
 
 
 def draw_corner(key: jax.Array, free: jax.Array) -> jax.Array:

@@ -15,12 +15,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from afgan_jax.config import has_game, has_segmentation_head
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
   build_segmentation_head,
-  has_game,
-  has_segmentation_head,
 )
 from afgan_jax.networks.layers import UpConv
 

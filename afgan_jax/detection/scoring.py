@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from afgan_jax.config import has_game
 from afgan_jax.detection.maps import anomaly_map, image_score
 from afgan_jax.filters import smooth_map
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
   build_segmentation_head,
-  has_game,
 )
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Generator

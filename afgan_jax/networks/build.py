@@ -83,16 +83,6 @@ def build_segmentation_head(
   )
 
 
-def has_game(config: ConfigDict) -> bool:
-  """Tells whether a config trains the discriminator."""
-  return config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
-
-
-def has_segmentation_head(config: ConfigDict) -> bool:
-  """Tells whether a config trains a segmentation head."""
-  return config.loss.segmentation_weight > 0
-
-
 def _norm(config: ConfigDict, axis_name: str | None):
   return functools.partial(
     nn.BatchNorm,

@@ -8,10 +8,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.augment.sampler import build_augmentation
+from afgan_jax.config import has_segmentation_head
 from afgan_jax.networks.build import (
   build_generator,
   build_segmentation_head,
-  has_segmentation_head,
 )
 from afgan_jax.pixels import to_bytes, to_float
 from afgan_jax.training.state import GanState

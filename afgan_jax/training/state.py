@@ -9,11 +9,11 @@ import optax
 from flax import linen as nn
 from ml_collections import ConfigDict
 
+from afgan_jax.config import has_segmentation_head
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
   build_segmentation_head,
-  has_segmentation_head,
 )
 from afgan_jax.networks.initialize import initialize
 

@@ -10,12 +10,11 @@ import optax
 from jax import lax
 from ml_collections import ConfigDict
 
+from afgan_jax.config import has_game, has_segmentation_head
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
   build_segmentation_head,
-  has_game,
-  has_segmentation_head,
 )
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Generator
