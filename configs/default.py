@@ -106,7 +106,7 @@ def _generator() -> ConfigDict:
 def _discriminator(generator: ConfigDict) -> ConfigDict:
   discriminator = ConfigDict()
   # As wide as the generator unless set by itself; DCGAN's is 64 (§3.1.2).
-  discriminator.base_features = generator.get_ref('base_features')
+  discriminator.base_features = generator.get_oneway_ref('base_features')
   discriminator.max_features = 512
   discriminator.latent_features = 100  # Length of f in eq 11 (Skip-GANomaly).
   return discriminator
@@ -183,7 +183,7 @@ def _segmentation(generator: ConfigDict) -> ConfigDict:
   # on where the augmentation put defects (DRAEM). The paper has none: its
   # weight in the loss, `loss.segmentation_weight`, is 0.
   segmentation = ConfigDict()
-  segmentation.base_features = generator.get_ref('base_features')
+  segmentation.base_features = generator.get_oneway_ref('base_features')
   segmentation.max_features = 256
   segmentation.num_levels = 5  # Of halving.
   segmentation.focus = 0.0  # γ of the focal loss (DRAEM has 2); 0 for none.

@@ -30,7 +30,7 @@ def improve(config: ConfigDict) -> ConfigDict:
   config.loss.latent_weight = 0.0
   config.loss.segmentation_weight = 1.0
   config.optimizer.learning_rate = 3e-3
-  config.optimizer.decay_steps = config.get_ref('num_steps')
+  config.optimizer.decay_steps = config.get_oneway_ref('num_steps')
   config.optimizer.average = 0.995
   config.score.map = 'segmentation'
   config.score.image = 'max'

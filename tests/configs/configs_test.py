@@ -34,6 +34,31 @@ def test_every_config_is_valid_and_has_the_default_fields(name):
   )
 
 
+@pytest.mark.parametrize(
+  ('leader', 'follower', 'get_config'),
+  [
+    (
+      'generator.base_features',
+      'discriminator.base_features',
+      default.get_config,
+    ),
+    (
+      'generator.base_features',
+      'segmentation.base_features',
+      default.get_config,
+    ),
+    ('num_steps', 'optimizer.decay_steps', plus_folder.get_config),
+  ],
+)
+def test_fields_follow_others_until_they_are_set(leader, follower, get_config):
+  config = get_config()
+  config.update_from_flattened_dict({leader: 64})
+  assert configuration.flatten(config)[follower] == 64
+  config.update_from_flattened_dict({follower: 32})
+  flat = configuration.flatten(config)
+  assert (flat[leader], flat[follower]) == (64, 32)
+
+
 def test_defaults_are_those_of_the_paper():
   config = default.get_config()
   assert (config.image_size, config.batch_size, config.num_epochs) == (
@@ -255,7 +280,10 @@ def test_equation_13_needs_a_discriminator_that_was_trained():
 
 @pytest.mark.parametrize(
   'fields',
-  [{'augmentation.kind': 'mixture'}, {'variation.flip_rows': True}],
+  [
+    {'augmentation.kind': 'mixture'},
+    {'variation.flip_rows': True},
+  ],
 )
 def test_the_host_makes_the_papers_augmentations_alone(fields):
   config = default.get_config()
