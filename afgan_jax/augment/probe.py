@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from afgan_jax.augment.mixture import blur, draw_place, visible_change
-from afgan_jax.augment.rectangle import pixel_centers
+from afgan_jax.augment.rectangle import Range, log_uniform, pixel_centers
 from afgan_jax.augment.warp import sample
 
 _CRACK_POINTS = 48
@@ -16,7 +16,7 @@ _CRACK_POINTS = 48
 
 def swirl(key: jax.Array, image: jax.Array) -> jax.Array:
   """Turns what is within a radius, the more the nearer to its centre."""
-  rows, columns, distance, radius, key = _disc(key, image, (0.04, 0.12))
+  rows, columns, distance, radius, key = _disc(key, image, (0.015, 0.12))
   side_key, angle_key = jax.random.split(key)
   side = jnp.where(jax.random.bernoulli(side_key), 1.0, -1.0)
   turn = side * jax.random.uniform(angle_key, minval=0.8, maxval=2.5)
@@ -33,22 +33,28 @@ def swirl(key: jax.Array, image: jax.Array) -> jax.Array:
 
 def stain(key: jax.Array, image: jax.Array) -> jax.Array:
   """Darkens or lightens a spot that has no edge."""
-  _, _, distance, radius, key = _disc(key, image, (0.05, 0.15))
+  _, _, distance, radius, key = _disc(key, image, (0.02, 0.15))
   side_key, depth_key = jax.random.split(key)
   side = jnp.where(jax.random.bernoulli(side_key), 1.0, -1.0)
-  depth = side * jax.random.uniform(depth_key, minval=0.15, maxval=0.5)
+  depth = side * jax.random.uniform(depth_key, minval=0.1, maxval=0.5)
   spot = jnp.exp(-2 * (distance / radius) ** 2)[..., None]
   return jnp.clip((image + 1) * (1 + depth * spot) - 1, -1, 1)
 
 
 def crack(key: jax.Array, image: jax.Array) -> jax.Array:
   """Draws a dark line of a pixel's width that wanders."""
-  place_key, start_key, turn_key, depth_key = jax.random.split(key, 4)
+  place_key, start_key, turn_key, length_key, depth_key = jax.random.split(
+    key, 5
+  )
   size = image.shape[0]
   turns = 0.35 * jax.random.normal(turn_key, (_CRACK_POINTS,))
   angles = jax.random.uniform(start_key, maxval=2 * jnp.pi) + jnp.cumsum(turns)
-  length = 0.25 * size / _CRACK_POINTS
-  steps = length * jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+  length = size * log_uniform(length_key, (0.04, 0.25))
+  steps = (
+    length
+    / _CRACK_POINTS
+    * jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+  )
   points = draw_place(place_key, image, 1.0) + jnp.cumsum(steps, axis=0)
   rows, columns = pixel_centers(size)
   distance = jnp.min(
@@ -57,14 +63,14 @@ def crack(key: jax.Array, image: jax.Array) -> jax.Array:
     ),
     axis=-1,
   )
-  depth = jax.random.uniform(depth_key, minval=0.2, maxval=0.6)
+  depth = jax.random.uniform(depth_key, minval=0.15, maxval=0.6)
   line = jnp.clip(1.5 - distance / (size / 128), 0, 1)[..., None]
   return (image + 1) * (1 - depth * line) - 1
 
 
 def missing(key: jax.Array, image: jax.Array) -> jax.Array:
   """Takes away what is within a radius, filling it from around."""
-  _, _, distance, radius, _ = _disc(key, image, (0.03, 0.1))
+  _, _, distance, radius, _ = _disc(key, image, (0.012, 0.1))
   inside = jnp.clip(radius - distance + 0.5, 0, 1)[..., None]
   around = 1 - inside
   fill = blur(image * around, 1 / 16) / (blur(around, 1 / 16) + 1e-3)
@@ -92,7 +98,7 @@ def probe(
 
 
 def _disc(
-  key: jax.Array, image: jax.Array, radii: tuple[float, float]
+  key: jax.Array, image: jax.Array, radii: Range
 ) -> tuple[jax.Array, ...]:
   """Returns offsets and distance from a drawn place, a radius, and a key."""
   place_key, radius_key, key = jax.random.split(key, 3)
@@ -100,7 +106,5 @@ def _disc(
   place = draw_place(place_key, image, 1.0)
   centers_y, centers_x = pixel_centers(size)
   rows, columns = centers_y - place[0], centers_x - place[1]
-  radius = size * jax.random.uniform(
-    radius_key, minval=radii[0], maxval=radii[1]
-  )
+  radius = size * log_uniform(radius_key, radii)
   return rows, columns, jnp.hypot(rows, columns), radius, key

@@ -98,8 +98,8 @@ def make_probes(
   """
   repeats = -(-NUM_IMAGES // len(images))
   clean = to_float(np.repeat(images, repeats, axis=0))
-  # Fewer pixels than one in a thousand are no defect that could be found.
-  smallest = images.shape[1] ** 2 / 1024
+  # Fewer pixels than one in four thousand are no defect that could be found.
+  smallest = images.shape[1] ** 2 / 4096
   for number, kind in enumerate(KINDS):
     key = jax.random.fold_in(jax.random.key(_SEED), number)
     keys = jax.random.split(key, len(clean))

@@ -68,7 +68,8 @@ def test_probes_are_the_same_each_time_and_small_and_marked():
   assert [kind for kind, _, _ in first] == list(KINDS)
   for (_, defective, masks), (_, again, _) in zip(first, second, strict=True):
     np.testing.assert_array_equal(defective, again)
-    assert NUM_IMAGES / 4 < len(defective) <= NUM_IMAGES
+    # At 16 px the smallest are smaller than a pixel, and left out.
+    assert NUM_IMAGES / 8 < len(defective) <= NUM_IMAGES
     assert masks.any(axis=(1, 2)).all()
     assert masks.mean() < 0.3
     # What is not marked is that of one of the two images, but for a little.
