@@ -39,8 +39,9 @@ SUBSETS = {
     'blur',
   ),
 }
-IMAGE_SIZES = (16, 32, 64, 128, 256, 512, 1024)
+SIZES = (16, 32, 64, 128, 256, 512, 1024)
 _POSITIVE = (
+  'tile_size',
   'num_epochs',
   'score.batch_size',
   'score.top_k',
@@ -113,10 +114,17 @@ def validate(config: ConfigDict, num_devices: int) -> None:
   flat = flatten(config)
   _check_values(flat)
   _check(
-    config.image_size in IMAGE_SIZES,
+    config.image_size in SIZES,
     'image_size',
     config.image_size,
-    f'one of {IMAGE_SIZES}, since every level of the networks halves it',
+    f'one of {SIZES}, since every level of the networks halves it',
+  )
+  sizes = tuple(size for size in SIZES if size <= config.image_size)
+  _check(
+    config.tile_size in sizes,
+    'tile_size',
+    config.tile_size,
+    f'one of {sizes}, up to config.image_size',
   )
   _check(
     config.batch_size > 0 and config.batch_size % num_devices == 0,
@@ -181,12 +189,15 @@ def _check_extensions(config: ConfigDict) -> None:
   still = dict.fromkeys(varied, 0) | {'scale': (1, 1)}
   varied['scale'] = tuple(varied['scale'])
   if config.data.placement == 'host' and (
-    config.augmentation.kind == 'mixture' or varied != still
+    config.augmentation.kind == 'mixture'
+    or varied != still
+    or config.tile_size != config.image_size
   ):
     raise UsageError(
       "config.data.placement is 'host', where tf.data makes the paper's "
-      "augmentations alone: config.augmentation.kind='mixture' and "
-      "config.variation need 'device'."
+      'augmentations of whole images alone: config.augmentation.kind='
+      "'mixture', config.variation and a config.tile_size below "
+      "config.image_size need 'device'."
     )
 
 

@@ -20,6 +20,7 @@ from afgan_jax.errors import UsageError
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.pixels import to_float
 from afgan_jax.training.checkpoints import restore
+from afgan_jax.training.losses import reconstruction_error
 from datasets import load
 
 
@@ -56,8 +57,8 @@ def _score(config, variables, image):
 
   @jax.jit
   def score(variables, image):
-    _, terms = reconstruct(generator, discriminator, variables, image)
-    reconstruction = terms['reconstruction_error']
+    fake, terms = reconstruct(generator, discriminator, variables, image)
+    reconstruction = reconstruction_error(image, fake)
     latent = terms['latent_error']
     gamma = config.score.gamma
     return {

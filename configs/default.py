@@ -16,6 +16,10 @@ def get_config() -> ConfigDict:
 
   config.seed = 0  # Weights, augmentation, order of images, held-out images.
   config.image_size = 256  # Side in pixels, a power of two (§4.2).
+  # Side of the squares that the networks see, a power of two: in training one
+  # at random of each image, in scoring all of a grid in which they overlap by
+  # half. Smaller than the image, they show small defects at little cost.
+  config.tile_size = config.get_oneway_ref('image_size')
   config.batch_size = 64  # Over all devices (§4.2).
   config.num_epochs = 400  # §4.2.
   # Length of training in steps instead; 0 for `num_epochs`. A small training

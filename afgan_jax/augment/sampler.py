@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from afgan_jax.augment.cut_paste import cut_paste
 from afgan_jax.augment.mixture import mixture
 from afgan_jax.augment.random_erasing import random_erasing
+from afgan_jax.augment.rectangle import draw_corner
 from afgan_jax.augment.vary import build_variation
 from afgan_jax.pixels import to_float
 
@@ -125,7 +126,24 @@ def make_sampler(
       clean = jax.vmap(vary)(
         jax.vmap(lambda key: jax.random.fold_in(key, 2))(keys), clean
       )
+    if config.tile_size < config.image_size:
+      clean = _crop(keys, 3, clean, config.tile_size)
+      others = _crop(keys, 4, others, config.tile_size)
     augmented, mask = jax.vmap(augment)(keys, clean, others)
     return {'image': clean, 'input': augmented, 'mask': mask}
 
   return sample
+
+
+def _crop(
+  keys: jax.Array, number: int, images: jax.Array, size: int
+) -> jax.Array:
+  """Cuts a square at random out of each image."""
+
+  def cut(key: jax.Array, image: jax.Array) -> jax.Array:
+    free = jnp.full(2, image.shape[0] - size)
+    row, column = draw_corner(jax.random.fold_in(key, number), free)
+    corner = row.astype(int), column.astype(int), 0
+    return jax.lax.dynamic_slice(image, corner, (size, size, 3))
+
+  return jax.vmap(cut)(keys, images)

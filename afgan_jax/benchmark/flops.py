@@ -16,6 +16,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from afgan_jax.config import has_game, has_segmentation_head
+from afgan_jax.detection.tiles import tile_corners
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
@@ -73,22 +74,23 @@ def score_flops(config: ConfigDict) -> int:
     total += 2 * networks['discriminator'].forward
   if config.score.map == 'segmentation':
     total += networks['segmentation'].forward
-  return total
+  return total * len(tile_corners(config.image_size, config.tile_size))
 
 
 def count_networks(config: ConfigDict) -> dict[str, NetworkFlops]:
-  """Counts the operations of each network, used or not, by its name."""
-  size = config.image_size
+  """Counts what each network, used or not, does to a tile, by its name."""
+  size = config.tile_size
   return {
     'generator': _count(build_generator(config), size),
     'discriminator': _count(build_discriminator(config), size),
-    'segmentation': _count(build_segmentation_head(config), size, channels=6),
+    'segmentation': _count(build_segmentation_head(config), size, num_images=2),
   }
 
 
-def _count(network: nn.Module, size: int, channels: int = 3) -> NetworkFlops:
+def _count(network: nn.Module, size: int, num_images: int = 1) -> NetworkFlops:
   """Runs a network on shapes alone and looks at its layers."""
   layers = []
+  shape = size, size, 3 * num_images
 
   def look(call, args, kwargs, context):
     result = call(*args, **kwargs)
@@ -98,15 +100,17 @@ def _count(network: nn.Module, size: int, channels: int = 3) -> NetworkFlops:
     ):
       kernel = layer.variables['params']['kernel']
       pixels = min(_pixels(args[0]), _pixels(result))
-      sees_image = args[0].shape[1:] == (size, size, channels)
+      sees_image = args[0].shape[1:] == shape
       layers.append((2 * pixels * math.prod(kernel.shape), sees_image))
     return result
 
-  image = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
+  image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
   key = jax.eval_shape(lambda: jax.random.key(0))
   with nn.intercept_methods(look):
     jax.eval_shape(
-      lambda key, image: network.init(key, image, train=False), key, image
+      lambda key, image: network.init(key, *[image] * num_images, train=False),
+      key,
+      image,
     )
   return NetworkFlops(
     sum(flops for flops, _ in layers),

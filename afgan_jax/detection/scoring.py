@@ -1,14 +1,15 @@
 """The anomaly score of §3.4 and the map of §4.4.2, in one compiled call."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from afgan_jax.config import has_game
 from afgan_jax.detection.maps import anomaly_map, image_score
+from afgan_jax.detection.tiles import see_tiles
 from afgan_jax.filters import smooth_map
 from afgan_jax.networks.build import (
   build_discriminator,
@@ -47,30 +48,38 @@ def make_score(
   exact.dtype = 'float32'
   generator = build_generator(exact)
   discriminator = build_discriminator(exact) if has_game(exact) else None
-  head = build_segmentation_head(exact)
-  gamma = config.score.gamma
+  head = None
+  if config.score.map == 'segmentation':
+    head = build_segmentation_head(exact)
 
-  def draw_map(variables: Any, image: jax.Array, reconstruction: jax.Array):
-    if config.score.map != 'segmentation':
-      return anomaly_map(config, image, reconstruction)
-    pair = jnp.concatenate([image, reconstruction], axis=-1)
-    logits = head.apply(variables['segmentation'], pair, train=False)
-    return smooth_map(jax.nn.sigmoid(logits), sigma=config.score.smoothing)
+  def see(variables: Any, image: jax.Array):
+    reconstruction, latent = reconstruct(
+      generator, discriminator, variables, image
+    )
+    pictures = {'reconstruction': reconstruction}
+    if head:
+      logits = head.apply(
+        variables['segmentation'], image, reconstruction, train=False
+      )
+      pictures['defective'] = jax.nn.sigmoid(logits)
+    return pictures, latent
 
   def score(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
     image = to_float(images)
-    reconstruction, terms = reconstruct(
-      generator, discriminator, variables, image
+    pictures, latent = see_tiles(
+      functools.partial(see, variables), image, config.tile_size
     )
-    maps = draw_map(variables, image, reconstruction)
-    if config.score.image == 'paper':
-      total = gamma * terms['reconstruction_error']
-      if gamma < 1:
-        total += (1 - gamma) * terms['latent_error']
+    reconstruction = pictures['reconstruction']
+    terms = {
+      'reconstruction_error': reconstruction_error(image, reconstruction),
+      **latent,
+    }
+    if head:
+      maps = smooth_map(pictures['defective'], sigma=config.score.smoothing)
     else:
-      total = image_score(config, maps)
+      maps = anomaly_map(config, image, reconstruction)
     return {
-      'score': total,
+      'score': _total(config, terms, maps),
       **terms,
       'map': maps,
       'reconstruction': to_bytes(reconstruction),
@@ -79,13 +88,26 @@ def make_score(
   return score
 
 
+def _total(
+  config: ConfigDict, terms: dict[str, jax.Array], maps: jax.Array
+) -> jax.Array:
+  """Returns what `config.score.image` names."""
+  if config.score.image != 'paper':
+    return image_score(config, maps)
+  gamma = config.score.gamma
+  total = gamma * terms['reconstruction_error']
+  if gamma < 1:
+    total += (1 - gamma) * terms['latent_error']
+  return total
+
+
 def reconstruct(
   generator: Generator,
   discriminator: Discriminator | None,
   variables: Any,
   image: jax.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-  """Reconstructs images and computes the terms of eq 13.
+  """Reconstructs images and compares them in the discriminator's eyes.
 
   Args:
     generator: the module.
@@ -94,15 +116,14 @@ def reconstruct(
     image: [batch, size, size, 3], float32 in [-1, 1].
 
   Returns:
-    The reconstructions, of the images' shape, and 'reconstruction_error',
-    L_rec, and with a discriminator 'latent_error', L_lat, each [batch].
+    The reconstructions, of the images' shape, and with a discriminator
+    'latent_error', L_lat of eq 13, [batch].
   """
   reconstruction = generator.apply(variables['generator'], image, train=False)
-  terms = {'reconstruction_error': reconstruction_error(image, reconstruction)}
-  if discriminator is not None:
-    latents = [
-      discriminator.apply(variables['discriminator'], x, train=False)[1]
-      for x in (image, reconstruction)
-    ]
-    terms['latent_error'] = latent_error(*latents)
-  return reconstruction, terms
+  if discriminator is None:
+    return reconstruction, {}
+  latents = [
+    discriminator.apply(variables['discriminator'], x, train=False)[1]
+    for x in (image, reconstruction)
+  ]
+  return reconstruction, {'latent_error': latent_error(*latents)}

@@ -27,7 +27,7 @@ def build_generator(
   Returns:
     The Flax module.
   """
-  num_levels = round(math.log2(config.image_size))
+  num_levels = round(math.log2(config.tile_size))
   dtype = jnp.dtype(config.dtype)
   fusions = {
     'aff': functools.partial(
@@ -60,7 +60,7 @@ def build_discriminator(
     features=level_features(
       config.discriminator.base_features,
       config.discriminator.max_features,
-      round(math.log2(config.image_size)) - 2,
+      round(math.log2(config.tile_size)) - 2,
     ),
     latent_features=config.discriminator.latent_features,
     norm=_norm(config, axis_name),
@@ -76,7 +76,7 @@ def build_segmentation_head(
     features=level_features(
       config.segmentation.base_features,
       config.segmentation.max_features,
-      min(config.segmentation.num_levels, round(math.log2(config.image_size))),
+      min(config.segmentation.num_levels, round(math.log2(config.tile_size))),
     ),
     norm=_norm(config, axis_name),
     dtype=jnp.dtype(config.dtype),

@@ -11,7 +11,7 @@ STANDARD_DEVIATION = 0.02
 
 
 def initialize(
-  network: nn.Module, image_size: int, key: jax.Array, *, channels: int = 3
+  network: nn.Module, image_size: int, key: jax.Array, *, num_images: int = 1
 ) -> dict[str, Any]:
   """Draws kernels from N(0, 0.02) and norm scales from N(1, 0.02).
 
@@ -20,19 +20,19 @@ def initialize(
   long to compile.
 
   Args:
-    network: called with an image and `train`.
+    network: called with images and `train`.
     image_size: side of the image in pixels.
     key: a typed key.
-    channels: of the image.
+    num_images: how many it takes.
 
   Returns:
     The network's 'params' and 'batch_stats'.
   """
-  image = jax.ShapeDtypeStruct(
-    (1, image_size, image_size, channels), jnp.float32
-  )
+  image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
   shapes = jax.eval_shape(
-    lambda key, image: network.init(key, image, train=False), key, image
+    lambda key, image: network.init(key, *[image] * num_images, train=False),
+    key,
+    image,
   )
   random = [
     math.prod(leaf.shape)

@@ -29,12 +29,14 @@ class SegmentationHead(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, pair: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(
+    self, image: jax.Array, reconstruction: jax.Array, *, train: bool
+  ) -> jax.Array:
     """Judges pixels.
 
     Args:
-      pair: an image and its reconstruction, [batch, size, size, 6], float in
-        [-1, 1].
+      image: [batch, size, size, 3], float in [-1, 1].
+      reconstruction: of the same shape and range.
       train: whether norms use, and update, the statistics of the batch.
 
     Returns:
@@ -44,6 +46,7 @@ class SegmentationHead(nn.Module):
     def norm(name: str) -> nn.Module:
       return self.norm(use_running_average=not train, name=name)
 
+    pair = jnp.concatenate([image, reconstruction], axis=-1)
     pyramid = Encoder(self.features, norm, self.dtype, name='encoder')(
       pair.astype(self.dtype)
     )

@@ -30,13 +30,16 @@ def make_panel(
 
   Returns:
     A function from the state to uint8 [rows · size, columns · size, 3]: for a
-    few training images the image, its augmentation, the reconstruction of that,
-    the absolute residual (eq 15) and, if there is a segmentation head, its map.
+    few training images the image, or a tile of it, its augmentation, the
+    reconstruction of that, the absolute residual (eq 15) and, if there is a
+    segmentation head, its map.
   """
   generator = build_generator(config)
   head = build_segmentation_head(config)
   augment = build_augmentation(config)
-  rows = images[:NUM_ROWS]
+  border = (config.image_size - config.tile_size) // 2
+  inner = slice(border, border + config.tile_size)
+  rows = images[:NUM_ROWS, inner, inner]
   keys = jax.random.split(jax.random.key(config.seed), len(rows))
 
   @jax.jit
@@ -49,8 +52,9 @@ def make_panel(
     residual = jnp.abs(augmented - reconstruction) - 1
     columns = [clean, augmented, reconstruction, residual]
     if has_segmentation_head(config):
-      pair = jnp.concatenate([augmented, reconstruction], axis=-1)
-      logits = head.apply(variables['segmentation'], pair, train=False)
+      logits = head.apply(
+        variables['segmentation'], augmented, reconstruction, train=False
+      )
       grey = 2 * jax.nn.sigmoid(logits) - 1
       columns.append(jnp.broadcast_to(grey[..., None], clean.shape))
     panel = jnp.concatenate(columns, axis=2)

@@ -114,9 +114,11 @@ def create_state(config: ConfigDict) -> GanState:
   optimizer = build_optimizer(config)
 
   def create(
-    network: nn.Module, key: jax.Array, *, averaged: bool, channels: int = 3
+    network: nn.Module, key: jax.Array, *, averaged: bool, num_images: int = 1
   ) -> NetworkState:
-    variables = initialize(network, config.image_size, key, channels=channels)
+    variables = initialize(
+      network, config.tile_size, key, num_images=num_images
+    )
     return NetworkState(
       **variables,
       opt_state=optimizer.init(variables['params']),
@@ -137,6 +139,6 @@ def create_state(config: ConfigDict) -> GanState:
       build_segmentation_head(config),
       jax.random.fold_in(keys[0], 1),
       averaged=averaged,
-      channels=6,
+      num_images=2,
     )
   )

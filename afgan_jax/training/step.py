@@ -224,7 +224,8 @@ def _generator_objective(
   if networks.segmentation:
     logits, changed = networks.segmentation.apply(
       {'params': head_params, 'batch_stats': head_stats},
-      jnp.concatenate([batch['input'], fake], axis=-1),
+      batch['input'],
+      fake,
       train=True,
       mutable='batch_stats',
     )

@@ -172,3 +172,20 @@ def test_mixture_does_not_depend_on_the_number_of_devices():
     np.testing.assert_allclose(
       shares[name].astype(float), whole[name].astype(float), atol=1e-5
     )
+
+
+def test_tiles_are_cut_anywhere_out_of_the_images():
+  fields = {'tile_size': 8, 'batch_size': 800, 'augmentation.kind': 'none'}
+  tiles = np.rint((_batch(0, **fields)['image'] + 1) * 127.5).astype(np.uint8)
+  where = {
+    image[row : row + 8, column : column + 8].tobytes(): (row, column)
+    for image in _images()
+    for row in range(9)
+    for column in range(9)
+  }
+  corners = np.array([where[tile.tobytes()] for tile in tiles])
+  for axis in range(2):
+    counts = np.bincount(corners[:, axis], minlength=9)
+    assert stats.chisquare(counts).pvalue > 1e-3
+  # Tiles of one image differ from one epoch to the next.
+  assert len({tile.tobytes() for tile in tiles}) > 300

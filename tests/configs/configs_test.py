@@ -37,6 +37,7 @@ def test_every_config_is_valid_and_has_the_default_fields(name):
 @pytest.mark.parametrize(
   ('leader', 'follower', 'get_config'),
   [
+    ('image_size', 'tile_size', default.get_config),
     (
       'generator.base_features',
       'discriminator.base_features',
@@ -220,6 +221,8 @@ def test_fields_that_may_not_change(field, value):
     ('dtype', 'float16'),
     ('image_size', 8),
     ('image_size', 96),
+    ('tile_size', 8),
+    ('tile_size', 512),
     ('batch_size', 0),
     ('num_epochs', 0),
     ('seed', -1),
@@ -283,6 +286,7 @@ def test_equation_13_needs_a_discriminator_that_was_trained():
   [
     {'augmentation.kind': 'mixture'},
     {'variation.flip_rows': True},
+    {'tile_size': 128},
   ],
 )
 def test_the_host_makes_the_papers_augmentations_alone(fields):

@@ -107,7 +107,8 @@ def test_map_is_the_heads_judgement_by_averaged_weights(states):
   )
   logits = build_segmentation_head(config).apply(
     states[-1].segmentation.average,
-    np.concatenate([image, reconstruction], axis=-1),
+    image,
+    reconstruction,
     train=False,
   )
   expected = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
