@@ -159,8 +159,8 @@ def _mixture() -> ConfigDict:
     'blur',
   )
   mixture.max_defects = 2  # On one image.
-  mixture.radius = (0.03, 0.25)  # Share of the image's side, log-uniform.
-  mixture.opacity = (0.5, 1.0)
+  mixture.radius = (0.015, 0.2)  # Share of the image's side, log-uniform.
+  mixture.opacity = (0.2, 1.0)
   # Share of the defects that take the light of what is around them (NSA).
   mixture.seamless = 0.3
   # Share of them that lie where the image has edges or texture.

@@ -34,7 +34,14 @@ VARIANTS = {
   'slow': {'optimizer': {'learning_rate': 1e-3}},
   'focal': {'segmentation': {'focus': 2.0}},
   'ssim': {'loss': {'ssim_weight': 10.0}},
-  'faint': {'augmentation': {'mixture': {'opacity': (0.3, 1.0)}}},
+  'large': {'augmentation': {'mixture': {'radius': (0.03, 0.25)}}},
+  'strong': {'augmentation': {'mixture': {'opacity': (0.5, 1.0)}}},
+  'many': {'augmentation': {'mixture': {'max_defects': 5}}},
+  'small_batch': {
+    'batch_size': 8,
+    'num_steps': 3000,
+    'optimizer': {'decay_steps': 3000},
+  },
   'concat': {'generator': {'fusion': 'concat'}},
   'no_fusion': {'generator': {'fusion': 'none'}},
 }
