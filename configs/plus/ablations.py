@@ -37,11 +37,7 @@ VARIANTS = {
   'large': {'augmentation': {'mixture': {'radius': (0.03, 0.25)}}},
   'strong': {'augmentation': {'mixture': {'opacity': (0.5, 1.0)}}},
   'many': {'augmentation': {'mixture': {'max_defects': 5}}},
-  'small_batch': {
-    'batch_size': 8,
-    'num_steps': 3000,
-    'optimizer': {'decay_steps': 3000},
-  },
+  'small_batch': {'batch_size': 8, 'num_steps': 3000},
   'concat': {'generator': {'fusion': 'concat'}},
   'no_fusion': {'generator': {'fusion': 'none'}},
 }
