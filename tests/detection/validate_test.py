@@ -63,13 +63,13 @@ def test_figures_are_those_of_scikit_learn(run):
 
 
 def test_probes_are_the_same_each_time_and_small_and_marked():
-  _, held_out = load.load_train(tiny_config(**FIELDS))
+  # At 16 px the smallest are smaller than a pixel, and left out.
+  _, held_out = load.load_train(tiny_config(**FIELDS, image_size=32))
   first, second = (list(make_probes(held_out.images)) for _ in range(2))
   assert [kind for kind, _, _ in first] == list(KINDS)
   for (_, defective, masks), (_, again, _) in zip(first, second, strict=True):
     np.testing.assert_array_equal(defective, again)
-    # At 16 px the smallest are smaller than a pixel, and left out.
-    assert NUM_IMAGES / 8 < len(defective) <= NUM_IMAGES
+    assert NUM_IMAGES / 4 < len(defective) <= NUM_IMAGES
     assert masks.any(axis=(1, 2)).all()
     assert masks.mean() < 0.3
     # What is not marked is that of one of the two images, but for a little.
