@@ -49,12 +49,8 @@ def crack(key: jax.Array, image: jax.Array) -> jax.Array:
   size = image.shape[0]
   turns = 0.35 * jax.random.normal(turn_key, (_CRACK_POINTS,))
   angles = jax.random.uniform(start_key, maxval=2 * jnp.pi) + jnp.cumsum(turns)
-  length = size * log_uniform(length_key, (0.04, 0.25))
-  steps = (
-    length
-    / _CRACK_POINTS
-    * jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
-  )
+  length = size * log_uniform(length_key, (0.04, 0.25)) / _CRACK_POINTS
+  steps = length * jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
   points = draw_place(place_key, image, 1.0) + jnp.cumsum(steps, axis=0)
   rows, columns = pixel_centers(size)
   distance = jnp.min(

@@ -95,11 +95,24 @@ def make_sampler(
   Returns:
     A function from the training images, uint8 [n, size, size, 3], the step and
     the number of the device to its share of the batch, see `make_train_step`,
-    with the 'mask' of what the augmentation changed, bool [share, size, size].
+    with the 'mask' of what the augmentation changed, bool [share, tile, tile];
+    the images are of the tiles' size as well.
   """
   augment = build_augmentation(config)
   vary = build_variation(config)
   share = config.batch_size // num_shares
+  in_tiles = config.tile_size < config.image_size
+
+  def make(
+    key: jax.Array, clean: jax.Array, other: jax.Array
+  ) -> dict[str, jax.Array]:
+    if vary is not None:
+      clean = vary(jax.random.fold_in(key, 2), clean)
+    if in_tiles:
+      clean = _cut(jax.random.fold_in(key, 3), clean, config.tile_size)
+      other = _cut(jax.random.fold_in(key, 4), other, config.tile_size)
+    augmented, mask = augment(key, clean, other)
+    return {'image': clean, 'input': augmented, 'mask': mask}
 
   def sample(
     images: jax.Array, step: jax.Array, device: jax.Array
@@ -122,28 +135,13 @@ def make_sampler(
         )
       )(keys)
       others = to_float(images[drawn])
-    if vary is not None:
-      clean = jax.vmap(vary)(
-        jax.vmap(lambda key: jax.random.fold_in(key, 2))(keys), clean
-      )
-    if config.tile_size < config.image_size:
-      clean = _crop(keys, 3, clean, config.tile_size)
-      others = _crop(keys, 4, others, config.tile_size)
-    augmented, mask = jax.vmap(augment)(keys, clean, others)
-    return {'image': clean, 'input': augmented, 'mask': mask}
+    return jax.vmap(make)(keys, clean, others)
 
   return sample
 
 
-def _crop(
-  keys: jax.Array, number: int, images: jax.Array, size: int
-) -> jax.Array:
-  """Cuts a square at random out of each image."""
-
-  def cut(key: jax.Array, image: jax.Array) -> jax.Array:
-    free = jnp.full(2, image.shape[0] - size)
-    row, column = draw_corner(jax.random.fold_in(key, number), free)
-    corner = row.astype(int), column.astype(int), 0
-    return jax.lax.dynamic_slice(image, corner, (size, size, 3))
-
-  return jax.vmap(cut)(keys, images)
+def _cut(key: jax.Array, image: jax.Array, size: int) -> jax.Array:
+  """Cuts a square out of an image, anywhere."""
+  row, column = draw_corner(key, jnp.full(2, image.shape[0] - size))
+  corner = row.astype(int), column.astype(int), 0
+  return jax.lax.dynamic_slice(image, corner, (size, size, 3))

@@ -45,43 +45,44 @@ def see_tiles(
   size = images.shape[1]
   if tile_size == size:
     return see(images)
-  ramp = jnp.minimum(jnp.arange(tile_size), jnp.arange(tile_size)[::-1]) + 0.5
-  window = jnp.outer(ramp, ramp) / jnp.max(ramp) ** 2
+  corners = tile_corners(size, tile_size)
+  middle = (tile_size - 1) / 2
+  ramp = tile_size / 2 - np.abs(np.arange(tile_size) - middle)
+  window = np.outer(ramp, ramp).astype(np.float32)
+  weight = np.zeros((size, size), np.float32)
+  for row, column in corners:
+    weight[row : row + tile_size, column : column + tile_size] += window
 
   def cut(corner: jax.Array) -> jax.Array:
     start = (0, corner[0], corner[1], 0)
-    shape = (len(images), tile_size, tile_size, 3)
-    return lax.dynamic_slice(images, start, shape)
-
-  def weigh(picture: jax.Array) -> jax.Array:
-    return jnp.einsum('bhw...,hw->bhw...', picture, window)
+    return lax.dynamic_slice(
+      images, start, (len(images), tile_size, tile_size, 3)
+    )
 
   def paste(total: jax.Array, picture: jax.Array, corner: jax.Array):
     start = (0, corner[0], corner[1], *[0] * (total.ndim - 3))
     there = lax.dynamic_slice(total, start, picture.shape)
-    return lax.dynamic_update_slice(total, there + picture, start)
+    weighed = there + _times(picture, window)
+    return lax.dynamic_update_slice(total, weighed, start)
 
-  def add(sums, corner):
+  def add(totals: dict[str, jax.Array], corner: jax.Array):
     pictures, numbers = see(cut(corner))
-    pictures |= {'weight': jnp.ones((1, tile_size, tile_size))}
-    sums = {
-      name: paste(sums[name], weigh(picture), corner)
+    totals = {
+      name: paste(totals[name], picture, corner)
       for name, picture in pictures.items()
     }
-    return sums, numbers
+    return totals, numbers
 
-  corners = jnp.asarray(tile_corners(size, tile_size))
-  shapes, _ = jax.eval_shape(see, cut(corners[0]))
-  sums = {
-    name: jnp.zeros((shape.shape[0], size, size, *shape.shape[3:]))
+  shapes, _ = jax.eval_shape(lambda: see(cut(corners[0])))
+  totals = {
+    name: jnp.zeros((len(images), size, size, *shape.shape[3:]))
     for name, shape in shapes.items()
   }
-  sums, numbers = lax.scan(
-    add, sums | {'weight': jnp.zeros((1, size, size))}, corners
-  )
-  weight = sums.pop('weight')[0]
-  pictures = {
-    name: jnp.einsum('bhw...,hw->bhw...', total, 1 / weight)
-    for name, total in sums.items()
-  }
+  totals, numbers = lax.scan(add, totals, jnp.asarray(corners))
+  pictures = {name: _times(total, 1 / weight) for name, total in totals.items()}
   return pictures, jax.tree.map(lambda values: values.mean(axis=0), numbers)
+
+
+def _times(picture: jax.Array, factors: np.ndarray) -> jax.Array:
+  """Multiplies each pixel, whatever it holds, by its factor."""
+  return jnp.einsum('bhw...,hw->bhw...', picture, factors)
