@@ -132,6 +132,14 @@ def validate(config: ConfigDict, num_devices: int) -> None:
     config.batch_size,
     f'a multiple of {num_devices}, the number of devices that share it',
   )
+  # Configs that were stored before the field came do without.
+  window = flat.get('data.window', (1, 1))
+  _check(
+    len(window) == 2 and all(0 < share <= 2 for share in window),
+    'data.window',
+    window,
+    'two numbers above 0 and up to 2, across the object and along it',
+  )
   _check_benchmark(flat, num_devices)
   _check_extensions(config)
 

@@ -37,7 +37,6 @@ class Data(Protocol):
   host_batches: Callable[[np.ndarray, ConfigDict], 'feed.MakeBatches | None']
   find_images: Callable[[str], list[str]]
   prediction_reader: Callable[[ConfigDict], 'predictions.Read']
-  map_restorer: Callable[[ConfigDict], 'predictions.Restore']
 
 
 def train(
@@ -201,7 +200,6 @@ def predict(
     state,
     calibration,
     data.prediction_reader(config),
-    data.map_restorer(config),
   )
   output = output or workdir / 'predictions'
   failed = predictions.predict(

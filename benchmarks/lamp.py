@@ -54,7 +54,7 @@ def _lit(config, samples, factor: float) -> np.ndarray:
   for sample in samples:
     original = load.read_original(sample.path)
     lit = np.clip(np.rint(original * factor), 0, 255).astype(np.uint8)
-    images.append(load.prepare(lit, config))
+    images.append(load.prepare(lit, config)[0])
   return np.stack(images)
 
 

@@ -45,7 +45,6 @@ def main() -> None:
     state,
     calibration,
     load.prediction_reader(config),
-    load.map_restorer(config),
   )
   with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)

@@ -72,9 +72,13 @@ def _data() -> ConfigDict:
   # augmentation is part of the compiled step, several steps go in one call) or
   # 'host' (tf.data), for sets that the device cannot hold.
   data.placement = 'device'
-  # How a non-square image becomes square: 'stretch' (§4.2, "resized") or 'pad'
-  # with its edge pixels.
+  # How an image becomes square: 'stretch' (§4.2, "resized"), 'pad' with its
+  # edge pixels, or 'object', for one object on a plain ground: a window around
+  # it, turned so that its longest axis lies along the rows.
   data.geometry = 'stretch'
+  # How far that window reaches across and along the axis, as shares of the
+  # image's longer side; it is mapped to the square.
+  data.window = (1.0, 1.0)
   # Bring each image to the same mean and spread of grey levels, so that no
   # score can follow the lamp.
   data.normalize_light = False

@@ -5,6 +5,7 @@ import functools
 import pathlib
 
 from datasets.errors import DataError
+from datasets.geometry import STRETCH, Geometry
 from datasets.images import read_image, read_mask
 from datasets.source import GOOD, Sample
 
@@ -41,11 +42,11 @@ class FolderSource:
 
   Attributes:
     path: the folder.
-    geometry: how non-square images become square, see `read_image`.
+    geometry: how images become square.
   """
 
   path: str
-  geometry: str = 'stretch'
+  geometry: Geometry = STRETCH
 
   def train(self) -> list[Sample]:
     """Lists the good images.
@@ -102,7 +103,9 @@ class FolderSource:
         read_image, str(path), geometry=self.geometry
       ),
       read_mask=mask
-      and functools.partial(read_mask, str(mask), geometry=self.geometry),
+      and functools.partial(
+        read_mask, str(mask), geometry=self.geometry, image_path=str(path)
+      ),
     )
 
   def _mask(self, path: pathlib.Path, defect_type: str) -> pathlib.Path | None:
@@ -118,13 +121,13 @@ class FolderSource:
     return None
 
 
-def mvtec_ad(path: str, category: str, geometry: str = 'stretch'):
+def mvtec_ad(path: str, category: str, geometry: Geometry = STRETCH):
   """Opens one category of the official MVTec AD folder.
 
   Args:
     path: the folder that holds the fifteen categories.
     category: one of `CATEGORIES`.
-    geometry: see `read_image`.
+    geometry: how images become square.
 
   Returns:
     A `FolderSource`.

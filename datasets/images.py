@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from datasets.errors import DataError
-
-GEOMETRIES = ('stretch', 'pad')
+from datasets.geometry import STRETCH, Frame, Geometry
 
 # What Pillow raises for files that are no images, truncated, or too large.
 _UNREADABLE = (
@@ -26,15 +25,16 @@ _UNREADABLE = (
 )
 
 
-def read_image(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:
+def read_image(
+  path: str, size: int, geometry: Geometry = STRETCH
+) -> np.ndarray:
   """Reads an image as a square of RGB bytes.
 
   Args:
     path: an image file in any format that Pillow reads; grey and palette
       images become RGB, 16-bit ones are scaled from their full range.
     size: side length in pixels of the result.
-    geometry: 'stretch' maps the whole image to the square; 'pad' first
-      repeats the edge pixels until the image is square.
+    geometry: how the image becomes square.
 
   Returns:
     [size, size, 3], uint8, resized with antialiasing.
@@ -42,7 +42,8 @@ def read_image(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:
   Raises:
     DataError: the file cannot be read as an image.
   """
-  return resize_image(read_original(path), size, geometry)
+  original = read_original(path)
+  return geometry.frame(original).cut(Image.fromarray(original), size)
 
 
 def read_original(path: str) -> np.ndarray:
@@ -54,67 +55,36 @@ def read_original(path: str) -> np.ndarray:
   return _to_rgb(_open(path))
 
 
-def resize_image(image: np.ndarray, size: int, geometry: str) -> np.ndarray:
-  """Does what `read_image` does to an image that has been read.
-
-  Args:
-    image: uint8 [height, width, 3].
-    size: side length in pixels of the result.
-    geometry: as in `read_image`.
-
-  Returns:
-    [size, size, 3], uint8.
-  """
-  square = _to_square(Image.fromarray(image), geometry)
-  return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
-
-
-def restore_geometry(
-  values: np.ndarray, height: int, width: int, geometry: str
+def read_mask(
+  path: str,
+  size: int,
+  geometry: Geometry = STRETCH,
+  image_path: str | None = None,
 ) -> np.ndarray:
-  """Brings a map of the network's size to the frame of the image it is of.
-
-  Args:
-    values: [size, size], float32.
-    height: of the image in pixels.
-    width: likewise.
-    geometry: with which the image was made square, see `read_image`.
-
-  Returns:
-    [height, width], float32, interpolated.
-  """
-  image = Image.fromarray(np.asarray(values, np.float32))
-  if geometry == 'stretch':
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-  side = max(height, width)
-  square = np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
-  top, left = (side - height) // 2, (side - width) // 2
-  return square[top : top + height, left : left + width]
-
-
-def read_mask(path: str, size: int, geometry: str = 'stretch') -> np.ndarray:
   """Reads a ground-truth mask with the geometry of `read_image`.
 
   Args:
     path: an image file; a pixel counts as defective from half its range on.
     size: side length in pixels of the result.
-    geometry: as in `read_image`.
+    geometry: how the image becomes square.
+    image_path: of that image, where the object is looked for; needed for
+      nothing but the geometry 'object'.
 
   Returns:
     [size, size], uint8: 1 where at least half of the area is defective. Where
     that leaves nothing, 1 where any of it is, so no defect disappears.
 
   Raises:
-    DataError: the file cannot be read as an image.
+    DataError: one of the files cannot be read as an image, or, where the place
+      of the object counts, they are not of one size.
   """
   binary = _to_rgb(_open(path)).max(axis=-1) >= 128
-  image = _to_square(Image.fromarray(binary.astype(np.uint8) * 255), geometry)
-  area = np.asarray(image.resize((size, size), Image.Resampling.BOX))
-  mask = (area >= 128).astype(np.uint8)
+  frame = _mask_frame(path, binary, geometry, image_path)
+  image = Image.fromarray(binary.astype(np.uint8) * 255)
+  mask = frame.cut(image, size, Image.Resampling.BOX) >= 128
   if not mask.any():
-    rows, columns = np.nonzero(np.asarray(image))
-    mask[rows * size // image.height, columns * size // image.width] = 1
-  return mask
+    mask[frame.cells(*np.nonzero(binary), size)] = True
+  return mask.astype(np.uint8)
 
 
 def normalize_light(image: np.ndarray) -> np.ndarray:
@@ -175,15 +145,17 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
   return np.asarray(image.convert('RGB'))
 
 
-def _to_square(image: Image.Image, geometry: str) -> Image.Image:
-  if geometry == 'stretch' or image.width == image.height:
-    return image
-  side = max(image.size)
-  rows, columns = side - image.height, side - image.width
-  widths = [
-    (rows // 2, rows - rows // 2),
-    (columns // 2, columns - columns // 2),
-  ]
-  array = np.asarray(image)
-  widths += [(0, 0)] * (array.ndim - 2)
-  return Image.fromarray(np.pad(array, widths, mode='edge'))
+def _mask_frame(
+  path: str, mask: np.ndarray, geometry: Geometry, image_path: str | None
+) -> Frame:
+  """Returns where the square lies in a mask: where it does in its image."""
+  if geometry.kind != 'object':  # Then only the size counts.
+    return geometry.frame(mask)
+  image = read_original(image_path)
+  if image.shape[:2] != mask.shape:
+    raise DataError(
+      f'{path} is of {mask.shape[1]}×{mask.shape[0]} pixels and {image_path}, '
+      f'which it is the mask of, of {image.shape[1]}×{image.shape[0]}: they '
+      'must be of one size.'
+    )
+  return geometry.frame(image)

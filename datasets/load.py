@@ -8,16 +8,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
+from PIL import Image
 
 from datasets.errors import DataError
 from datasets.folder import FolderSource, images_in, mvtec_ad
+from datasets.geometry import GEOMETRIES, Frame, Geometry
 from datasets.images import (
-  GEOMETRIES,
   normalize_brightness,
   normalize_light,
   read_original,
-  resize_image,
-  restore_geometry,
 )
 from datasets.procedural import ProceduralSource
 from datasets.source import Sample, Source, Split, read_split
@@ -38,6 +37,7 @@ def open_source(config: ConfigDict) -> Source:
     DataError: a field of `config.data` cannot be used.
   """
   data = config.data
+  geometry = _geometry(config)
   for name, choices in (('source', SOURCES), ('geometry', GEOMETRIES)):
     if data[name] not in choices:
       raise DataError(
@@ -45,14 +45,19 @@ def open_source(config: ConfigDict) -> Source:
         f'{", ".join(choices)}.'
       )
   if data.source == 'procedural':
+    if geometry.kind == 'object':
+      raise DataError(
+        "config.data.geometry is 'object', but the embedded images "
+        "(config.data.source is 'procedural') hold none: take another."
+      )
     return ProceduralSource(**data.procedural)
   if not data.path:
     raise DataError(
       f'The source {data.source!r} needs a folder: set config.data.path.'
     )
   if data.source == 'mvtec_ad':
-    return mvtec_ad(data.path, data.category, data.geometry)
-  return FolderSource(data.path, data.geometry)
+    return mvtec_ad(data.path, data.category, geometry)
+  return FolderSource(data.path, geometry)
 
 
 def load_train(config: ConfigDict) -> tuple[Split, Split]:
@@ -110,7 +115,7 @@ def load_good(config: ConfigDict, folder: str) -> Split:
   Raises:
     DataError: there are none, or one cannot be read.
   """
-  return _read(config, FolderSource(folder, config.data.geometry).train())
+  return _read(config, FolderSource(folder, _geometry(config)).train())
 
 
 def find_images(pattern: str) -> list[str]:
@@ -144,7 +149,7 @@ def find_images(pattern: str) -> list[str]:
 
 def prediction_reader(
   config: ConfigDict,
-) -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
+) -> Callable[[str], tuple[np.ndarray, np.ndarray, Callable]]:
   """Returns what reads an image for prediction.
 
   Args:
@@ -152,18 +157,22 @@ def prediction_reader(
 
   Returns:
     A function from a path to the image at its own size, uint8
-    [height, width, 3], and what the networks see of it, uint8 [size, size, 3].
-    It raises DataError, a ValueError, if the file cannot be read.
+    [height, width, 3]; to what the networks see of it, uint8 [size, size, 3];
+    and to what brings a map of that back to the image, see `Frame.restore`. It
+    raises DataError, a ValueError, if the file cannot be read.
   """
 
-  def read(path: str) -> tuple[np.ndarray, np.ndarray]:
+  def read(path: str) -> tuple[np.ndarray, np.ndarray, Callable]:
     original = read_original(path)
-    return original, prepare(original, config)
+    seen, frame = prepare(original, config)
+    return original, seen, frame.restore
 
   return read
 
 
-def prepare(original: np.ndarray, config: ConfigDict) -> np.ndarray:
+def prepare(
+  original: np.ndarray, config: ConfigDict
+) -> tuple[np.ndarray, Frame]:
   """Makes what the networks see of an image.
 
   Args:
@@ -171,17 +180,11 @@ def prepare(original: np.ndarray, config: ConfigDict) -> np.ndarray:
     config: see `configs/default.py`.
 
   Returns:
-    uint8 [size, size, 3].
+    uint8 [size, size, 3], and where in the image that lies.
   """
-  image = resize_image(original, config.image_size, config.data.geometry)
-  return _light_adjustment(config)(image)
-
-
-def map_restorer(
-  config: ConfigDict,
-) -> Callable[[np.ndarray, int, int], np.ndarray]:
-  """Returns `images.restore_geometry` for the config's geometry."""
-  return functools.partial(restore_geometry, geometry=config.data.geometry)
+  frame = _geometry(config).frame(original)
+  image = frame.cut(Image.fromarray(original), config.image_size)
+  return _light_adjustment(config)(image), frame
 
 
 def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
@@ -227,7 +230,7 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   if folder is None:
     source = open_source(config)
   else:
-    source = FolderSource(folder, config.data.geometry)
+    source = FolderSource(folder, _geometry(config))
   samples = source.test()
   if samples:
     return _read(config, samples)
@@ -246,6 +249,12 @@ def _read(config: ConfigDict, samples: Sequence[Sample]) -> Split:
     mask_size=config.metrics.pixel_size,
     adjust=_light_adjustment(config),
   )
+
+
+def _geometry(config: ConfigDict) -> Geometry:
+  # Configs that were stored before the field came do without.
+  window = config.data.get('window', (1.0, 1.0))
+  return Geometry(config.data.geometry, tuple(window))
 
 
 def _light_adjustment(

@@ -28,11 +28,11 @@ from afgan_jax.training.state import GanState
 COLUMNS = ('path', 'score', 'probability', 'verdict', 'error', 'regions')
 _SUFFIXES = {'jpeg': 'jpg', 'png': 'png'}
 Row = dict[str, Any]
-# From a path to the image at its own size and what the networks see of it;
-# raises ValueError where it cannot be read.
-Read = Callable[[str], tuple[np.ndarray, np.ndarray]]
-# From a map, a height and a width to the map in the frame of such an image.
-Restore = Callable[[np.ndarray, int, int], np.ndarray]
+# From a map of what the networks see to one of the image at its own size.
+Restore = Callable[[np.ndarray], np.ndarray]
+# From a path to the image at its own size, what the networks see of it and
+# what brings maps back; raises ValueError where it cannot be read.
+Read = Callable[[str], tuple[np.ndarray, np.ndarray, Restore]]
 
 
 class Predictor:
@@ -44,7 +44,6 @@ class Predictor:
     state: GanState,
     calibration: Calibration,
     read: Read,
-    restore: Restore,
   ):
     """Prepares the networks.
 
@@ -53,12 +52,10 @@ class Predictor:
       state: of the trained networks.
       calibration: of the same.
       read: reads an image.
-      restore: brings a map to an image's own frame.
     """
     self._config = config
     self._calibration = calibration
     self._read = read
-    self._restore = restore
     self._score = make_scorer(config, state)
     self._colors = color_table(config.predict.colormap)
 
@@ -91,8 +88,8 @@ class Predictor:
 
   def _read_item(self, path: str) -> '_Item':
     try:
-      original, image = self._read(path)
-      return _Item(path, original=original, image=image)
+      original, image, restore = self._read(path)
+      return _Item(path, original=original, image=image, restore=restore)
     except ValueError as error:
       return _Item(path, error=str(error))
 
@@ -109,7 +106,7 @@ class Predictor:
     row = dict.fromkeys(COLUMNS) | {'path': item.path, 'error': item.error}
     if item.error is not None:
       return row
-    values = self._restore(item.map, *item.original.shape[:2])
+    values = item.restore(item.map)
     threshold = self._calibration.pixel_threshold
     if self._config.predict.overlay != 'none':
       # The threshold is the middle of the colours.
@@ -138,6 +135,7 @@ class _Item:
   path: str
   original: np.ndarray | None = None
   image: np.ndarray | None = None
+  restore: Restore | None = None
   error: str | None = None
   score: float | None = None
   map: np.ndarray | None = None

@@ -8,6 +8,7 @@ from PIL import Image
 
 from datasets.errors import DataError
 from datasets.folder import CATEGORIES, FolderSource, mvtec_ad
+from datasets.geometry import Geometry
 from datasets.source import read_split
 
 SIZE = 8
@@ -90,7 +91,7 @@ def test_geometry_reaches_image_and_mask(tmp_path):
   for path in ('test/hole/0.png', 'ground_truth/hole/0_mask.png'):
     (tmp_path / path).parent.mkdir(parents=True)
     Image.fromarray(drawing).save(tmp_path / path)
-  split = read_split(FolderSource(str(tmp_path), 'pad').test(), 8)
+  split = read_split(FolderSource(str(tmp_path), Geometry('pad')).test(), 8)
   expected = np.array([1, 1, 1, 0, 0, 0, 0, 0])
   np.testing.assert_array_equal(split.images[0, :, 0, 0], 255 * expected)
   np.testing.assert_array_equal(split.masks[0, :, 0], expected)

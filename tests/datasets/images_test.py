@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 
 from datasets.errors import DataError
+from datasets.geometry import Geometry
 from datasets.images import (
   normalize_brightness,
   normalize_light,
   read_image,
   read_mask,
-  restore_geometry,
 )
 
 SIZE = 16
@@ -149,7 +149,8 @@ def test_exif_orientation_is_applied(tmp_path, orientation):
   # Padding to the longer side moves no pixel but needs the upright shape.
   margin = [(4, 4), (0, 0)] if upright.shape[0] == 8 else [(0, 0), (4, 4)]
   np.testing.assert_array_equal(
-    read_image(path, SIZE, 'pad'), np.pad(upright, [*margin, (0, 0)], 'edge')
+    read_image(path, SIZE, Geometry('pad')),
+    np.pad(upright, [*margin, (0, 0)], 'edge'),
   )
 
 
@@ -169,7 +170,9 @@ def test_exif_orientation_of_a_jpeg_is_applied(tmp_path):
 def test_stretch_maps_the_whole_image_to_the_square(tmp_path, height, width):
   colors = _noise(4, 4, 3)
   blocks = np.kron(colors, np.ones((height // 4, width // 4, 1), np.uint8))
-  image = read_image(_write(tmp_path / 'a.png', blocks), SIZE, 'stretch')
+  image = read_image(
+    _write(tmp_path / 'a.png', blocks), SIZE, Geometry('stretch')
+  )
   # The filter reaches one pixel of the result, so the middle of each block of
   # 4x4 has no part in another.
   for row in range(4):
@@ -195,7 +198,7 @@ def test_pad_repeats_the_edges_on_both_sides(
   tmp_path, height, width, rows, columns
 ):
   array = _noise(height, width, 3)
-  image = read_image(_write(tmp_path / 'a.png', array), 8, 'pad')
+  image = read_image(_write(tmp_path / 'a.png', array), 8, Geometry('pad'))
   np.testing.assert_array_equal(image, array[np.ix_(rows, columns)])
 
 
@@ -204,7 +207,7 @@ def test_square_images_look_the_same_in_both_geometries(tmp_path, geometry):
   array = _noise(40, 40, 3)
   path = _write(tmp_path / 'a.png', array)
   np.testing.assert_array_equal(
-    read_image(path, SIZE, geometry), read_image(path, SIZE)
+    read_image(path, SIZE, Geometry(geometry)), read_image(path, SIZE)
   )
 
 
@@ -233,8 +236,8 @@ def test_masks_lie_on_the_image_they_belong_to(
   drawing[16:32, 8:16] = 255
   drawing[-4:, -8:] = 255
   path = _write(tmp_path / 'a.png', drawing)
-  image = read_image(path, 32, geometry)[..., 0]
-  mask = read_mask(path, 32, geometry)
+  image = read_image(path, 32, Geometry(geometry))[..., 0]
+  mask = read_mask(path, 32, Geometry(geometry))
   assert mask.dtype == np.uint8
   assert mask.shape == (32, 32)
   assert set(np.unique(mask)) == {0, 1}
@@ -252,7 +255,7 @@ def test_masks_are_padded_like_images(tmp_path):
   expected[:3, :3] = 1
   expected[5:, 7] = 1
   path = _write(tmp_path / 'a.png', drawing)
-  np.testing.assert_array_equal(read_mask(path, 8, 'pad'), expected)
+  np.testing.assert_array_equal(read_mask(path, 8, Geometry('pad')), expected)
 
 
 def test_mask_marks_pixels_of_which_half_is_defective(tmp_path):
@@ -336,21 +339,6 @@ def test_images_that_are_too_large_are_named(tmp_path, monkeypatch):
   monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
   with pytest.raises(DataError, match='huge.png'):
     read_image(path, SIZE)
-
-
-@pytest.mark.parametrize('geometry', ['stretch', 'pad'])
-@pytest.mark.parametrize('shape', [(30, 60), (60, 30), (33, 33)])
-def test_maps_come_back_to_the_frame_of_their_image(tmp_path, geometry, shape):
-  # A bright spot, read as the networks see it, must come back to its place.
-  drawing = np.zeros(shape, np.uint8)
-  row, column = shape[0] // 4, shape[1] // 4
-  drawing[row - 2 : row + 3, column - 2 : column + 3] = 255
-  path = _write(tmp_path / 'a.png', drawing)
-  seen = read_image(path, 64, geometry).mean(axis=-1)
-  back = restore_geometry(seen, *shape, geometry)
-  assert back.shape == shape
-  peak = np.unravel_index(np.argmax(back), shape)
-  assert abs(peak[0] - row) <= 2 and abs(peak[1] - column) <= 2
 
 
 def test_normalized_light_does_not_follow_the_lamp():
