@@ -7,6 +7,8 @@ another light or a blurred self, with hard or soft edges, opaque or not, and
 with or without the seamless blending of NSA (Schlüter et al. 2022).
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
@@ -26,6 +28,13 @@ _BLUR = 1 / 32
 _VISIBLE = 0.04
 
 
+class Smoothed(NamedTuple):
+  """A picture, and the same without its texture, [size, size, 3] each."""
+
+  full: jax.Array
+  low: jax.Array
+
+
 def mixture(
   key: jax.Array, image: jax.Array, other: jax.Array, options: ConfigDict
 ) -> tuple[jax.Array, jax.Array]:
@@ -41,12 +50,14 @@ def mixture(
     The augmented image, and a mask of what was visibly changed, bool
     [size, size].
   """
+  # Smoothed once: for each defect it would cost more than all the rest.
+  low, other = blur(image), Smoothed(other, blur(other))
   count_key, key = jax.random.split(key)
   count = jax.random.randint(count_key, (), 1, options.max_defects + 1)
 
   def add(number: jax.Array, augmented: jax.Array) -> jax.Array:
     one_key = jax.random.fold_in(key, number)
-    changed = add_defect(one_key, augmented, other, options)
+    changed = add_defect(one_key, Smoothed(augmented, low), other, options)
     return jnp.where(number < count, changed, augmented)
 
   augmented = jax.lax.fori_loop(0, options.max_defects, add, image)
@@ -54,21 +65,20 @@ def mixture(
 
 
 def add_defect(
-  key: jax.Array, image: jax.Array, other: jax.Array, options: ConfigDict
+  key: jax.Array, image: Smoothed, other: Smoothed, options: ConfigDict
 ) -> jax.Array:
-  """Puts one defect on an image; arguments as for `mixture`."""
+  """Puts one defect on an image; options as for `mixture`."""
   keys = jax.random.split(key, 5)
-  place = draw_place(keys[0], image, options.on_object)
-  cover = draw_cover(keys[1], image.shape[0], place, options)
-  low = blur(image)
-  content = draw_content(keys[2], image, low, other, options.contents)
-  # What a patch lacks of its own light it gets from the image (NSA).
+  place = draw_place(keys[0], image.full, options.on_object)
+  cover = draw_cover(keys[1], image.full.shape[0], place, options)
+  content, content_low = draw_content(keys[2], image, other, options.contents)
+  # In place of its own light it gets that of the image (NSA).
   seamless = jax.random.bernoulli(keys[3], options.seamless)
-  content += jnp.where(seamless, low - blur(content), 0)
+  content += jnp.where(seamless, image.low - content_low, 0)
   opacity = jax.random.uniform(
     keys[4], minval=options.opacity[0], maxval=options.opacity[1]
   )
-  blended = image + opacity * cover[..., None] * (content - image)
+  blended = image.full + opacity * cover[..., None] * (content - image.full)
   return jnp.clip(blended, -1, 1)
 
 
@@ -145,23 +155,18 @@ def draw_cover(
 
 
 def draw_content(
-  key: jax.Array,
-  image: jax.Array,
-  low: jax.Array,
-  other: jax.Array,
-  contents: tuple[str, ...],
-) -> jax.Array:
+  key: jax.Array, image: Smoothed, other: Smoothed, contents: tuple[str, ...]
+) -> Smoothed:
   """Draws what a defect shows.
 
   Args:
     key: a typed key.
-    image: [size, size, 3], in [-1, 1].
-    low: the image without its texture.
+    image: in [-1, 1].
     other: another good image.
     contents: of `CONTENTS`, each as likely as the others.
 
   Returns:
-    [size, size, 3]; may pass the range of images.
+    The content, which may pass the range of images.
   """
   keys = jax.random.split(key, 4)
   kind = jax.random.choice(
@@ -172,21 +177,29 @@ def draw_content(
     return kind == CONTENTS.index(name)
 
   displaced = is_kind('displaced')
-  moved = _moved(keys[1], jnp.where(displaced, image, other), displaced)
-  flat = _colors(keys[2], image, is_kind('noise'))
+  source = jax.tree.map(
+    lambda near, far: jnp.where(displaced, near, far), image, other
+  )
+  moved = _moved(keys[1], source, displaced)
+  flat = _colors(keys[2], image.full, is_kind('noise'))
   # As far from what is there as to be seen, brighter or darker.
   gain_key, offset_key = jax.random.split(keys[3])
   gain = 2.0 ** jax.random.uniform(gain_key, minval=-1, maxval=1)
   offset = jax.random.uniform(offset_key, minval=-0.6, maxval=0.6)
-  lit = low + gain * (image - low) + offset
-  return jnp.select(
-    [
-      is_kind('patch') | displaced,
-      is_kind('color') | is_kind('noise'),
-      is_kind('light'),
-    ],
-    [moved, flat, lit],
-    low,
+  light = image.low + offset
+  lit = Smoothed(light + gain * (image.full - image.low), light)
+  blurred = Smoothed(image.low, image.low)
+  chosen = [
+    is_kind('patch') | displaced,
+    is_kind('color') | is_kind('noise'),
+    is_kind('light'),
+  ]
+  return jax.tree.map(
+    lambda *choices: jnp.select(chosen, choices[:-1], choices[-1]),
+    moved,
+    flat,
+    lit,
+    blurred,
   )
 
 
@@ -205,9 +218,7 @@ def blur(image: jax.Array, sigma: float = _BLUR) -> jax.Array:
   return jnp.moveaxis(smooth_map(planes, sigma=sigma), 0, -1)
 
 
-def _moved(
-  key: jax.Array, source: jax.Array, displaced: jax.Array
-) -> jax.Array:
+def _moved(key: jax.Array, source: Smoothed, displaced: jax.Array) -> Smoothed:
   """Moves an image by a little for 'displaced', else by a lot."""
   motion = draw_motion(
     key,
@@ -226,10 +237,12 @@ def _moved(
   motion = jax.tree.map(
     lambda far, close: jnp.where(displaced, close, far), motion, near
   )
-  return warp(source, motion)
+  # Together: finding out where a pixel comes from costs as much as fetching it.
+  moved = warp(jnp.concatenate(source, axis=-1), motion)
+  return Smoothed(*jnp.split(moved, 2, axis=-1))
 
 
-def _colors(key: jax.Array, image: jax.Array, noisy: jax.Array) -> jax.Array:
+def _colors(key: jax.Array, image: jax.Array, noisy: jax.Array) -> Smoothed:
   """Draws a flat colour, or noise about it; grey where the image is grey."""
   keys = jax.random.split(key, 5)
   grey = jax.random.uniform(keys[0], minval=-1, maxval=1)
@@ -240,4 +253,6 @@ def _colors(key: jax.Array, image: jax.Array, noisy: jax.Array) -> jax.Array:
   color = jnp.where(tinted, tint, grey)
   amplitude = log_uniform(keys[3], (0.05, 0.6))
   field = fractal_noise(keys[4], image.shape[0])
-  return color + jnp.where(noisy, amplitude, 0) * field[..., None]
+  color = jnp.broadcast_to(color, image.shape)
+  noise = jnp.where(noisy, amplitude, 0) * field[..., None]
+  return Smoothed(color + noise, color)

@@ -26,6 +26,10 @@ def _images(color=True):
   return jnp.broadcast_to(images, (NUM, SIZE, SIZE, 3))
 
 
+def smoothed(image):
+  return mixtures.Smoothed(image, mixtures.blur(image))
+
+
 def _options(**fields):
   """Returns the default options; numbers may be traced."""
   options = tiny_config().augmentation.mixture.to_dict()
@@ -78,10 +82,11 @@ def test_larger_radius_covers_more():
 def test_contents_are_what_their_names_say(content):
   image, other = _images()[:2]
   low = mixtures.blur(image)
-  drawn = np.asarray(
-    mixtures.draw_content(jax.random.key(8), image, low, other, (content,))
+  drawn, drawn_low = mixtures.draw_content(
+    jax.random.key(8), smoothed(image), smoothed(other), (content,)
   )
-  assert drawn.shape == image.shape
+  assert drawn.shape == drawn_low.shape == image.shape
+  drawn = np.asarray(drawn)
 
   def values(x):
     return {
@@ -143,7 +148,9 @@ def test_seamless_content_has_the_light_of_its_surroundings():
     options = _options(
       contents=('patch',), opacity=(1.0, 1.0), seamless=seamless
     )
-    return mixtures.add_defect(jax.random.key(0), image, other, options)
+    return mixtures.add_defect(
+      jax.random.key(0), smoothed(image), smoothed(other), options
+    )
 
   # A flat patch has nothing but its light, and gets that of the image.
   changed = np.abs(paste(0.0) - image).max(axis=-1) > 1e-3
