@@ -11,7 +11,7 @@ defects of kinds that are not trained on, put on held-out good images.
 from ml_collections import ConfigDict
 
 from configs.paper import variants
-from configs.plus import folder
+from configs.plus import folder, recipe
 
 VARIANTS = {
   'plus': {},
@@ -26,7 +26,11 @@ VARIANTS = {
   },
   'no_average': {'optimizer': {'average': 0.0}},
   'no_decay': {'optimizer': {'decay_steps': 0}},
-  'no_variation': {'variation': {'brightness': 0.0, 'contrast': 0.0}},
+  'no_light': {'variation': {'brightness': 0.0, 'contrast': 0.0}},
+  'no_motion': {
+    'variation': {'rotation': 0.0, 'scale': (1.0, 1.0), 'shift': 0.0}
+  },
+  'no_pose': {'data': {'geometry': 'stretch'}},
   'no_normalized_brightness': {'data': {'normalize_brightness': False}},
   'no_seamless': {'augmentation': {'mixture': {'seamless': 0.0}}},
   'anywhere': {'augmentation': {'mixture': {'on_object': 0.0}}},
@@ -36,7 +40,7 @@ VARIANTS = {
   'ssim': {'loss': {'ssim_weight': 10.0}},
   'large': {'augmentation': {'mixture': {'radius': (0.03, 0.25)}}},
   'strong': {'augmentation': {'mixture': {'opacity': (0.5, 1.0)}}},
-  'many': {'augmentation': {'mixture': {'max_defects': 5}}},
+  'few': {'augmentation': {'mixture': {'max_defects': 2}}},
   'small_batch': {'batch_size': 8, 'num_steps': 3000},
   'concat': {'generator': {'fusion': 'concat'}},
   'no_fusion': {'generator': {'fusion': 'none'}},
@@ -58,4 +62,5 @@ def get_config() -> ConfigDict:
   config.study = variants.study(
     VARIANTS, reference='plus', measure='validation'
   )
+  config.study.category_fields.update(recipe.CATEGORY_FIELDS)
   return config

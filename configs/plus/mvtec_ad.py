@@ -8,9 +8,6 @@ from ml_collections import ConfigDict
 from configs import mvtec_ad
 from configs.plus import recipe
 
-# What lies on its ground in any direction: no turn of it is a defect.
-TURNED = ('bottle', 'hazelnut', 'leather', 'metal_nut', 'screw', 'tile')
-
 
 def get_config(category: str = '') -> ConfigDict:
   """Returns the configuration.
@@ -19,6 +16,5 @@ def get_config(category: str = '') -> ConfigDict:
     category: e.g. 'metal_nut'.
   """
   config = recipe.improve(mvtec_ad.get_config(category))
-  if category in TURNED:
-    config.variation.rotation = 180.0
+  config.update(recipe.CATEGORY_FIELDS.get(category, {}))
   return config

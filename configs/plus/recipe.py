@@ -6,6 +6,17 @@ each is worth and how it was chosen.
 
 from ml_collections import ConfigDict
 
+# What is known of single categories from their good images.
+CATEGORY_FIELDS = {
+  # One long thing on a plain ground, thrown down in any direction.
+  'screw': {'data': {'geometry': 'object', 'window': (0.46, 1.08)}},
+  # What lies on its ground in any direction: no turn of it is a defect.
+  **{
+    name: {'variation': {'rotation': 180.0}}
+    for name in ('bottle', 'hazelnut', 'leather', 'metal_nut', 'tile')
+  },
+}
+
 
 def improve(config: ConfigDict) -> ConfigDict:
   """Turns the paper's recipe into the better one, at any size.
@@ -21,10 +32,14 @@ def improve(config: ConfigDict) -> ConfigDict:
   config.batch_size = 16
   config.checkpoint.every_epochs = 100
   config.data.normalize_brightness = True
+  config.variation.rotation = 4.0
+  config.variation.scale = (0.95, 1.05)
+  config.variation.shift = 0.03
   config.variation.brightness = 0.1
   config.variation.contrast = 0.1
   config.augmentation.kind = 'mixture'
   config.augmentation.probability = 0.9
+  config.augmentation.mixture.max_defects = 4
   # The game costs as much as all the rest and the head does not gain by it.
   config.loss.adversarial_weight = 0.0
   config.loss.latent_weight = 0.0

@@ -11,6 +11,7 @@ from afgan_jax.errors import UsageError
 from configs import default, demo
 from configs.paper import tables, variants
 from configs.plus import folder as plus_folder
+from configs.plus import mvtec_ad as plus_mvtec_ad
 from datasets.folder import CATEGORIES, TEXTURES
 
 FOLDER = pathlib.Path(default.__file__).parent
@@ -295,6 +296,25 @@ def test_the_host_makes_the_papers_augmentations_alone(fields):
   validate(config, num_devices=1)
   config.data.placement = 'host'
   with pytest.raises(UsageError, match="config.data.placement is 'host'"):
+    validate(config, num_devices=1)
+
+
+def test_only_what_is_thrown_down_is_turned():
+  screw = plus_mvtec_ad.get_config('screw')
+  assert screw.data.geometry == 'object'
+  assert screw.variation.rotation < 10
+  assert plus_mvtec_ad.get_config('hazelnut').variation.rotation == 180
+  for name in ('zipper', 'hazelnut'):
+    assert plus_mvtec_ad.get_config(name).data.geometry == 'stretch'
+
+
+@pytest.mark.parametrize('window', [(0.5,), (0.5, 0.0), (2.1, 1.0), (1, 1, 1)])
+def test_windows_that_cannot_be_cut_are_refused(window):
+  config = default.get_config()
+  config.data.window = window
+  with pytest.raises(
+    UsageError, match=r'config\.data\.window is .*two numbers'
+  ):
     validate(config, num_devices=1)
 
 

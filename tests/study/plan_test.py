@@ -6,7 +6,9 @@ from ml_collections import ConfigDict
 from afgan_jax.config import digest, flatten
 from afgan_jax.errors import UsageError
 from afgan_jax.study.plan import make_plan
+from configs import default
 from configs.paper import state_4, tables
+from configs.plus import ablations, comparison
 from tests.study.fake import paper_config, study_config
 
 ROOT = pathlib.Path('runs/x')
@@ -47,6 +49,37 @@ def test_a_variant_sets_its_fields_and_no_other():
     'segmentation.base_features': 8,
     'loss.latent_weight': 2.0,
   }
+
+
+def test_the_papers_side_of_the_comparison_is_the_papers():
+  config = comparison.get_config()
+  config.study.categories = ('mvtec_ad/screw',)
+  config.study.seeds = (0,)
+  ours, paper = (flatten(run.config) for run in plan(config).runs)
+  expected = flatten(default.get_config())
+  assert {name for name, v in paper.items() if v != expected[name]} == {
+    'batch_size',
+    'checkpoint.every_epochs',
+    'checkpoint.max_to_keep',
+    'data.source',
+    'discriminator.base_features',
+    'generator.base_features',
+    'image_size',
+    'num_steps',
+    'segmentation.base_features',
+    'tile_size',
+  }
+  assert paper['image_size'] == ours['image_size'] == 128
+  assert ours['data.geometry'] == 'object'
+
+
+def test_each_ablation_changes_something_of_the_recipe():
+  config = ablations.get_config()
+  config.study.categories = ('mvtec_ad/screw',)
+  config.study.seeds = (0,)
+  runs = plan(config).runs
+  digests = {run.variant: digest(run.config) for run in runs}
+  assert len(set(digests.values())) == len(digests) == len(runs)
 
 
 def test_a_run_is_what_its_own_config_would_be():
