@@ -1,0 +1,67 @@
+"""Divides the good magnetic tiles so that no tile is on both sides.
+
+  python benchmarks/divide_tiles.py MAGNETIC_TILE OUTPUT
+
+Each tile of the data set (Huang et al.) was photographed under up to six
+exposures, one soon after the other, so the images of one tile have serial
+numbers that are near each other. A division by image puts the same tile into
+training and test. Here runs of numbers with no gap above 200 stay together,
+and runs drawn at random make up the test set until it is as large as before.
+OUTPUT gets links to the images, in the layout of MVTec AD.
+"""
+
+import pathlib
+import random
+import re
+import sys
+
+GAP = 200
+PARTS = ('train/good', 'test/good')
+
+
+def main() -> None:
+  """Writes the links and prints how many images there are on each side."""
+  if len(sys.argv) != 3:
+    sys.exit('Give the folder of the magnetic tiles and one for the links.')
+  source, output = map(pathlib.Path, sys.argv[1:])
+  if output.exists():
+    sys.exit(f'{output} is there already: name a folder that is not.')
+  good = {part: sorted((source / part).glob('*.jpg')) for part in PARTS}
+  if not all(good.values()):
+    sys.exit(f'{source} holds no images in {" and ".join(PARTS)}.')
+  groups = _runs([path for paths in good.values() for path in paths])
+  random.Random(0).shuffle(groups)
+  divided = {part: [] for part in PARTS}
+  for group in groups:
+    full = len(divided['test/good']) >= len(good['test/good'])
+    divided['train/good' if full else 'test/good'] += group
+  for part, paths in divided.items():
+    (output / part).mkdir(parents=True)
+    for path in paths:
+      (output / part / path.name).symlink_to(path.resolve())
+  for folder in (source / 'test').iterdir():
+    if folder.name != 'good':
+      (output / 'test' / folder.name).symlink_to(folder.resolve())
+  truth = source / 'ground_truth'
+  (output / 'ground_truth').symlink_to(truth.resolve())
+  for part, paths in divided.items():
+    print(f'{part}: {len(paths)} images')
+
+
+def _runs(paths: list[pathlib.Path]) -> list[list[pathlib.Path]]:
+  """Groups images whose serial numbers are near each other."""
+
+  def serial(path: pathlib.Path) -> int:
+    return int(re.search(r'num_(\d+)', path.name)[1])
+
+  groups: list[list[pathlib.Path]] = []
+  for path in sorted(paths, key=serial):
+    if groups and serial(path) - serial(groups[-1][-1]) <= GAP:
+      groups[-1].append(path)
+    else:
+      groups.append([path])
+  return groups
+
+
+if __name__ == '__main__':
+  main()
