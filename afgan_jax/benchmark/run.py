@@ -65,6 +65,7 @@ def benchmark(config: ConfigDict, host_batches: HostBatches) -> Figures:
     'device': devices[0].device_kind,
     'jax': jax.__version__,
     'image_size': config.image_size,
+    'tile_size': config.tile_size,
     'base_features': config.generator.base_features,
     'dtype': config.dtype,
     'placement': config.data.placement,
@@ -217,9 +218,12 @@ def _work(
 
 def table(figures: Figures) -> str:
   """Writes what `benchmark` returns as a table for people."""
+  size = f'{figures["image_size"]} px'
+  if figures['tile_size'] < figures['image_size']:
+    size += f' in tiles of {figures["tile_size"]}'
   rows = [
     f'{figures["platform"]} ({figures["device"]}), JAX {figures["jax"]}, '
-    f'{figures["image_size"]} px, {figures["base_features"]} features, '
+    f'{size}, {figures["base_features"]} features, '
     f'{figures["dtype"]}, batches made on the {figures["placement"]}',
     f'{"":8}{"devices":>8}{"batch":>7}{"images/s":>10}{"s/step":>9}{"p5":>9}'
     f'{"p95":>9}{"compile":>9}{"GFLOP":>8}{"GFLOP/s":>9}{"of peak":>9}'

@@ -80,11 +80,14 @@ def _introduction(results: Results) -> str:
   length = f'{config.num_epochs} epochs'
   if config.num_steps:
     length = f'{config.num_steps} steps'
+  size = f'{config.image_size} px'
+  if config.tile_size < config.image_size:
+    size += f' in tiles of {config.tile_size}'
   done = sum(metrics is not None for metrics in results.metrics.values())
   return (
     f'{done} of {len(results.study.runs)} runs are done. Where a variant sets '
-    f'no other value: {config.image_size} px, {config.generator.base_features} '
-    f'features, batches of {config.batch_size}, {length}. {source}\n\n'
+    f'no other value: {size}, {config.generator.base_features} features, '
+    f'batches of {config.batch_size}, {length}. {source}\n\n'
     f'Figures are percent, {spread}. A dash stands for what is not defined or '
     'not measured. An average is over categories that all columns have, and '
     'over seeds that have them all.'
