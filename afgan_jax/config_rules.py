@@ -191,7 +191,7 @@ def _check_extensions(config: ConfigDict) -> None:
       f'config.score.gamma is {config.score.gamma}, but without '
       'config.loss.adversarial_weight and config.loss.latent_weight no '
       'discriminator is trained, whose latent error counts for the rest: set '
-      'it to 1, or take another config.score.image.'
+      'config.score.gamma to 1, or take another config.score.image.'
     )
   varied = config.variation.to_dict()
   still = dict.fromkeys(varied, 0) | {'scale': (1, 1)}

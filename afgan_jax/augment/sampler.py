@@ -35,24 +35,24 @@ def build_augmentation(config: ConfigDict) -> Augment:
     'area_ratio': options.area_ratio,
     'aspect_ratio': options.aspect_ratio,
   }
+  paste = functools.partial(
+    cut_paste,
+    **shape,
+    scale=options.scale,
+    rotation=options.rotation,
+    color_jitter=options.color_jitter,
+  )
   kinds = {
-    'cut_paste': functools.partial(
-      cut_paste,
-      **shape,
-      scale=options.scale,
-      rotation=options.rotation,
-      color_jitter=options.color_jitter,
-    ),
-    'random_erasing': functools.partial(random_erasing, **shape),
-    'none': lambda key, image: (image, jnp.zeros(image.shape[:2], bool)),
+    'cut_paste': lambda key, image, _: paste(key, image),
+    'random_erasing': lambda key, image, _: random_erasing(key, image, **shape),
+    'none': lambda key, image, _: (image, jnp.zeros(image.shape[:2], bool)),
+    'mixture': functools.partial(mixture, options=options.mixture),
   }
+  augment = kinds[options.kind]
 
   def augment_some(key: jax.Array, image: jax.Array, other: jax.Array):
     choice_key, key = jax.random.split(key)
-    if options.kind == 'mixture':
-      augmented, mask = mixture(key, image, other, options.mixture)
-    else:
-      augmented, mask = kinds[options.kind](key, image)
+    augmented, mask = augment(key, image, other)
     chosen = jax.random.bernoulli(choice_key, options.probability)
     return jnp.where(chosen, augmented, image), mask & chosen
 
