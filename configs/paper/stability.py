@@ -29,14 +29,10 @@ VARIANTS = {
 def get_config() -> ConfigDict:
   """Returns the configuration."""
   config = mvtec_ad.get_config()
-  config.image_size = 64
-  config.generator.base_features = 16
-  config.generator.max_features = 128
-  config.discriminator.max_features = 128
+  variants.shrink(config)
   config.batch_size = 16
   config.num_epochs = 200
   config.calibration.fraction = 0.2
-  config.checkpoint.max_to_keep = 1
   config.checkpoint.every_epochs = 200
   config.score.image = 'max'
   config.study = variants.study(

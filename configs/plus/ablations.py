@@ -35,13 +35,10 @@ VARIANTS = {
   'no_seamless': {'augmentation': {'mixture': {'seamless': 0.0}}},
   'anywhere': {'augmentation': {'mixture': {'on_object': 0.0}}},
   # Other values.
-  'slow': {'optimizer': {'learning_rate': 1e-3}},
   'focal': {'segmentation': {'focus': 2.0}},
   'ssim': {'loss': {'ssim_weight': 10.0}},
-  'large': {'augmentation': {'mixture': {'radius': (0.03, 0.25)}}},
   'strong': {'augmentation': {'mixture': {'opacity': (0.5, 1.0)}}},
   'few': {'augmentation': {'mixture': {'max_defects': 2}}},
-  'small_batch': {'batch_size': 8, 'num_steps': 3000},
   'concat': {'generator': {'fusion': 'concat'}},
   'no_fusion': {'generator': {'fusion': 'none'}},
 }
@@ -50,15 +47,9 @@ VARIANTS = {
 def get_config() -> ConfigDict:
   """Returns the configuration."""
   config = folder.get_config()
-  config.image_size = 64
-  config.generator.base_features = 16
-  config.generator.max_features = 128
-  config.segmentation.max_features = 128
-  config.segmentation.num_levels = 4
-  config.discriminator.max_features = 128
-  config.num_steps = 1500
+  variants.shrink(config)
+  config.num_steps = 2500
   config.calibration.fraction = 0.2
-  config.checkpoint.max_to_keep = 1
   config.study = variants.study(
     VARIANTS, reference='plus', measure='validation'
   )
