@@ -21,12 +21,15 @@ def get_config() -> ConfigDict:
   """Returns the configuration."""
   config = folder.get_config()
   config.image_size = 128
-  config.generator.base_features = 32
-  config.num_steps = 3000
+  # A quarter of the paper's width at each level.
+  config.generator.base_features = 16
+  for network in ('generator', 'discriminator', 'segmentation'):
+    config[network].max_features = 128
+  config.num_steps = 4000
   config.checkpoint.max_to_keep = 1
   paper = default.get_config().copy_and_resolve_references()
   state_4 = {name: paper[name].to_dict() for name in _GROUPS}
-  state_4['num_steps'] = 2000
+  state_4['num_steps'] = 5700
   state_4['data'] = {
     name: paper.data[name]
     for name in ('geometry', 'window', 'normalize_brightness')

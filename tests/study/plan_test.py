@@ -63,10 +63,13 @@ def test_the_papers_side_of_the_comparison_is_the_papers():
     'checkpoint.max_to_keep',
     'data.source',
     'discriminator.base_features',
+    'discriminator.max_features',
     'generator.base_features',
+    'generator.max_features',
     'image_size',
     'num_steps',
     'segmentation.base_features',
+    'segmentation.max_features',
     'tile_size',
   }
   assert paper['image_size'] == ours['image_size'] == 128
