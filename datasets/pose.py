@@ -9,6 +9,8 @@ from PIL import Image
 _SIDE = 256
 # Share of the side, at each edge, that is taken for ground.
 _EDGE = 0.02
+# How far about the threshold, as a share of it, a pixel is object in part.
+_RAMP = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,15 +56,22 @@ def find_object(image: np.ndarray) -> Pose:
   contrast = ndimage.gaussian_filter(contrast, 1.0)
   if not contrast.any():
     return Pose(np.array([width, height]) / 2, np.array([1.0, 0.0]))
-  parts, _ = ndimage.label(contrast > _otsu_threshold(contrast))
+  # From 0 to 1 about the threshold, so that a pixel that passes it by a hair
+  # does not move the object.
+  weights = (contrast / _otsu_threshold(contrast) - 1 + _RAMP) / (2 * _RAMP)
+  weights = np.clip(weights, 0, 1)
+  parts, _ = ndimage.label(weights > 0)
   largest = 1 + np.argmax(np.bincount(parts.ravel())[1:])
   rows, columns = np.nonzero(parts == largest)
+  weights = weights[rows, columns]
   places = np.stack([columns, rows]) + 0.5
-  mean = places.mean(axis=1)
-  axis = _long_axis(places - mean[:, None])
+  mean = places @ weights / weights.sum()
+  axis = _long_axis(places - mean[:, None], weights)
   along = axis @ (places - mean[:, None])
   # A few pixels that stick out do not move the ends.
-  middle = np.percentile(along, [0.5, 99.5]).mean()
+  order = np.argsort(along)
+  shares = np.cumsum(weights[order]) / weights.sum()
+  middle = np.interp([0.005, 0.995], shares, along[order]).mean()
   return Pose(factor * (mean + middle * axis), axis)
 
 
@@ -79,11 +88,12 @@ def _otsu_threshold(values: np.ndarray) -> float:
   return middles[np.argmax(below * above * gap**2)]
 
 
-def _long_axis(offsets: np.ndarray) -> np.ndarray:
+def _long_axis(offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
   """Returns the direction of the largest spread, towards the longer tail.
 
   Args:
     offsets: [2, n], from their mean.
+    weights: [n].
   """
-  axis = np.linalg.eigh(offsets @ offsets.T)[1][:, 1]
-  return axis if np.sum((axis @ offsets) ** 3) >= 0 else -axis
+  axis = np.linalg.eigh(weights * offsets @ offsets.T)[1][:, 1]
+  return axis if (axis @ offsets) ** 3 @ weights >= 0 else -axis

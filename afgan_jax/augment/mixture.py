@@ -237,9 +237,7 @@ def _moved(key: jax.Array, source: Smoothed, displaced: jax.Array) -> Smoothed:
   motion = jax.tree.map(
     lambda far, close: jnp.where(displaced, close, far), motion, near
   )
-  # Together: finding out where a pixel comes from costs as much as fetching it.
-  moved = warp(jnp.concatenate(source, axis=-1), motion)
-  return Smoothed(*jnp.split(moved, 2, axis=-1))
+  return Smoothed(*(warp(picture, motion) for picture in source))
 
 
 def _colors(key: jax.Array, image: jax.Array, noisy: jax.Array) -> Smoothed:
