@@ -106,11 +106,12 @@ def normalize_light(image: np.ndarray) -> np.ndarray:
 
 
 def normalize_brightness(image: np.ndarray) -> np.ndarray:
-  """Scales an image to a mean grey level of 110.
+  """Scales an image to a mean grey level of 110, or as far as there is room.
 
   Undoes a change of the lamp alone, and unlike `normalize_light` leaves dark
-  detail of an object on a bright ground as it is. What gets brighter than white
-  is clipped.
+  detail of an object on a bright ground as it is. A bright object on a dark
+  ground would become white all over before the mean is there, so at most one
+  value in a hundred becomes white.
 
   Args:
     image: [size, size, 3], uint8.
@@ -119,7 +120,8 @@ def normalize_brightness(image: np.ndarray) -> np.ndarray:
     [size, size, 3], uint8. A black image stays black.
   """
   levels = image.astype(np.float32)
-  levels *= 110 / max(float(levels.mean()), 1.0)
+  bright = max(float(np.percentile(levels, 99)), 1.0)
+  levels *= min(110 / max(float(levels.mean()), 1.0), 255 / bright)
   return np.rint(np.minimum(levels, 255)).astype(np.uint8)
 
 

@@ -10,7 +10,12 @@ _SIDE = 256
 # Share of the side, at each edge, that is taken for ground.
 _EDGE = 0.02
 # How far about the threshold, as a share of it, a pixel is object in part.
-_RAMP = 0.4
+_RAMP = 0.2
+# Share of the object, at each end, that does not count for where it ends.
+_TAIL = 0.005
+# Grey levels; an image that varies by less has nothing on it.
+_FLAT = 1e-3
+_MOST_ITERATIONS = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +36,9 @@ def find_object(image: np.ndarray) -> Pose:
   """Finds the one object that stands out from a plain ground.
 
   The object is the largest connected part that differs from the ground, the
-  median of the image's edges, by more than Otsu's threshold: no level of grey
-  is named, so the pose does not follow the lamp.
+  median of the image's edges, by more than lies half-way between what differs
+  and what does not (Ridler and Calvard 1978). No level of grey is named, so the
+  pose does not follow the lamp.
 
   Args:
     image: uint8 [height, width, 3].
@@ -46,54 +52,51 @@ def find_object(image: np.ndarray) -> Pose:
 
   height, width = image.shape[:2]
   factor = -(-max(height, width) // _SIDE)
-  small = np.asarray(Image.fromarray(image).reduce(factor)).mean(
-    axis=-1, dtype=np.float32
-  )
-  border = max(1, round(_EDGE * max(small.shape)))
-  ground = np.ones(small.shape, bool)
-  ground[border:-border, border:-border] = False
-  contrast = np.abs(small - np.median(small[ground]))
-  contrast = ndimage.gaussian_filter(contrast, 1.0)
-  if not contrast.any():
+  grey = np.asarray(Image.fromarray(image).reduce(factor)).mean(axis=-1)
+  contrast = ndimage.gaussian_filter(np.abs(grey - _ground_level(grey)), 1.0)
+  if np.ptp(contrast) < _FLAT:
     return Pose(np.array([width, height]) / 2, np.array([1.0, 0.0]))
   # From 0 to 1 about the threshold, so that a pixel that passes it by a hair
   # does not move the object.
-  weights = (contrast / _otsu_threshold(contrast) - 1 + _RAMP) / (2 * _RAMP)
+  weights = (contrast / _threshold(contrast) - 1 + _RAMP) / (2 * _RAMP)
   weights = np.clip(weights, 0, 1)
   parts, _ = ndimage.label(weights > 0)
-  largest = 1 + np.argmax(np.bincount(parts.ravel())[1:])
-  rows, columns = np.nonzero(parts == largest)
-  weights = weights[rows, columns]
-  places = np.stack([columns, rows]) + 0.5
+  weights *= parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
+  rows, columns = np.nonzero(weights)
+  pose = _pose(np.stack([columns, rows]) + 0.5, weights[rows, columns])
+  return Pose(factor * pose.center, pose.axis)
+
+
+def _ground_level(grey: np.ndarray) -> float:
+  """Returns the median of the edges of an image."""
+  border = max(1, round(_EDGE * max(grey.shape)))
+  ground = np.ones(grey.shape, bool)
+  ground[border:-border, border:-border] = False
+  return float(np.median(grey[ground]))
+
+
+def _threshold(values: np.ndarray) -> float:
+  """Parts values in two, half-way between the means of both parts."""
+  threshold, last = float(values.mean()), np.inf
+  for _ in range(_MOST_ITERATIONS):
+    if threshold == last:
+      break
+    last, above = threshold, values > threshold
+    threshold = float(values[above].mean() + values[~above].mean()) / 2
+  return threshold
+
+
+def _pose(places: np.ndarray, weights: np.ndarray) -> Pose:
+  """Returns the pose of weighted places, [2, n] and [n]."""
   mean = places @ weights / weights.sum()
-  axis = _long_axis(places - mean[:, None], weights)
-  along = axis @ (places - mean[:, None])
-  # A few pixels that stick out do not move the ends.
+  offsets = places - mean[:, None]
+  # The direction of the largest spread, towards the longer tail.
+  axis = np.linalg.eigh(weights * offsets @ offsets.T)[1][:, 1]
+  along = axis @ offsets
+  if along**3 @ weights < 0:
+    axis, along = -axis, -along
+  # What sticks out at the ends does not move them.
   order = np.argsort(along)
   shares = np.cumsum(weights[order]) / weights.sum()
-  middle = np.interp([0.005, 0.995], shares, along[order]).mean()
-  return Pose(factor * (mean + middle * axis), axis)
-
-
-def _otsu_threshold(values: np.ndarray) -> float:
-  """Parts values in two so that their means are furthest apart (Otsu 1979)."""
-  counts, edges = np.histogram(values, bins=256)
-  middles = (edges[1:] + edges[:-1]) / 2
-  below = np.cumsum(counts)
-  above = below[-1] - below
-  total = np.cumsum(counts * middles)
-  gap = total / np.maximum(below, 1) - (total[-1] - total) / np.maximum(
-    above, 1
-  )
-  return middles[np.argmax(below * above * gap**2)]
-
-
-def _long_axis(offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-  """Returns the direction of the largest spread, towards the longer tail.
-
-  Args:
-    offsets: [2, n], from their mean.
-    weights: [n].
-  """
-  axis = np.linalg.eigh(weights * offsets @ offsets.T)[1][:, 1]
-  return axis if (axis @ offsets) ** 3 @ weights >= 0 else -axis
+  ends = np.interp([_TAIL, 1 - _TAIL], shares, along[order])
+  return Pose(mean + ends.mean() * axis, axis)

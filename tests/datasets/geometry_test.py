@@ -75,6 +75,23 @@ def test_flat_images_have_a_pose_too(shape):
   np.testing.assert_allclose(pose.axis, [1, 0])
 
 
+def test_rounding_hardly_moves_the_pose():
+  # One level of 140 between pin and ground, in every pixel by chance.
+  rng = np.random.default_rng(0)
+  pose = find_object(draw_pin(25))
+  for _ in range(5):
+    image = draw_pin(25) + rng.integers(0, 2, (SIDE, SIDE, 1), np.uint8)
+    other = find_object(image)
+    np.testing.assert_allclose(other.center, pose.center, atol=0.05)
+    np.testing.assert_allclose(other.axis, pose.axis, atol=5e-4)
+
+
+def test_two_levels_without_a_ground_have_a_pose_too():
+  checkers = (np.indices((40, 40)).sum(axis=0) % 2 * 200).astype(np.uint8)
+  pose = find_object(np.repeat(checkers[..., None], 3, axis=-1))
+  assert np.isfinite(pose.center).all() and np.isfinite(pose.axis).all()
+
+
 def test_noise_has_a_pose_too():
   noise = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
   pose = find_object(noise)

@@ -360,5 +360,14 @@ def test_normalized_brightness_undoes_a_lamp_and_keeps_contrast():
   np.testing.assert_allclose(normal.mean(), 110, atol=0.5)
   ratio = image.std() / image.mean()
   np.testing.assert_allclose(normal.std() / normal.mean(), ratio, rtol=0.01)
+  # Bright on dark ground: nothing becomes white that was not.
+  brush = np.full((SIZE, SIZE, 3), 10, np.uint8)
+  brush[4:8] = np.arange(100, 100 + SIZE)[:, None]
+  normal = normalize_brightness(brush)
+  assert normal.mean() < 110
+  assert np.mean(normal == 255) <= 0.01 + 1 / SIZE
+  assert len(np.unique(normal)) == len(np.unique(brush))
+  darker = normalize_brightness(np.rint(brush * 0.8).astype(np.uint8))
+  assert np.abs(normal.astype(int) - darker).max() <= 2
   black = np.zeros((4, 4, 3), np.uint8)
   np.testing.assert_array_equal(normalize_brightness(black), black)
