@@ -82,7 +82,8 @@ def _data() -> ConfigDict:
   # Bring each image to the same mean and spread of grey levels, so that no
   # score can follow the lamp.
   data.normalize_light = False
-  # Bring each image to the same mean alone, which keeps its contrast.
+  # Bring each image to the same mean alone, which keeps its contrast, or as
+  # near to it as leaves nearly nothing white.
   data.normalize_brightness = False
   data.procedural = ConfigDict()
   data.procedural.seed = 0  # Of the images; `config.seed` leaves them alone.
