@@ -135,7 +135,7 @@ def validate(config: ConfigDict, num_devices: int) -> None:
   # Configs that were stored before the field came do without.
   window = flat.get('data.window', (1, 1))
   _check(
-    len(window) == 2 and all(0 < share <= 2 for share in window),
+    _are_two_numbers(window) and all(0 < share <= 2 for share in window),
     'data.window',
     window,
     'two numbers above 0 and up to 2, across the object and along it',
@@ -171,7 +171,7 @@ def _check_values(flat: dict[str, Any]) -> None:
   for name, top in _PAIRS.items():
     value = flat[name]
     _check(
-      len(value) == 2 and 0 < value[0] <= value[1] <= top,
+      _are_two_numbers(value) and 0 < value[0] <= value[1] <= top,
       name,
       value,
       f'two numbers, the smaller first, above 0 and up to {top}',
@@ -238,6 +238,10 @@ def _check_benchmark(flat: dict[str, Any], num_devices: int) -> None:
       flat['batch_size'],
       f'a multiple of {count}, one of config.benchmark.device_counts',
     )
+
+
+def _are_two_numbers(value: Any) -> bool:
+  return len(value) == 2 and all(isinstance(x, int | float) for x in value)
 
 
 def _check(good: bool, name: str, value: Any, wanted: str) -> None:

@@ -308,12 +308,23 @@ def test_only_what_is_thrown_down_is_turned():
     assert plus_mvtec_ad.get_config(name).data.geometry == 'stretch'
 
 
-@pytest.mark.parametrize('window', [(0.5,), (0.5, 0.0), (2.1, 1.0), (1, 1, 1)])
+@pytest.mark.parametrize(
+  'window', [(0.5,), (0.5, 0.0), (2.1, 1.0), (1, 1, 1), ('a', 'b')]
+)
 def test_windows_that_cannot_be_cut_are_refused(window):
   config = default.get_config()
   config.data.window = window
   with pytest.raises(
     UsageError, match=r'config\.data\.window is .*two numbers'
+  ):
+    validate(config, num_devices=1)
+
+
+def test_a_range_of_words_is_refused():
+  config = default.get_config()
+  config.variation.scale = ('a', 'b')
+  with pytest.raises(
+    UsageError, match=r'config\.variation\.scale is .*numbers'
   ):
     validate(config, num_devices=1)
 
