@@ -52,6 +52,12 @@ def digest(config: ConfigDict) -> str:
   return hashlib.sha256(to_json(config).encode()).hexdigest()[:16]
 
 
+def size_in_words(image_size: int, tile_size: int) -> str:
+  """Says how large images are, and tiles where there are any."""
+  tiles = f' in tiles of {tile_size}' if tile_size < image_size else ''
+  return f'{image_size} px{tiles}'
+
+
 def num_steps(config: ConfigDict, num_images: int) -> int:
   """Returns the length of training in steps."""
   if config.num_steps:

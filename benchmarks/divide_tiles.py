@@ -52,7 +52,10 @@ def _runs(paths: list[pathlib.Path]) -> list[list[pathlib.Path]]:
   """Groups images whose serial numbers are near each other."""
 
   def serial(path: pathlib.Path) -> int:
-    return int(re.search(r'num_(\d+)', path.name)[1])
+    found = re.search(r'num_(\d+)', path.name)
+    if not found:
+      sys.exit(f'{path} has no serial number (num_…) in its name.')
+    return int(found[1])
 
   groups: list[list[pathlib.Path]] = []
   for path in sorted(paths, key=serial):

@@ -79,30 +79,31 @@ class Frame:
 
   def cut(
     self,
-    image: Image.Image,
+    image: np.ndarray,
     size: int,
     resampling: Image.Resampling = Image.Resampling.BILINEAR,
   ) -> np.ndarray:
     """Cuts the square out, antialiased; beyond the edge, the edge repeats.
 
     Args:
-      image: of this height and width.
+      image: uint8, [height, width] or [height, width, 3].
       size: side length in pixels of the result.
       resampling: of a square that is not turned.
 
     Returns:
-      [size, size, ...], of the image's mode.
+      uint8, [size, size] or [size, size, 3].
     """
-    image, matrix = self._extend(image)
+    extended, matrix = self._extend(image)
+    picture = Image.fromarray(extended)
     if not self.is_turned:
       (width, _, left), (_, height, top) = matrix
       box = (left, top, left + width, top + height)
-      return np.asarray(image.resize((size, size), resampling, box))
+      return np.asarray(picture.resize((size, size), resampling, box))
     # Pillow turns without antialiasing: turned finely, then averaged.
     factor = math.ceil(np.hypot(*matrix[:, :2]).max() / size)
     fine = size * factor
     coefficients = matrix / [fine, fine, 1]
-    turned = image.transform(
+    turned = picture.transform(
       (fine, fine),
       Image.Transform.AFFINE,
       coefficients.ravel(),
@@ -160,7 +161,7 @@ class Frame:
     whole = np.vstack([self.matrix, [0, 0, 1]])
     return np.linalg.inv(whole)[:2]
 
-  def _extend(self, image: Image.Image) -> tuple[Image.Image, np.ndarray]:
+  def _extend(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Repeats the edges until the square lies within, where it does not."""
     corners = self.matrix @ [[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
     left, top = np.ceil(np.maximum(-corners.min(axis=1), 0)).astype(int)
@@ -168,7 +169,6 @@ class Frame:
     right, bottom = np.ceil(np.maximum(beyond, 0)).astype(int)
     if not max(left, top, right, bottom):
       return image, self.matrix
-    array = np.asarray(image)
-    widths = [(top, bottom), (left, right)] + [(0, 0)] * (array.ndim - 2)
-    extended = Image.fromarray(np.pad(array, widths, mode='edge'))
+    widths = [(top, bottom), (left, right)] + [(0, 0)] * (image.ndim - 2)
+    extended = np.pad(image, widths, mode='edge')
     return extended, self.matrix + [[0, 0, left], [0, 0, top]]

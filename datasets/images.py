@@ -43,7 +43,7 @@ def read_image(
     DataError: the file cannot be read as an image.
   """
   original = read_original(path)
-  return geometry.frame(original).cut(Image.fromarray(original), size)
+  return geometry.frame(original).cut(original, size)
 
 
 def read_original(path: str) -> np.ndarray:
@@ -80,8 +80,8 @@ def read_mask(
   """
   binary = _to_rgb(_open(path)).max(axis=-1) >= 128
   frame = _mask_frame(path, binary, geometry, image_path)
-  image = Image.fromarray(binary.astype(np.uint8) * 255)
-  mask = frame.cut(image, size, Image.Resampling.BOX) >= 128
+  drawing = binary.astype(np.uint8) * 255
+  mask = frame.cut(drawing, size, Image.Resampling.BOX) >= 128
   if not mask.any():
     mask[frame.cells(*np.nonzero(binary), size)] = True
   return mask.astype(np.uint8)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
-from PIL import Image
 
 from datasets.errors import DataError
 from datasets.folder import FolderSource, images_in, mvtec_ad
@@ -183,7 +182,7 @@ def prepare(
     uint8 [size, size, 3], and where in the image that lies.
   """
   frame = _geometry(config).frame(original)
-  image = frame.cut(Image.fromarray(original), config.image_size)
+  image = frame.cut(original, config.image_size)
   return _light_adjustment(config)(image), frame
 
 

@@ -50,7 +50,7 @@ def mixture(
     The augmented image, and a mask of what was visibly changed, bool
     [size, size].
   """
-  # Smoothed once: for each defect it would cost more than all the rest.
+  # Smoothed once: for each defect it would take as long as all the rest.
   low, other = blur(image), Smoothed(other, blur(other))
   count_key, key = jax.random.split(key)
   count = jax.random.randint(count_key, (), 1, options.max_defects + 1)

@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.benchmark import flops, machine
+from afgan_jax.config import size_in_words
 from afgan_jax.pixels import to_float
 from afgan_jax.training import parallel
 from afgan_jax.training.feed import MakeBatches
@@ -218,9 +219,7 @@ def _work(
 
 def table(figures: Figures) -> str:
   """Writes what `benchmark` returns as a table for people."""
-  size = f'{figures["image_size"]} px'
-  if figures['tile_size'] < figures['image_size']:
-    size += f' in tiles of {figures["tile_size"]}'
+  size = size_in_words(figures['image_size'], figures['tile_size'])
   rows = [
     f'{figures["platform"]} ({figures["device"]}), JAX {figures["jax"]}, '
     f'{size}, {figures["base_features"]} features, '

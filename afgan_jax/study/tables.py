@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from afgan_jax.config import size_in_words
 from afgan_jax.study import paper
 from afgan_jax.study.results import (
   BASELINES,
@@ -80,9 +81,7 @@ def _introduction(results: Results) -> str:
   length = f'{config.num_epochs} epochs'
   if config.num_steps:
     length = f'{config.num_steps} steps'
-  size = f'{config.image_size} px'
-  if config.tile_size < config.image_size:
-    size += f' in tiles of {config.tile_size}'
+  size = size_in_words(config.image_size, config.tile_size)
   done = sum(metrics is not None for metrics in results.metrics.values())
   return (
     f'{done} of {len(results.study.runs)} runs are done. Where a variant sets '

@@ -26,7 +26,7 @@ def _images(color=True):
   return jnp.broadcast_to(images, (NUM, SIZE, SIZE, 3))
 
 
-def smoothed(image):
+def _smoothed(image):
   return mixtures.Smoothed(image, mixtures.blur(image))
 
 
@@ -83,7 +83,7 @@ def test_contents_are_what_their_names_say(content):
   image, other = _images()[:2]
   low = mixtures.blur(image)
   drawn, drawn_low = mixtures.draw_content(
-    jax.random.key(8), smoothed(image), smoothed(other), (content,)
+    jax.random.key(8), _smoothed(image), _smoothed(other), (content,)
   )
   assert drawn.shape == drawn_low.shape == image.shape
   drawn = np.asarray(drawn)
@@ -149,7 +149,7 @@ def test_seamless_content_has_the_light_of_its_surroundings():
       contents=('patch',), opacity=(1.0, 1.0), seamless=seamless
     )
     return mixtures.add_defect(
-      jax.random.key(0), smoothed(image), smoothed(other), options
+      jax.random.key(0), _smoothed(image), _smoothed(other), options
     )
 
   # A flat patch has nothing but its light, and gets that of the image.

@@ -341,6 +341,21 @@ def test_images_that_are_too_large_are_named(tmp_path, monkeypatch):
     read_image(path, SIZE)
 
 
+@pytest.mark.parametrize('geometry', ['stretch', 'pad'])
+@pytest.mark.parametrize('shape', [(30, 60), (60, 30), (33, 33)])
+def test_maps_come_back_to_the_frame_of_their_image(tmp_path, geometry, shape):
+  # A bright spot, read as the networks see it, must come back to its place.
+  drawing = np.zeros(shape, np.uint8)
+  row, column = shape[0] // 4, shape[1] // 4
+  drawing[row - 2 : row + 3, column - 2 : column + 3] = 255
+  path = _write(tmp_path / 'a.png', drawing)
+  seen = read_image(path, 64, Geometry(geometry)).mean(axis=-1)
+  back = Geometry(geometry).frame(drawing).restore(seen)
+  assert back.shape == shape
+  peak = np.unravel_index(np.argmax(back), shape)
+  assert abs(peak[0] - row) <= 2 and abs(peak[1] - column) <= 2
+
+
 def test_normalized_light_does_not_follow_the_lamp():
   image = _noise(SIZE, SIZE, 3) // 4 + 40
   brighter = np.rint(image * 1.3 + 20).astype(np.uint8)

@@ -53,9 +53,11 @@ def test_a_variant_sets_its_fields_and_no_other():
 
 def test_the_papers_side_of_the_comparison_is_the_papers():
   config = comparison.get_config()
-  config.study.categories = ('mvtec_ad/screw',)
+  config.study.categories = ('mvtec_ad/screw', 'mvtec_ad/carpet')
   config.study.seeds = (0,)
-  ours, paper = (flatten(run.config) for run in plan(config).runs)
+  ours, paper, _, carpet = (flatten(run.config) for run in plan(config).runs)
+  jitter = state_4.get_config('carpet').augmentation.color_jitter
+  assert carpet['augmentation.color_jitter'] == jitter > 0
   expected = flatten(default.get_config())
   assert {name for name, v in paper.items() if v != expected[name]} == {
     'batch_size',
