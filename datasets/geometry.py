@@ -91,14 +91,19 @@ class Frame:
       resampling: of a square that is not turned.
 
     Returns:
-      uint8, [size, size] or [size, size, 3].
+      float32, not rounded: [size, size] or [size, size, 3].
     """
+    if image.ndim == 3:
+      bands = np.moveaxis(image, -1, 0)
+      cuts = [self.cut(band, size, resampling) for band in bands]
+      return np.stack(cuts, axis=-1)
     extended, matrix = self._extend(image)
     picture = Image.fromarray(extended)
     if not self.is_turned:
       (width, _, left), (_, height, top) = matrix
       box = (left, top, left + width, top + height)
-      return np.asarray(picture.resize((size, size), resampling, box))
+      levels = picture.convert('F')
+      return np.asarray(levels.resize((size, size), resampling, box))
     # Pillow turns without antialiasing: turned finely, then averaged.
     factor = math.ceil(np.hypot(*matrix[:, :2]).max() / size)
     fine = size * factor
@@ -109,7 +114,7 @@ class Frame:
       coefficients.ravel(),
       Image.Resampling.BILINEAR,
     )
-    return np.asarray(turned.reduce(factor))
+    return np.asarray(turned.convert('F').reduce(factor))
 
   def restore(self, values: np.ndarray) -> np.ndarray:
     """Brings a map of the square back to the image.
@@ -169,6 +174,5 @@ class Frame:
     right, bottom = np.ceil(np.maximum(beyond, 0)).astype(int)
     if not max(left, top, right, bottom):
       return image, self.matrix
-    widths = [(top, bottom), (left, right)] + [(0, 0)] * (image.ndim - 2)
-    extended = np.pad(image, widths, mode='edge')
+    extended = np.pad(image, [(top, bottom), (left, right)], mode='edge')
     return extended, self.matrix + [[0, 0, left], [0, 0, top]]

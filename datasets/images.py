@@ -28,7 +28,7 @@ _UNREADABLE = (
 def read_image(
   path: str, size: int, geometry: Geometry = STRETCH
 ) -> np.ndarray:
-  """Reads an image as a square of RGB bytes.
+  """Reads an image as a square of RGB levels.
 
   Args:
     path: an image file in any format that Pillow reads; grey and palette
@@ -37,13 +37,19 @@ def read_image(
     geometry: how the image becomes square.
 
   Returns:
-    [size, size, 3], uint8, resized with antialiasing.
+    [size, size, 3], float32 in [0, 255], resized with antialiasing and not
+    rounded, so that what evens out the light can do so before `to_bytes`.
 
   Raises:
     DataError: the file cannot be read as an image.
   """
   original = read_original(path)
   return geometry.frame(original).cut(original, size)
+
+
+def to_bytes(levels: np.ndarray) -> np.ndarray:
+  """Rounds levels to uint8, of any shape; what is beyond is clipped."""
+  return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
 
 
 def read_original(path: str) -> np.ndarray:
@@ -81,31 +87,30 @@ def read_mask(
   binary = _to_rgb(_open(path)).max(axis=-1) >= 128
   frame = _mask_frame(path, binary, geometry, image_path)
   drawing = binary.astype(np.uint8) * 255
-  mask = frame.cut(drawing, size, Image.Resampling.BOX) >= 128
+  # Half of the area is 127.5.
+  mask = frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
   if not mask.any():
     mask[frame.cells(*np.nonzero(binary), size)] = True
   return mask.astype(np.uint8)
 
 
-def normalize_light(image: np.ndarray) -> np.ndarray:
+def normalize_light(levels: np.ndarray) -> np.ndarray:
   """Brings an image to a mean grey level of 127.5 and a spread of 42.5.
 
   Undoes a change of the lamp's level and of the camera's offset. Three
-  standard deviations fill the range of bytes; what is beyond is clipped.
+  standard deviations fill the range of bytes.
 
   Args:
-    image: [size, size, 3], uint8.
+    levels: of an image, [size, size, 3], float32.
 
   Returns:
-    [size, size, 3], uint8. An image of one single level becomes mid grey.
+    [size, size, 3], float32. An image of one single level becomes mid grey.
   """
-  levels = image.astype(np.float32)
   spread = max(float(levels.std()), 1e-3)
-  levels = (levels - levels.mean()) * (42.5 / spread) + 127.5
-  return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+  return (levels - levels.mean()) * (42.5 / spread) + 127.5
 
 
-def normalize_brightness(image: np.ndarray) -> np.ndarray:
+def normalize_brightness(levels: np.ndarray) -> np.ndarray:
   """Scales an image to a mean grey level of 110, or as far as there is room.
 
   Undoes a change of the lamp alone, and unlike `normalize_light` leaves dark
@@ -114,15 +119,13 @@ def normalize_brightness(image: np.ndarray) -> np.ndarray:
   value in a hundred becomes white.
 
   Args:
-    image: [size, size, 3], uint8.
+    levels: of an image, [size, size, 3], float32 in [0, 255].
 
   Returns:
-    [size, size, 3], uint8. A black image stays black.
+    [size, size, 3], float32. A black image stays black.
   """
-  levels = image.astype(np.float32)
   bright = max(float(np.percentile(levels, 99)), 1.0)
-  levels *= min(110 / max(float(levels.mean()), 1.0), 255 / bright)
-  return np.rint(np.minimum(levels, 255)).astype(np.uint8)
+  return levels * min(110 / max(float(levels.mean()), 1.0), 255 / bright)
 
 
 def _open(path: str) -> Image.Image:

@@ -16,6 +16,7 @@ from datasets.images import (
   normalize_brightness,
   normalize_light,
   read_original,
+  to_bytes,
 )
 from datasets.procedural import ProceduralSource
 from datasets.source import Sample, Source, Split, read_split
@@ -182,8 +183,8 @@ def prepare(
     uint8 [size, size, 3], and where in the image that lies.
   """
   frame = _geometry(config).frame(original)
-  image = frame.cut(original, config.image_size)
-  return _light_adjustment(config)(image), frame
+  levels = frame.cut(original, config.image_size)
+  return to_bytes(_light_adjustment(config)(levels)), frame
 
 
 def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
@@ -265,4 +266,4 @@ def _light_adjustment(
   # Configs that were stored before the field came do without.
   if config.data.get('normalize_brightness', False):
     return normalize_brightness
-  return lambda image: image
+  return lambda levels: levels

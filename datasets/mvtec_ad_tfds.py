@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from datasets.folder import CATEGORIES, mvtec_ad
+from datasets.images import to_bytes
 from datasets.source import GOOD, Sample
 
 
@@ -87,7 +88,7 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
       if sample.read_mask is not None:
         mask = sample.read_mask(size)
       example = {
-        'image': sample.read_image(size),
+        'image': to_bytes(sample.read_image(size)),
         'mask': mask[..., None],
         'label': int(sample.defect_type != GOOD),
         'defect_type': sample.defect_type,

@@ -12,9 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
+from datasets.images import to_bytes
+
 GOOD = 'good'
 
-# Maps uint8 [size, size, 3] to the same.
+# Maps levels in [0, 255], [size, size, 3], to such levels.
 Adjust = Callable[[np.ndarray], np.ndarray]
 
 
@@ -25,7 +27,8 @@ class Sample:
   Attributes:
     path: the file, or for generated images a name unique in the source.
     defect_type: `GOOD`, or the name of the defect.
-    read_image: maps the side length in pixels to uint8 [size, size, 3].
+    read_image: maps the side length in pixels to levels in [0, 255],
+      [size, size, 3].
     read_mask: maps the side length to uint8 [size, size], 1 where the image is
       defective; None where nobody has drawn a mask (or the image is good).
   """
@@ -87,7 +90,7 @@ class Split:
 def read_split(
   samples: Sequence[Sample],
   size: int,
-  adjust: Adjust = lambda image: image,
+  adjust: Adjust = lambda levels: levels,
   *,
   mask_size: int = 0,
 ) -> Split:
@@ -111,7 +114,7 @@ def read_split(
 
   def read(index: int) -> None:
     sample = samples[index]
-    images[index] = adjust(sample.read_image(size))
+    images[index] = to_bytes(adjust(sample.read_image(size)))
     if sample.read_mask is not None:
       masks[index] = sample.read_mask(side)
 

@@ -35,7 +35,7 @@ def _write(path, array: np.ndarray, **options) -> str:
 def test_lossless_rgb_comes_back_to_the_byte(tmp_path, extension):
   expected = _noise(SIZE, SIZE, 3)
   image = read_image(_write(tmp_path / f'a.{extension}', expected), SIZE)
-  assert image.dtype == np.uint8
+  assert image.dtype == np.float32
   np.testing.assert_array_equal(image, expected)
 
 
@@ -214,7 +214,7 @@ def test_square_images_look_the_same_in_both_geometries(tmp_path, geometry):
 def test_reduction_averages_instead_of_skipping_pixels(tmp_path):
   checkers = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
   image = read_image(_write(tmp_path / 'a.png', checkers), SIZE)
-  np.testing.assert_allclose(image.astype(int), 127.5, atol=1)
+  np.testing.assert_allclose(image, 127.5, atol=1)
 
 
 def test_reduction_keeps_the_mean(tmp_path):
@@ -360,18 +360,18 @@ def test_normalized_light_does_not_follow_the_lamp():
   image = _noise(SIZE, SIZE, 3) // 4 + 40
   brighter = np.rint(image * 1.3 + 20).astype(np.uint8)
   normal, other = normalize_light(image), normalize_light(brighter)
-  assert np.abs(normal.astype(int) - other).max() <= 2
+  assert np.abs(normal - other).max() <= 1.5
   np.testing.assert_allclose(normal.mean(), 127.5, atol=0.5)
   np.testing.assert_allclose(normal.std(), 42.5, atol=0.5)
   flat = np.full((4, 4, 3), 9, np.uint8)
-  assert np.abs(normalize_light(flat).astype(int) - 127.5).max() <= 1
+  assert np.abs(normalize_light(flat) - 127.5).max() <= 1
 
 
 def test_normalized_brightness_undoes_a_lamp_and_keeps_contrast():
   image = _noise(SIZE, SIZE, 3) // 3 + 40
   darker = np.rint(image * 0.7).astype(np.uint8)
   normal, other = normalize_brightness(image), normalize_brightness(darker)
-  assert np.abs(normal.astype(int) - other).max() <= 2
+  assert np.abs(normal - other).max() <= 1.5
   np.testing.assert_allclose(normal.mean(), 110, atol=0.5)
   ratio = image.std() / image.mean()
   np.testing.assert_allclose(normal.std() / normal.mean(), ratio, rtol=0.01)
@@ -380,9 +380,9 @@ def test_normalized_brightness_undoes_a_lamp_and_keeps_contrast():
   brush[4:8] = np.arange(100, 100 + SIZE)[:, None]
   normal = normalize_brightness(brush)
   assert normal.mean() < 110
-  assert np.mean(normal == 255) <= 0.01 + 1 / SIZE
+  assert np.mean(normal >= 255) <= 0.01 + 1 / SIZE
   assert len(np.unique(normal)) == len(np.unique(brush))
   darker = normalize_brightness(np.rint(brush * 0.8).astype(np.uint8))
-  assert np.abs(normal.astype(int) - darker).max() <= 2
+  assert np.abs(normal - darker).max() <= 1.5
   black = np.zeros((4, 4, 3), np.uint8)
   np.testing.assert_array_equal(normalize_brightness(black), black)
