@@ -4,6 +4,7 @@ Imports nothing that takes long: flags are checked with it.
 """
 
 import math
+import re
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -133,7 +134,13 @@ def validate(config: ConfigDict, num_devices: int) -> None:
     config.batch_size,
     f'a multiple of {num_devices}, the number of devices that share it',
   )
-  # Configs that were stored before the field came do without.
+  # Configs that were stored before these fields came do without.
+  _check(
+    _is_pattern(flat.get('calibration.part', '')),
+    'calibration.part',
+    flat.get('calibration.part', ''),
+    r"a regular expression, for example 'part(\d+)'",
+  )
   window = flat.get('data.window', (1, 1))
   _check(
     _are_two_numbers(window) and all(0 < share <= 2 for share in window),
@@ -243,6 +250,14 @@ def _check_benchmark(flat: dict[str, Any], num_devices: int) -> None:
 
 def _are_two_numbers(value: Any) -> bool:
   return len(value) == 2 and all(isinstance(x, int | float) for x in value)
+
+
+def _is_pattern(value: Any) -> bool:
+  try:
+    re.compile(value)
+  except (re.error, TypeError):
+    return False
+  return True
 
 
 def _check(good: bool, name: str, value: Any, wanted: str) -> None:

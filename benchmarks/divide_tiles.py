@@ -1,4 +1,4 @@
-"""Divides the good magnetic tiles so that no tile is on both sides.
+r"""Divides the good magnetic tiles so that no tile is on both sides.
 
   python benchmarks/divide_tiles.py MAGNETIC_TILE OUTPUT
 
@@ -7,7 +7,9 @@ exposures, one soon after the other, so the images of one tile have serial
 numbers that are near each other. A division by image puts the same tile into
 training and test. Here runs of numbers with no gap above 200 stay together,
 and runs drawn at random make up the test set until it is as large as before.
-OUTPUT gets links to the images, in the layout of MVTec AD.
+OUTPUT gets links to the images, in the layout of MVTec AD; their names begin
+with the run, so that `--config.calibration.part='run(\d+)'` holds out tiles as
+a whole too.
 """
 
 import pathlib
@@ -31,21 +33,23 @@ def main() -> None:
     sys.exit(f'{source} holds no images in {" and ".join(PARTS)}.')
   groups = _runs([path for paths in good.values() for path in paths])
   random.Random(0).shuffle(groups)
-  divided = {part: [] for part in PARTS}
-  for group in groups:
-    full = len(divided['test/good']) >= len(good['test/good'])
-    divided['train/good' if full else 'test/good'] += group
-  for part, paths in divided.items():
+  counts = dict.fromkeys(PARTS, 0)
+  for part in PARTS:
     (output / part).mkdir(parents=True)
-    for path in paths:
-      (output / part / path.name).symlink_to(path.resolve())
+  for number, group in enumerate(groups):
+    full = counts['test/good'] >= len(good['test/good'])
+    part = 'train/good' if full else 'test/good'
+    counts[part] += len(group)
+    for path in group:
+      link = output / part / f'run{number:03}_{path.name}'
+      link.symlink_to(path.resolve())
   for folder in (source / 'test').iterdir():
     if folder.name != 'good':
       (output / 'test' / folder.name).symlink_to(folder.resolve())
   truth = source / 'ground_truth'
   (output / 'ground_truth').symlink_to(truth.resolve())
-  for part, paths in divided.items():
-    print(f'{part}: {len(paths)} images')
+  for part, count in counts.items():
+    print(f'{part}: {count} images')
 
 
 def _runs(paths: list[pathlib.Path]) -> list[list[pathlib.Path]]:

@@ -43,6 +43,9 @@ def get_config() -> ConfigDict:
   # Part of the good training images that is held out of training. The paper
   # holds out none: configs that reproduce it set 0.
   config.calibration.fraction = 0.1
+  # A regular expression for files' names, e.g. r'part(\d+)': images in which it
+  # finds the same show one part, and are held out together or not at all.
+  config.calibration.part = ''
   # Share of good images that the threshold may reject.
   config.calibration.false_reject_rate = 0.01
   config.metrics = ConfigDict()

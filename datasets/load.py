@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from datasets.errors import DataError
 from datasets.folder import FolderSource, images_in, mvtec_ad
 from datasets.geometry import GEOMETRIES, Frame, Geometry
+from datasets.hold_out import hold_out
 from datasets.images import (
   normalize_brightness,
   normalize_light,
@@ -68,18 +69,20 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
 
   Returns:
     The images to train on, and the held-out ones, a share of
-    `config.calibration.fraction` drawn by `config.seed`.
+    `config.calibration.fraction` drawn by `config.seed`, see `hold_out`.
 
   Raises:
-    DataError: there is no good image to train on, or one cannot be read.
+    DataError: there is no good image to train on, one cannot be read, or parts
+      are asked for that names do not tell.
   """
   split = _read(config, open_source(config).train())
-  # One image at least is left to learn from.
-  num_held_out = min(
-    round(config.calibration.fraction * len(split)), len(split) - 1
+  held_out = hold_out(
+    split.paths,
+    config.calibration.fraction,
+    config.seed,
+    # Configs that were stored before the field came do without.
+    config.calibration.get('part', ''),
   )
-  drawn = np.random.default_rng(config.seed).permutation(len(split))
-  held_out = np.isin(np.arange(len(split)), drawn[:num_held_out])
   return split.take(np.flatnonzero(~held_out)), split.take(
     np.flatnonzero(held_out)
   )

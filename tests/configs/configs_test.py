@@ -320,6 +320,17 @@ def test_windows_that_cannot_be_cut_are_refused(window):
     validate(config, num_devices=1)
 
 
+@pytest.mark.parametrize('part', ['part(', 7])
+def test_what_is_no_pattern_finds_no_parts(part):
+  config = default.get_config()
+  with config.ignore_type():
+    config.calibration.part = part
+  with pytest.raises(
+    UsageError, match=r'config\.calibration\.part is .*regular'
+  ):
+    validate(config, num_devices=1)
+
+
 def test_a_range_of_words_is_refused():
   config = default.get_config()
   config.variation.scale = ('a', 'b')
