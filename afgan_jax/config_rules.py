@@ -76,7 +76,6 @@ _RANGES = {
   'variation.shift': (0, 1),
   'variation.brightness': (0, 1),
   'variation.contrast': (0, 1),
-  'variation.noise': (0, 1),
   'segmentation.focus': (0, 10),
   'loss.adversarial_weight': (0, math.inf),
   'loss.reconstruction_weight': (0, math.inf),

@@ -187,9 +187,6 @@ def _variation() -> ConfigDict:
   variation.flip_columns = False  # Whether left and right may.
   variation.brightness = 0.0  # Share of the grey levels.
   variation.contrast = 0.0  # Share of their distance from the mean.
-  # Of what the networks are given, not of what they are to give back: standard
-  # deviation, as a share of the range of grey levels.
-  variation.noise = 0.0
   return variation
 
 

@@ -11,7 +11,7 @@ from afgan_jax.augment.cut_paste import cut_paste
 from afgan_jax.augment.mixture import mixture
 from afgan_jax.augment.random_erasing import random_erasing
 from afgan_jax.augment.rectangle import draw_corner
-from afgan_jax.augment.vary import add_noise, build_variation
+from afgan_jax.augment.vary import build_variation
 from afgan_jax.pixels import to_float
 
 Augment = Callable[
@@ -100,7 +100,6 @@ def make_sampler(
   """
   augment = build_augmentation(config)
   vary = build_variation(config)
-  noise = config.variation.noise
   share = config.batch_size // num_shares
   in_tiles = config.tile_size < config.image_size
 
@@ -113,9 +112,6 @@ def make_sampler(
       clean = _cut(jax.random.fold_in(key, 3), clean, config.tile_size)
       other = _cut(jax.random.fold_in(key, 4), other, config.tile_size)
     augmented, mask = augment(key, clean, other)
-    # Noise last: else defects could be told by not having it.
-    if noise:
-      augmented = add_noise(jax.random.fold_in(key, 5), augmented, noise)
     return {'image': clean, 'input': augmented, 'mask': mask}
 
   def sample(

@@ -47,22 +47,6 @@ def build_variation(
   return vary
 
 
-def add_noise(key: jax.Array, image: jax.Array, noise: float) -> jax.Array:
-  """Adds noise, independent in each value, clipping as a camera does.
-
-  Args:
-    key: a typed key.
-    image: [size, size, 3], in [-1, 1].
-    noise: standard deviation, as a share of the range of grey levels.
-
-  Returns:
-    [size, size, 3], in [-1, 1].
-  """
-  # The range has a length of 2.
-  change = 2 * noise * jax.random.normal(key, image.shape)
-  return jnp.clip(image + change, -1, 1)
-
-
 def change_light(
   key: jax.Array, image: jax.Array, brightness: float, contrast: float
 ) -> jax.Array:

@@ -30,7 +30,6 @@ VARIANTS = {
   'no_motion': {
     'variation': {'rotation': 0.0, 'scale': (1.0, 1.0), 'shift': 0.0}
   },
-  'no_noise': {'variation': {'noise': 0.0}},
   'no_pose': {'data': {'geometry': 'stretch'}},
   'no_normalized_brightness': {'data': {'normalize_brightness': False}},
   'no_seamless': {'augmentation': {'mixture': {'seamless': 0.0}}},

@@ -37,8 +37,6 @@ def improve(config: ConfigDict) -> ConfigDict:
   config.variation.shift = 0.03
   config.variation.brightness = 0.1
   config.variation.contrast = 0.1
-  # Less than a grey level: what rounding does to an image in other light.
-  config.variation.noise = 0.003
   config.augmentation.kind = 'mixture'
   config.augmentation.probability = 0.9
   config.augmentation.mixture.max_defects = 4
