@@ -73,7 +73,7 @@ def train(
   print(f'Trained to step {int(state.step)}; the checkpoints are in {workdir}.')
   calibration = None
   if len(held_out):
-    calibration = _calibrate(config, state, held_out.images)
+    calibration = _calibrate(config, state, held_out.levels)
     calibrations.save(workdir, calibration)
     print(calibration.promise())
   if blind:
@@ -103,7 +103,7 @@ def evaluate(
   if calibration and not calibration.fits(config, int(state.step)):
     calibration = None
   if calibration is None and held_out:
-    calibration = _calibrate(config, state, held_out.images)
+    calibration = _calibrate(config, state, held_out.levels)
   _measure(config, workdir, state, test, train_split, calibration)
 
 
@@ -152,7 +152,7 @@ def calibrate(
       'No good images were held out (config.calibration.fraction): give some '
       'that were not trained on with --data=FOLDER.'
     )
-  calibration = _calibrate(config, state, split.images)
+  calibration = _calibrate(config, state, split.levels)
   calibrations.save(workdir, calibration)
   print(
     f'An image is defective if its score is above {calibration.threshold!r}.'
@@ -238,9 +238,9 @@ def _note_slow_dtype(config: ConfigDict) -> None:
 
 
 def _calibrate(
-  config: ConfigDict, state: GanState, images: np.ndarray
+  config: ConfigDict, state: GanState, levels: np.ndarray
 ) -> Calibration:
-  results = score_images(config, state, images)
+  results = score_images(config, state, levels)
   return calibrations.fit(
     results['score'],
     results['map'].max(axis=(1, 2)),

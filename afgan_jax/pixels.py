@@ -1,14 +1,14 @@
-"""Bytes to what the networks take, and back."""
+"""Grey levels to what the networks take, and back."""
 
 import jax
 import jax.numpy as jnp
 
 
 def to_float(images: jax.Array) -> jax.Array:
-  """Maps bytes to [−1, 1], 0 and 255 exactly to the ends.
+  """Maps levels to [−1, 1], 0 and 255 exactly to the ends.
 
   Args:
-    images: uint8, of any shape.
+    images: in [0, 255], of any type and shape.
 
   Returns:
     float32 of the same shape.

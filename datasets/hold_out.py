@@ -39,8 +39,8 @@ def hold_out(
   parts = np.unique(keys)
   if wanted and len(parts) == 1:
     raise DataError(
-      f'config.calibration.part {part!r} finds {str(parts[0])!r} in the names of '
-      'all good images, which leaves no part to hold out: give another.'
+      f'config.calibration.part {part!r} finds {str(parts[0])!r} in the names '
+      'of all good images, which leaves no part to hold out: give another.'
     )
   held_out = np.zeros(len(paths), bool)
   for key in generator.permutation(parts)[:-1]:

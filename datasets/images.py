@@ -38,7 +38,8 @@ def read_image(
 
   Returns:
     [size, size, 3], float32 in [0, 255], resized with antialiasing and not
-    rounded, so that what evens out the light can do so before `to_bytes`.
+    rounded: a network sees the difference that rounding makes where the lamp
+    is another one.
 
   Raises:
     DataError: the file cannot be read as an image.
@@ -47,9 +48,14 @@ def read_image(
   return geometry.frame(original).cut(original, size)
 
 
+def clip_levels(levels: np.ndarray) -> np.ndarray:
+  """Clips levels to [0, 255]; float16, of any shape, at most 1/16 away."""
+  return np.clip(levels, 0, 255).astype(np.float16)
+
+
 def to_bytes(levels: np.ndarray) -> np.ndarray:
-  """Rounds levels to uint8, of any shape; what is beyond is clipped."""
-  return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+  """Rounds levels in [0, 255], of any shape, to uint8."""
+  return np.rint(levels).astype(np.uint8)
 
 
 def read_original(path: str) -> np.ndarray:

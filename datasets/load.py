@@ -14,10 +14,10 @@ from datasets.folder import FolderSource, images_in, mvtec_ad
 from datasets.geometry import GEOMETRIES, Frame, Geometry
 from datasets.hold_out import hold_out
 from datasets.images import (
+  clip_levels,
   normalize_brightness,
   normalize_light,
   read_original,
-  to_bytes,
 )
 from datasets.procedural import ProceduralSource
 from datasets.source import Sample, Source, Split, read_split
@@ -160,8 +160,9 @@ def prediction_reader(
 
   Returns:
     A function from a path to the image at its own size, uint8
-    [height, width, 3]; to what the networks see of it, uint8 [size, size, 3];
-    and to what brings a map of that back to the image, see `Frame.restore`. It
+    [height, width, 3]; to what the networks see of it, float16 [size, size, 3]
+    in [0, 255]; and to what brings a map of that back to the image, see
+    `Frame.restore`. It
     raises DataError, a ValueError, if the file cannot be read.
   """
 
@@ -183,11 +184,11 @@ def prepare(
     config: see `configs/default.py`.
 
   Returns:
-    uint8 [size, size, 3], and where in the image that lies.
+    float16 [size, size, 3] in [0, 255], and where in the image that lies.
   """
   frame = _geometry(config).frame(original)
   levels = frame.cut(original, config.image_size)
-  return to_bytes(_light_adjustment(config)(levels)), frame
+  return clip_levels(_light_adjustment(config)(levels)), frame
 
 
 def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:

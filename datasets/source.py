@@ -5,6 +5,7 @@ them into arrays. Nothing here knows about JAX or TensorFlow.
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -12,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from datasets.images import to_bytes
+from datasets.images import clip_levels, to_bytes
 
 GOOD = 'good'
 
@@ -54,7 +55,8 @@ class Split:
   """Samples that have been read.
 
   Attributes:
-    images: [num_images, size, size, 3], uint8 RGB.
+    levels: [num_images, size, size, 3], float16 RGB in [0, 255], which is what
+      is scored.
     masks: [num_images, mask_size, mask_size], uint8, 1 on a defect; 0 without a
       mask.
     has_mask: [num_images], bool; True for good images too.
@@ -62,7 +64,7 @@ class Split:
     defect_types: one per image.
   """
 
-  images: np.ndarray
+  levels: np.ndarray
   masks: np.ndarray
   has_mask: np.ndarray
   paths: tuple[str, ...]
@@ -70,6 +72,11 @@ class Split:
 
   def __len__(self) -> int:
     return len(self.paths)
+
+  @functools.cached_property
+  def images(self) -> np.ndarray:
+    """[num_images, size, size, 3], uint8 RGB: what is trained on and shown."""
+    return to_bytes(self.levels)
 
   @property
   def labels(self) -> np.ndarray:
@@ -79,7 +86,7 @@ class Split:
   def take(self, indices: np.ndarray) -> 'Split':
     """Returns the split with only the images at `indices`, in that order."""
     return Split(
-      images=self.images[indices],
+      levels=self.levels[indices],
       masks=self.masks[indices],
       has_mask=self.has_mask[indices],
       paths=tuple(self.paths[i] for i in indices),
@@ -108,13 +115,13 @@ def read_split(
   Raises:
     DataError: an image or a mask cannot be read; the message names it.
   """
-  images = np.empty((len(samples), size, size, 3), np.uint8)
+  levels = np.empty((len(samples), size, size, 3), np.float16)
   side = mask_size or size
   masks = np.zeros((len(samples), side, side), np.uint8)
 
   def read(index: int) -> None:
     sample = samples[index]
-    images[index] = to_bytes(adjust(sample.read_image(size)))
+    levels[index] = clip_levels(adjust(sample.read_image(size)))
     if sample.read_mask is not None:
       masks[index] = sample.read_mask(side)
 
@@ -122,7 +129,7 @@ def read_split(
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     list(pool.map(read, range(len(samples))))
   return Split(
-    images=images,
+    levels=levels,
     masks=masks,
     has_mask=np.array(
       [s.defect_type == GOOD or s.read_mask is not None for s in samples], bool

@@ -39,7 +39,8 @@ class LabelledImages(Protocol):
   """What is evaluated; `datasets.source.Split` is one.
 
   Attributes:
-    images: uint8 [n, size, size, 3].
+    levels: in [0, 255], [n, size, size, 3].
+    images: the same, rounded to uint8.
     masks: uint8 [n, side, side], 1 on a defect, at the size of the pixel
       metrics.
     has_mask: bool [n], False for a defective image without a mask.
@@ -48,6 +49,7 @@ class LabelledImages(Protocol):
     defect_types: one per image, `GOOD` or the name of the defect.
   """
 
+  levels: np.ndarray
   images: np.ndarray
   masks: np.ndarray
   has_mask: np.ndarray
@@ -79,7 +81,7 @@ def evaluate(
     What `metrics.json` holds, and what the images were scored.
   """
   begin = time.perf_counter()
-  results = score_images(config, state, test.images)
+  results = score_images(config, state, test.levels)
   seconds = time.perf_counter() - begin
   scores, size = results['score'], test.masks.shape[1]
   maps = resize_maps(results['map'], size)

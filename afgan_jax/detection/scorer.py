@@ -22,8 +22,8 @@ def make_scorer(
     state: of training, or restored.
 
   Returns:
-    A function from images, uint8 [n, size, size, 3], n ≥ 1, to what
-    `make_score` describes for each. It works in batches of
+    A function from images, levels in [0, 255], [n, size, size, 3], n ≥ 1, to
+    what `make_score` describes for each. It works in batches of
     `config.score.batch_size`, the last one padded and cut again.
   """
   score = map_score(config)

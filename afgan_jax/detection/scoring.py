@@ -35,8 +35,8 @@ def make_score(
 
   Returns:
     A function from {'generator': variables, 'discriminator': variables,
-    'segmentation': variables, if there is that head} and images, uint8
-    [batch, size, size, 3], to float32 arrays: 'map', the anomaly map,
+    'segmentation': variables, if there is that head} and images, levels in
+    [0, 255], [batch, size, size, 3], to float32 arrays: 'map', the anomaly map,
     [batch, size, size]; 'score', what `config.score.image` names;
     'reconstruction_error' and, where the discriminator was trained,
     'latent_error', L_rec and L_lat of eq 13, each [batch]; and to

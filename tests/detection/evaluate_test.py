@@ -14,7 +14,7 @@ def _split(defect_types):
   rng = np.random.default_rng(0)
   count = len(defect_types)
   return Split(
-    images=rng.integers(0, 256, (count, 16, 16, 3), np.uint8),
+    levels=rng.integers(0, 256, (count, 16, 16, 3), np.uint8),
     masks=np.zeros((count, 16, 16), np.uint8),
     has_mask=np.ones(count, bool),
     paths=tuple(f'test/{i}, "ü".png' for i in range(count)),

@@ -34,7 +34,7 @@ def make_images(num_good, num_bad):
   bad = [KIND if i % 2 else 'dent' for i in range(num_bad)]
   rng = np.random.default_rng(0)
   return Split(
-    images=rng.integers(0, 255, (n, 16, 16, 3), np.uint8),
+    levels=rng.integers(0, 255, (n, 16, 16, 3), np.uint8),
     masks=masks,
     has_mask=has_mask,
     paths=(NASTY, *(f'test/{i:03d}.png' for i in range(1, n))),
