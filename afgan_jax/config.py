@@ -17,6 +17,8 @@ _FREE = (
   'num_epochs',
   'num_steps',
   'data.path',
+  'data.max_pixels',
+  'data.skip_unreadable',
   'score',
   'calibration.false_reject_rate',
   'metrics',

@@ -133,13 +133,13 @@ def validate(config: ConfigDict, num_devices: int) -> None:
     config.batch_size,
     f'a multiple of {num_devices}, the number of devices that share it',
   )
-  # Configs that were stored before these fields came do without.
-  _check(
-    _is_pattern(flat.get('calibration.part', '')),
-    'calibration.part',
-    flat.get('calibration.part', ''),
-    r"a regular expression, for example 'part(\d+)'",
-  )
+  _check_later_fields(flat)
+  _check_benchmark(flat, num_devices)
+  _check_extensions(config)
+
+
+def _check_later_fields(flat: dict[str, Any]) -> None:
+  """Checks what configs do without that were stored before it came."""
   window = flat.get('data.window', (1, 1))
   _check(
     _are_two_numbers(window) and all(0 < share <= 2 for share in window),
@@ -147,8 +147,17 @@ def validate(config: ConfigDict, num_devices: int) -> None:
     window,
     'two numbers above 0 and up to 2, across the object and along it',
   )
-  _check_benchmark(flat, num_devices)
-  _check_extensions(config)
+  white = flat.get('data.white', 0)
+  _check(white >= 0, 'data.white', white, 'at least 0')
+  max_pixels = flat.get('data.max_pixels', 1)
+  _check(max_pixels > 0, 'data.max_pixels', max_pixels, 'greater than 0')
+  part = flat.get('calibration.part', '')
+  _check(
+    _is_pattern(part),
+    'calibration.part',
+    part,
+    r"a regular expression, for example 'part(\d+)'",
+  )
 
 
 def _check_values(flat: dict[str, Any]) -> None:

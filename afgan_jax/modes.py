@@ -53,6 +53,7 @@ def train(
 
   Raises:
     UsageError: see `loop.train`; or none were held out, and `blind` needs some.
+    PartlyFailed: some test images could not be read; all else is done.
   """
   from afgan_jax.training import loop
 
@@ -95,6 +96,9 @@ def evaluate(
     workdir: of the run.
     data: loads the images.
     folder: whose test images are scored; None for the config's source.
+
+  Raises:
+    PartlyFailed: some images could not be read; the others are measured.
   """
   config, state = restore(workdir, config)
   test = data.load_test(config, folder)
@@ -296,3 +300,8 @@ def _measure(
   report = publish(config, workdir, metrics, results, test, calibration)
   print(evaluation.summary(metrics))
   print(f'The report is {report}.')
+  if test.left_out:
+    raise PartlyFailed(
+      f'{len(test.left_out)} test images could not be read and were left out; '
+      'metrics.json says which and why.'
+    )

@@ -52,7 +52,7 @@ def _lit(config, samples, factor: float) -> np.ndarray:
   """Reads images as prediction does, under another lamp."""
   images = []
   for sample in samples:
-    original = load.read_original(sample.path)
+    original = load.read_original(config, sample.path)
     lit = np.clip(np.rint(original * factor), 0, 255).astype(np.uint8)
     images.append(load.prepare(lit, config)[0])
   return np.stack(images)

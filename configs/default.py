@@ -82,6 +82,13 @@ def _data() -> ConfigDict:
   # How far that window reaches across and along the axis, as shares of the
   # image's longer side; it is mapped to the square.
   data.window = (1.0, 1.0)
+  # The level that is white in images of 16 or 32 bits a pixel, e.g. 4095 for a
+  # camera of 12 bits; 0 for the largest of 16 bits.
+  data.white = 0.0
+  # Larger images are not decoded: a small file may claim to be of any size.
+  data.max_pixels = 178_956_970
+  # Train without the images that cannot be read, instead of refusing to.
+  data.skip_unreadable = False
   # Bring each image to the same mean and spread of grey levels, so that no
   # score can follow the lamp.
   data.normalize_light = False

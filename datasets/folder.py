@@ -5,8 +5,7 @@ import functools
 import pathlib
 
 from datasets.errors import DataError
-from datasets.geometry import STRETCH, Geometry
-from datasets.images import read_image, read_mask
+from datasets.reader import Reader
 from datasets.source import GOOD, Sample
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
@@ -42,11 +41,11 @@ class FolderSource:
 
   Attributes:
     path: the folder.
-    geometry: how images become square.
+    reader: reads the files.
   """
 
   path: str
-  geometry: Geometry = STRETCH
+  reader: Reader = Reader()
 
   def train(self) -> list[Sample]:
     """Lists the good images.
@@ -96,17 +95,8 @@ class FolderSource:
 
   def _sample(self, path: pathlib.Path, defect_type: str) -> Sample:
     mask = self._mask(path, defect_type)
-    return Sample(
-      path=str(path),
-      defect_type=defect_type,
-      read_image=functools.partial(
-        read_image, str(path), geometry=self.geometry
-      ),
-      read_mask=mask
-      and functools.partial(
-        read_mask, str(mask), geometry=self.geometry, image_path=str(path)
-      ),
-    )
+    read = functools.partial(self.reader.read, str(path), mask and str(mask))
+    return Sample(path=str(path), defect_type=defect_type, read=read)
 
   def _mask(self, path: pathlib.Path, defect_type: str) -> pathlib.Path | None:
     if defect_type == GOOD:
@@ -121,16 +111,20 @@ class FolderSource:
     return None
 
 
-def mvtec_ad(path: str, category: str, geometry: Geometry = STRETCH):
+def mvtec_ad(
+  path: str,
+  category: str,
+  reader: Reader = Reader(),  # noqa: B008
+) -> FolderSource:
   """Opens one category of the official MVTec AD folder.
 
   Args:
     path: the folder that holds the fifteen categories.
     category: one of `CATEGORIES`.
-    geometry: how images become square.
+    reader: reads the files.
 
   Returns:
-    A `FolderSource`.
+    The source.
 
   Raises:
     DataError: there is no such category, or it is not in the folder.
@@ -146,7 +140,7 @@ def mvtec_ad(path: str, category: str, geometry: Geometry = STRETCH):
       f'{folder} is no folder: unpack MVTec AD into {path}, or set '
       'config.data.path to where it is.'
     )
-  return FolderSource(str(folder), geometry)
+  return FolderSource(str(folder), reader)
 
 
 def images_in(

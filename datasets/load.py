@@ -5,24 +5,31 @@ import glob
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
+from datasets.decode import MAX_PIXELS, Decoder
 from datasets.errors import DataError
 from datasets.folder import FolderSource, images_in, mvtec_ad
 from datasets.geometry import GEOMETRIES, Frame, Geometry
 from datasets.hold_out import hold_out
-from datasets.images import (
-  clip_levels,
-  normalize_brightness,
-  normalize_light,
-  read_original,
-)
+from datasets.light import clip_levels, normalize_brightness, normalize_light
 from datasets.procedural import ProceduralSource
+from datasets.reader import Reader
 from datasets.source import Sample, Source, Split, read_split
 
 SOURCES = ('procedural', 'folder', 'mvtec_ad')
+
+# What configs meant that were stored before these fields of `data` came.
+_LATER_FIELDS = {
+  'window': (1.0, 1.0),
+  'white': 0.0,
+  'max_pixels': MAX_PIXELS,
+  'skip_unreadable': False,
+  'normalize_brightness': False,
+}
 
 
 def open_source(config: ConfigDict) -> Source:
@@ -38,7 +45,7 @@ def open_source(config: ConfigDict) -> Source:
     DataError: a field of `config.data` cannot be used.
   """
   data = config.data
-  geometry = _geometry(config)
+  reader = _reader(config)
   for name, choices in (('source', SOURCES), ('geometry', GEOMETRIES)):
     if data[name] not in choices:
       raise DataError(
@@ -46,7 +53,7 @@ def open_source(config: ConfigDict) -> Source:
         f'{", ".join(choices)}.'
       )
   if data.source == 'procedural':
-    if geometry.kind == 'object':
+    if data.geometry == 'object':
       raise DataError(
         "config.data.geometry is 'object', but the embedded images "
         "(config.data.source is 'procedural') hold none: take another."
@@ -57,8 +64,8 @@ def open_source(config: ConfigDict) -> Source:
       f'The source {data.source!r} needs a folder: set config.data.path.'
     )
   if data.source == 'mvtec_ad':
-    return mvtec_ad(data.path, data.category, geometry)
-  return FolderSource(data.path, geometry)
+    return mvtec_ad(data.path, data.category, reader)
+  return FolderSource(data.path, reader)
 
 
 def load_train(config: ConfigDict) -> tuple[Split, Split]:
@@ -75,7 +82,7 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     DataError: there is no good image to train on, one cannot be read, or parts
       are asked for that names do not tell.
   """
-  split = _read(config, open_source(config).train())
+  split = _read_good(config, open_source(config).train())
   held_out = hold_out(
     split.paths,
     config.calibration.fraction,
@@ -118,7 +125,7 @@ def load_good(config: ConfigDict, folder: str) -> Split:
   Raises:
     DataError: there are none, or one cannot be read.
   """
-  return _read(config, FolderSource(folder, _geometry(config)).train())
+  return _read_good(config, FolderSource(folder, _reader(config)).train())
 
 
 def find_images(pattern: str) -> list[str]:
@@ -162,16 +169,25 @@ def prediction_reader(
     A function from a path to the image at its own size, uint8
     [height, width, 3]; to what the networks see of it, float16 [size, size, 3]
     in [0, 255]; and to what brings a map of that back to the image, see
-    `Frame.restore`. It
-    raises DataError, a ValueError, if the file cannot be read.
+    `Frame.restore`. It raises DataError, a ValueError, if the file cannot be
+    read.
   """
 
   def read(path: str) -> tuple[np.ndarray, np.ndarray, Callable]:
-    original = read_original(path)
+    original = read_original(config, path)
     seen, frame = prepare(original, config)
     return original, seen, frame.restore
 
   return read
+
+
+def read_original(config: ConfigDict, path: str) -> np.ndarray:
+  """Reads an image at its own size, uint8 RGB [height, width, 3].
+
+  Raises:
+    DataError: the file cannot be read as an image.
+  """
+  return _reader(config).original(path)
 
 
 def prepare(
@@ -186,9 +202,9 @@ def prepare(
   Returns:
     float16 [size, size, 3] in [0, 255], and where in the image that lies.
   """
-  frame = _geometry(config).frame(original)
-  levels = frame.cut(original, config.image_size)
-  return clip_levels(_light_adjustment(config)(levels)), frame
+  levels, frame = _reader(config).see(original, config.image_size)
+  adjusted = _light_adjustment(config)(levels.astype(np.float32))
+  return clip_levels(adjusted), frame
 
 
 def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
@@ -226,18 +242,18 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
     folder: another folder to take them from, in the layout of `FolderSource`.
 
   Returns:
-    The images; None if the source has none.
+    The images, but for those that cannot be read; None if the source has none.
 
   Raises:
-    DataError: `folder` has none, or an image cannot be read.
+    DataError: `folder` has none, or none can be read.
   """
   if folder is None:
     source = open_source(config)
   else:
-    source = FolderSource(folder, _geometry(config))
+    source = FolderSource(folder, _reader(config))
   samples = source.test()
   if samples:
-    return _read(config, samples)
+    return _read(config, samples, leave_out=True)
   if folder is not None:
     raise DataError(
       f'{folder} has no test images: put good ones into test/good and '
@@ -246,28 +262,47 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   return None
 
 
-def _read(config: ConfigDict, samples: Sequence[Sample]) -> Split:
+def _read_good(config: ConfigDict, samples: Sequence[Sample]) -> Split:
+  """Reads good images; says what was left out or is odd about them."""
+  leave_out = _data(config)['skip_unreadable']
+  split = _read(config, samples, leave_out=leave_out)
+  for remark in (*split.left_out, *split.notes):
+    print(remark, file=sys.stderr)
+  return split
+
+
+def _read(
+  config: ConfigDict, samples: Sequence[Sample], *, leave_out: bool
+) -> Split:
   return read_split(
     samples,
     config.image_size,
+    _light_adjustment(config),
     mask_size=config.metrics.pixel_size,
-    adjust=_light_adjustment(config),
+    leave_out=leave_out,
   )
 
 
-def _geometry(config: ConfigDict) -> Geometry:
-  # Configs that were stored before the field came do without.
-  window = config.data.get('window', (1.0, 1.0))
-  return Geometry(config.data.geometry, tuple(window))
+def _reader(config: ConfigDict) -> Reader:
+  data = _data(config)
+  return Reader(
+    Geometry(data['geometry'], tuple(data['window'])),
+    Decoder(data['white'], data['max_pixels']),
+  )
 
 
 def _light_adjustment(
   config: ConfigDict,
 ) -> Callable[[np.ndarray], np.ndarray]:
   """Returns what evens out the light of an image; spread implies level."""
-  if config.data.normalize_light:
+  data = _data(config)
+  if data['normalize_light']:
     return normalize_light
-  # Configs that were stored before the field came do without.
-  if config.data.get('normalize_brightness', False):
+  if data['normalize_brightness']:
     return normalize_brightness
   return lambda levels: levels
+
+
+def _data(config: ConfigDict) -> dict[str, Any]:
+  """Returns `config.data`; old stored configs lack its later fields."""
+  return _LATER_FIELDS | config.data.to_dict()

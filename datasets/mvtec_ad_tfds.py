@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from datasets.folder import CATEGORIES, mvtec_ad
-from datasets.images import to_bytes
+from datasets.light import to_bytes
 from datasets.source import GOOD, Sample
 
 
@@ -84,11 +84,11 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     size = self.builder_config.image_size
     for sample in samples:
-      mask = np.zeros((size, size), np.uint8)
-      if sample.read_mask is not None:
-        mask = sample.read_mask(size)
+      levels, mask, _ = sample.read(size, size)
+      if mask is None:
+        mask = np.zeros((size, size), np.uint8)
       example = {
-        'image': to_bytes(sample.read_image(size)),
+        'image': to_bytes(levels),
         'mask': mask[..., None],
         'label': int(sample.defect_type != GOOD),
         'defect_type': sample.defect_type,

@@ -14,7 +14,7 @@ import numpy as np
 
 from datasets.errors import DataError
 from datasets.procedural_defects import DEFECTS, NUM_TEETH, Defect, smoothstep
-from datasets.source import GOOD, Sample
+from datasets.source import GOOD, Reading, Sample
 
 # Lengths are in image units, angles in radians, colours from 0 to 1.
 ROOT_RADIUS, TOOTH_HEIGHT = 0.70, 0.23
@@ -84,13 +84,20 @@ class ProceduralSource:
   def _sample(self, split: str, defect_type: str, index: int) -> Sample:
     type_index = (GOOD, *DEFECTS).index(defect_type)
     key = (self.seed, int(split == 'test'), type_index, index)
-    read_mask = functools.partial(draw_mask, key, defect_type)
     return Sample(
       path=f'{split}/{defect_type}/{index:03d}',
       defect_type=defect_type,
-      read_image=functools.partial(draw_image, key, defect_type),
-      read_mask=None if defect_type == GOOD else read_mask,
+      read=functools.partial(_draw, key, defect_type),
     )
+
+
+def _draw(
+  key: tuple[int, ...], defect_type: str, size: int, mask_size: int
+) -> Reading:
+  levels = draw_image(key, defect_type, size).astype(np.float16)
+  if not mask_size or defect_type == GOOD:
+    return Reading(levels)
+  return Reading(levels, draw_mask(key, defect_type, mask_size))
 
 
 def draw_image(key: tuple[int, ...], defect_type: str, size: int) -> np.ndarray:

@@ -9,16 +9,32 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent import futures
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from datasets.images import clip_levels, to_bytes
+from datasets.errors import DataError
+from datasets.light import clip_levels, to_bytes
 
 GOOD = 'good'
 
-# Maps levels in [0, 255], [size, size, 3], to such levels.
+# Maps levels in [0, 255], float32 [size, size, 3], to such levels.
 Adjust = Callable[[np.ndarray], np.ndarray]
+
+
+class Reading(NamedTuple):
+  """One image that has been read.
+
+  Attributes:
+    levels: float16 [size, size, 3] in [0, 255].
+    mask: uint8 [mask_size, mask_size], 1 where the image is defective; None if
+      nobody has drawn one, or it cannot be used.
+    notes: sentences that its user should see.
+  """
+
+  levels: np.ndarray
+  mask: np.ndarray | None = None
+  notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,16 +44,13 @@ class Sample:
   Attributes:
     path: the file, or for generated images a name unique in the source.
     defect_type: `GOOD`, or the name of the defect.
-    read_image: maps the side length in pixels to levels in [0, 255],
-      [size, size, 3].
-    read_mask: maps the side length to uint8 [size, size], 1 where the image is
-      defective; None where nobody has drawn a mask (or the image is good).
+    read: maps the side lengths in pixels of image and mask, 0 for no mask, to a
+      `Reading`; raises DataError if the image cannot be read.
   """
 
   path: str
   defect_type: str
-  read_image: Callable[[int], np.ndarray]
-  read_mask: Callable[[int], np.ndarray] | None = None
+  read: Callable[[int, int], Reading]
 
 
 class Source(Protocol):
@@ -62,6 +75,8 @@ class Split:
     has_mask: [num_images], bool; True for good images too.
     paths: one per image.
     defect_types: one per image.
+    left_out: why samples are not among the images, a sentence each.
+    notes: what else was noticed of them.
   """
 
   levels: np.ndarray
@@ -69,6 +84,8 @@ class Split:
   has_mask: np.ndarray
   paths: tuple[str, ...]
   defect_types: tuple[str, ...]
+  left_out: tuple[str, ...] = ()
+  notes: tuple[str, ...] = ()
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -85,7 +102,8 @@ class Split:
 
   def take(self, indices: np.ndarray) -> 'Split':
     """Returns the split with only the images at `indices`, in that order."""
-    return Split(
+    return dataclasses.replace(
+      self,
       levels=self.levels[indices],
       masks=self.masks[indices],
       has_mask=self.has_mask[indices],
@@ -100,40 +118,60 @@ def read_split(
   adjust: Adjust = lambda levels: levels,
   *,
   mask_size: int = 0,
+  leave_out: bool = False,
 ) -> Split:
   """Reads all samples in parallel, each once.
 
   Args:
-    samples: what to read.
+    samples: what to read, at least one.
     size: side length in pixels of the square images.
-    adjust: applied to each image, see `images.normalize_light`.
+    adjust: applied to each image, see `light.normalize_light`.
     mask_size: side length of the masks; 0 for that of the images.
+    leave_out: whether to go on without the images that cannot be read.
 
   Returns:
     The split, in the order of `samples`.
 
   Raises:
-    DataError: an image or a mask cannot be read; the message names it.
+    DataError: an image cannot be read, or none can; the message names it.
   """
-  levels = np.empty((len(samples), size, size, 3), np.float16)
-  side = mask_size or size
-  masks = np.zeros((len(samples), side, side), np.uint8)
+  count, side = len(samples), mask_size or size
+  levels = np.empty((count, size, size, 3), np.float16)
+  masks = np.zeros((count, side, side), np.uint8)
+  has_mask = np.zeros(count, bool)
+  notes: list[tuple[str, ...]] = [()] * count
+  errors: list[DataError | None] = [None] * count
 
   def read(index: int) -> None:
     sample = samples[index]
-    levels[index] = clip_levels(adjust(sample.read_image(size)))
-    if sample.read_mask is not None:
-      masks[index] = sample.read_mask(side)
+    is_good = sample.defect_type == GOOD
+    try:
+      image, mask, notes[index] = sample.read(size, 0 if is_good else side)
+    except DataError as error:
+      if not leave_out:
+        raise
+      errors[index] = error
+      return
+    levels[index] = clip_levels(adjust(image.astype(np.float32)))
+    has_mask[index] = is_good or mask is not None
+    if mask is not None:
+      masks[index] = mask
 
   # Pillow and NumPy release the lock while they decode and resize.
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    list(pool.map(read, range(len(samples))))
-  return Split(
+    list(pool.map(read, range(count)))
+  split = Split(
     levels=levels,
     masks=masks,
-    has_mask=np.array(
-      [s.defect_type == GOOD or s.read_mask is not None for s in samples], bool
-    ),
-    paths=tuple(s.path for s in samples),
-    defect_types=tuple(s.defect_type for s in samples),
+    has_mask=has_mask,
+    paths=tuple(sample.path for sample in samples),
+    defect_types=tuple(sample.defect_type for sample in samples),
+    left_out=tuple(str(error) for error in errors if error),
+    notes=tuple(note for found in notes for note in found),
   )
+  if not split.left_out:
+    return split
+  kept = np.flatnonzero([error is None for error in errors])
+  if not len(kept):
+    raise DataError(split.left_out[0])
+  return split.take(kept)

@@ -47,6 +47,8 @@ class LabelledImages(Protocol):
     labels: int [n], 0 for a good image, 1 for a defective one.
     paths: one per image.
     defect_types: one per image, `GOOD` or the name of the defect.
+    left_out: why images are not among these, a sentence each.
+    notes: what else was noticed of them.
   """
 
   levels: np.ndarray
@@ -56,6 +58,8 @@ class LabelledImages(Protocol):
   labels: np.ndarray
   paths: tuple[str, ...]
   defect_types: tuple[str, ...]
+  left_out: tuple[str, ...]
+  notes: tuple[str, ...]
 
 
 def evaluate(
@@ -102,6 +106,8 @@ def evaluate(
       'test_defective': int(np.sum(test.labels == 1)),
       'test_by_type': dict(sorted(Counter(test.defect_types).items())),
     },
+    'left_out': list(test.left_out),
+    'notes': list(test.notes),
     'pixel_metrics_size': size,
     'step': int(state.step),
     'seconds': {
@@ -220,6 +226,7 @@ def summary(metrics: dict[str, Any]) -> str:
     lines.append(_row('  defective images missed', line['missed_rate']))
   if metrics['image_auroc'] is None:
     lines.append('AUROC needs good and defective images: one kind is missing.')
+  lines += [*metrics['notes'], *metrics['left_out']]
   return '\n'.join(lines)
 
 

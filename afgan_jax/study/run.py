@@ -91,6 +91,8 @@ def _run(
     train(run.config, run.workdir, data, blind=run.measure == 'validation')
   except expected as error:
     reason = str(error)
+  except PartlyFailed as error:  # What could be measured counts.
+    print(error, file=sys.stderr)
   except KeyboardInterrupt as error:  # Outside the training loop.
     raise Interrupted(
       f'Stopped in {run}: the same command continues from its last checkpoint.'

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from datasets.light import to_bytes
 from datasets.procedural import ProceduralSource
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -34,8 +35,8 @@ runpy.run_path('main.py', run_name='__main__')
 """
 
 
-def run(*arguments, tensorflow=False):
-  """Runs main.py and returns what it printed on stdout."""
+def run(*arguments, tensorflow=False, code=0):
+  """Runs main.py and returns what it printed on stdout, or on stderr."""
   program = ['main.py'] if tensorflow else ['-c', WITHOUT_TENSORFLOW]
   done = subprocess.run(
     [sys.executable, *program, *map(str, arguments)],
@@ -44,8 +45,9 @@ def run(*arguments, tensorflow=False):
     capture_output=True,
     text=True,
   )
-  assert done.returncode == 0, done.stderr
-  return done.stdout
+  assert done.returncode == code, done.stderr
+  assert 'Traceback' not in done.stderr
+  return done.stderr if code else done.stdout
 
 
 @pytest.fixture(scope='module')
@@ -59,7 +61,7 @@ def folder(tmp_path_factory):
     for i, sample in enumerate(samples):
       path = root / split / sample.defect_type / f'{i:03d}.png'
       path.parent.mkdir(parents=True, exist_ok=True)
-      Image.fromarray(sample.read_image(24)).save(path)
+      Image.fromarray(to_bytes(sample.read(24, 0).levels)).save(path)
   return root
 
 
@@ -118,9 +120,18 @@ def test_evaluate_looks_at_another_folder(workdir, tmp_path):
   for i, sample in enumerate(source.test()):
     path = tmp_path / 'test' / sample.defect_type / f'{i}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sample.read_image(16)).save(path)
+    Image.fromarray(to_bytes(sample.read(16, 0).levels)).save(path)
   output = run('--mode=evaluate', f'--workdir={workdir}', f'--data={tmp_path}')
   assert '2 good and 5 defective' in output
+  (tmp_path / 'test' / 'good' / '0.png').write_text('no image')
+  complaint = run(
+    '--mode=evaluate', f'--workdir={workdir}', f'--data={tmp_path}', code=3
+  )
+  assert '1 test images could not be read' in complaint
+  metrics = json.loads((workdir / 'metrics.json').read_text())
+  assert metrics['counts']['test_good'] == 1
+  (reason,) = metrics['left_out']
+  assert 'good/0.png cannot be read' in reason
 
 
 def test_training_goes_on_for_more_epochs(workdir, folder):

@@ -9,6 +9,7 @@ from PIL import Image
 from datasets.errors import DataError
 from datasets.folder import CATEGORIES, FolderSource, mvtec_ad
 from datasets.geometry import Geometry
+from datasets.reader import Reader
 from datasets.source import read_split
 
 SIZE = 8
@@ -46,7 +47,6 @@ def test_mvtec_layout_lists_good_images_by_name(tmp_path):
     'train/good/010.png',
   ]
   assert {s.defect_type for s in samples} == {'good'}
-  assert all(s.read_mask is None for s in samples)
   images = read_split(samples, SIZE).images
   np.testing.assert_array_equal(images[:, 0, 0, 0], [20, 10, 0])
 
@@ -91,7 +91,9 @@ def test_geometry_reaches_image_and_mask(tmp_path):
   for path in ('test/hole/0.png', 'ground_truth/hole/0_mask.png'):
     (tmp_path / path).parent.mkdir(parents=True)
     Image.fromarray(drawing).save(tmp_path / path)
-  split = read_split(FolderSource(str(tmp_path), Geometry('pad')).test(), 8)
+  split = read_split(
+    FolderSource(str(tmp_path), Reader(Geometry('pad'))).test(), 8
+  )
   expected = np.array([1, 1, 1, 0, 0, 0, 0, 0])
   np.testing.assert_array_equal(split.images[0, :, 0, 0], 255 * expected)
   np.testing.assert_array_equal(split.masks[0, :, 0], expected)
@@ -199,16 +201,49 @@ def test_empty_test_folder_is_an_error(tmp_path, folder):
   assert str(tmp_path / 'test' / 'good') in str(caught.value)
 
 
-@pytest.mark.parametrize(
-  'broken', ['test/scratch/001.png', 'ground_truth/scratch/000_mask.png']
-)
-def test_reading_a_split_names_the_broken_file(tmp_path, broken):
+def test_reading_a_split_names_the_broken_image(tmp_path):
   _write_mvtec(tmp_path)
-  (tmp_path / broken).write_bytes(b'')
+  broken = tmp_path / 'test/scratch/001.png'
+  broken.write_bytes(b'')
   samples = FolderSource(str(tmp_path)).test()
   with pytest.raises(DataError) as caught:
     read_split(samples, SIZE)
-  assert str(tmp_path / broken) in str(caught.value)
+  assert str(broken) in str(caught.value)
+
+
+def test_broken_images_are_left_out_where_asked_for(tmp_path):
+  _write_mvtec(tmp_path)
+  for name in ('scratch/001', 'bent/000'):
+    (tmp_path / f'test/{name}.png').write_bytes(b'')
+  split = read_split(FolderSource(str(tmp_path)).test(), SIZE, leave_out=True)
+  assert [pathlib.Path(path).parts[-2:] for path in split.paths] == [
+    ('bent', '001.png'),
+    ('good', '000.png'),
+    ('good', '001.png'),
+    ('scratch', '000.png'),
+  ]
+  np.testing.assert_array_equal(split.labels, [1, 0, 0, 1])
+  assert split.masks.shape == (4, SIZE, SIZE)
+  assert split.masks[0].all() and split.masks[3].all()
+  assert len(split.left_out) == 2 and not split.notes
+  assert 'bent/000.png cannot be read' in split.left_out[0]
+
+
+def test_where_no_image_can_be_read_the_first_is_named(tmp_path):
+  for name in 'ab':
+    _write(tmp_path / f'{name}.png').write_bytes(b'no image')
+  samples = FolderSource(str(tmp_path)).train()
+  with pytest.raises(DataError, match='a.png cannot be read'):
+    read_split(samples, SIZE, leave_out=True)
+
+
+def test_an_image_whose_mask_is_broken_counts_without_it(tmp_path):
+  _write_mvtec(tmp_path)
+  (tmp_path / 'ground_truth/scratch/000_mask.png').write_bytes(b'')
+  split = read_split(FolderSource(str(tmp_path)).test(), SIZE)
+  np.testing.assert_array_equal(split.has_mask, [1, 1, 1, 1, 0, 0])
+  (note,) = split.notes
+  assert '000_mask.png cannot be read' in note
 
 
 def test_mvtec_ad_opens_one_category(tmp_path):

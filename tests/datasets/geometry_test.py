@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from datasets.errors import DataError
-from datasets.folder import FolderSource
 from datasets.geometry import GEOMETRIES, Geometry
-from datasets.images import read_mask
 from datasets.pose import find_object
+from datasets.reader import Reader
 
 SIDE = 200
 
@@ -178,7 +176,8 @@ def test_masks_are_turned_with_their_images(tmp_path):
     Image.fromarray(pin).save(image_path)
     spot = (np.abs(marked.astype(int) - pin)[..., 0] > 90).astype(np.uint8)
     Image.fromarray(255 * spot).save(mask_path)
-    mask = read_mask(str(mask_path), 64, geometry, str(image_path))
+    reader = Reader(geometry)
+    mask = reader.read(str(image_path), str(mask_path), 64, 64).mask
     rows, columns = np.nonzero(mask)
     # A fifth of 120 pixels right of the middle of a window 160 wide.
     np.testing.assert_allclose(columns.mean(), 32 + 64 * 24 / 160, atol=1.5)
@@ -192,26 +191,8 @@ def test_a_defect_outside_of_the_window_does_not_disappear(tmp_path):
   drawing = np.zeros((SIDE, SIDE), np.uint8)
   drawing[3:6, 100:104] = 255
   Image.fromarray(drawing).save(tmp_path / 'a_mask.png')
-  mask = read_mask(
-    str(tmp_path / 'a_mask.png'),
-    64,
-    Geometry('object', (0.4, 0.8)),
-    str(tmp_path / 'a.png'),
-  )
-  rows, columns = np.nonzero(mask)
+  reader = Reader(Geometry('object', (0.4, 0.8)))
+  paths = str(tmp_path / 'a.png'), str(tmp_path / 'a_mask.png')
+  rows, columns = np.nonzero(reader.read(*paths, 64, 64).mask)
   assert set(rows) == {0}
   assert 30 <= columns.min() <= columns.max() <= 34
-
-
-def test_a_mask_of_another_size_names_both_files(tmp_path):
-  for folder in ('train/good', 'test/bent', 'ground_truth/bent'):
-    (tmp_path / folder).mkdir(parents=True)
-  Image.fromarray(draw_pin(0)).save(tmp_path / 'test/bent/a.png')
-  mask = np.zeros((SIDE, SIDE // 2), np.uint8)
-  Image.fromarray(mask).save(tmp_path / 'ground_truth/bent/a_mask.png')
-  (sample,) = FolderSource(str(tmp_path), Geometry('object')).test()
-  with pytest.raises(DataError) as caught:
-    sample.read_mask(32)
-  assert 'bent/a_mask.png' in str(caught.value)
-  assert 'bent/a.png' in str(caught.value)
-  assert '100×200' in str(caught.value)

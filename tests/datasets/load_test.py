@@ -210,3 +210,27 @@ def test_batches_from_the_host_without_tensorflow(monkeypatch):
   config = tiny_config(**{'data.placement': 'host'})
   with pytest.raises(DataError, match='TensorFlow.*placement=device'):
     host_batches(images, config)
+
+
+def test_training_refuses_what_it_cannot_read_unless_told_to_go_on(
+  tmp_path, capsys
+):
+  config = _folder_config(tmp_path, 5)
+  (tmp_path / '003.png').write_text('no image')
+  with pytest.raises(DataError, match='003.png cannot be read'):
+    load_train(config)
+  config.data.skip_unreadable = True
+  assert _numbers(load_train(config)[0]) == [0, 1, 2, 4]
+  assert '003.png cannot be read' in capsys.readouterr().err
+
+
+def test_test_images_that_cannot_be_read_are_left_out(tmp_path):
+  for kind in ('good', 'hole'):
+    _write(tmp_path / 'test' / kind / '0.png')
+    (tmp_path / 'test' / kind / '1.png').write_bytes(b'')
+  split = load_test(_folder_config(tmp_path, 1))
+  assert split.defect_types == ('good', 'hole')
+  assert [reason.split(' cannot')[0][-10:] for reason in split.left_out] == [
+    'good/1.png',
+    'hole/1.png',
+  ]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.images import read_image, to_bytes
+from datasets.light import to_bytes
 
 
 @pytest.mark.filterwarnings('ignore')  # Those of tensorflow-datasets itself.
@@ -10,6 +10,7 @@ def test_builder_holds_what_the_folder_holds(tmp_path):
   import tensorflow_datasets as tfds
 
   from datasets.mvtec_ad_tfds import MvtecAd, MvtecAdConfig
+  from datasets.reader import Reader
 
   rng = np.random.default_rng(0)
   root = tmp_path / 'mvtec' / 'screw'
@@ -41,7 +42,7 @@ def test_builder_holds_what_the_folder_holds(tmp_path):
   assert len(examples['train']) == 2 and len(examples['test']) == 2
   for split in examples.values():
     for path, example in split.items():
-      expected = to_bytes(read_image(path, 16))
+      expected = to_bytes(Reader().read(path, None, 16).levels)
       np.testing.assert_array_equal(example['image'], expected)
       assert example['label'] == (example['defect_type'] != b'good')
       assert example['mask'].any() == example['label']

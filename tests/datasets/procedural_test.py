@@ -57,11 +57,10 @@ def test_default_counts_and_every_defect_type():
 @pytest.mark.parametrize('size', [32, 64, 100])
 def test_shapes_and_dtypes(size):
   for sample in _small().test():
-    image = sample.read_image(size)
+    image, mask, _ = sample.read(size, size)
     assert image.shape == (size, size, 3)
-    assert image.dtype == np.uint8
-    if sample.read_mask is not None:
-      mask = sample.read_mask(size)
+    assert image.dtype == np.float16
+    if mask is not None:
       assert mask.shape == (size, size)
       assert mask.dtype == np.uint8
       assert set(np.unique(mask)) == {0, 1}
@@ -69,12 +68,13 @@ def test_shapes_and_dtypes(size):
 
 def test_good_samples_have_no_mask_and_defective_ones_do():
   for sample in _small().train() + _small().test():
-    assert (sample.read_mask is None) == (sample.defect_type == source.GOOD)
+    mask = sample.read(SIZE, SIZE).mask
+    assert (mask is None) == (sample.defect_type == source.GOOD)
 
 
 def test_same_seed_gives_same_bytes_in_any_order():
-  first = [s.read_image(SIZE) for s in _small().test()]
-  again = [s.read_image(SIZE) for s in reversed(_small().test())]
+  first = [s.read(SIZE, 0).levels for s in _small().test()]
+  again = [s.read(SIZE, 0).levels for s in reversed(_small().test())]
   np.testing.assert_array_equal(first, again[::-1])
 
 
@@ -85,13 +85,13 @@ def test_image_does_not_depend_on_how_many_are_asked_for():
   assert len(shared) == len(few)
   for sample in shared:
     np.testing.assert_array_equal(
-      sample.read_image(SIZE), few[sample.path].read_image(SIZE)
+      sample.read(SIZE, 0).levels, few[sample.path].read(SIZE, 0).levels
     )
 
 
 def test_images_differ_among_seeds_splits_and_indices():
   images = [
-    s.read_image(SIZE).tobytes()
+    s.read(SIZE, 0).levels.tobytes()
     for seed in (0, 1)
     for s in _small(seed).train() + _small(seed).test()
   ]
@@ -100,19 +100,19 @@ def test_images_differ_among_seeds_splits_and_indices():
 
 def test_part_is_the_same_at_every_size():
   for sample in _small().test():
-    large = sample.read_image(2 * SIZE).astype(float)
+    large = sample.read(2 * SIZE, 0).levels.astype(float)
     shrunk = large.reshape(SIZE, 2, SIZE, 2, 3).mean((1, 3))
-    small = sample.read_image(SIZE)
+    small = sample.read(SIZE, 0).levels
     assert np.abs(shrunk - small).mean() < 4
 
 
 def test_masks_are_where_the_defective_twin_differs():
   for sample in _defective():
-    key = sample.read_image.args[0]
+    key = sample.read.args[0]
     scene, _, _ = procedural.draw_part(key, sample.defect_type)
     twin = 255 * procedural.render(scene, procedural.Defect(), SIZE)
-    change = np.abs(sample.read_image(SIZE) - twin).max(axis=-1)
-    mask = sample.read_mask(SIZE).astype(bool)
+    change = np.abs(sample.read(SIZE, 0).levels - twin).max(axis=-1)
+    mask = sample.read(SIZE, SIZE).mask.astype(bool)
     visible = 255 * procedural.VISIBLE
     assert 0 < mask.mean() < 0.5, sample.path
     assert change[mask].min() > visible - GRAIN_LEVELS, sample.path
@@ -122,7 +122,7 @@ def test_masks_are_where_the_defective_twin_differs():
 
 def test_masks_are_as_large_at_every_size():
   for sample in _defective():
-    small, large = sample.read_mask(64).mean(), sample.read_mask(128).mean()
+    small, large = (sample.read(s, s).mask.mean() for s in (64, 128))
     assert abs(small - large) < 0.25 * max(small, large) + 0.01, sample.path
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import html.parser
 import re
 import shutil
@@ -68,6 +69,8 @@ def make_metrics(test, scores, maps, calibration, baseline):
       'test_defective': int(np.sum(test.labels == 1)),
       'test_by_type': dict(Counter(types)),
     },
+    'left_out': list(test.left_out),
+    'notes': list(test.notes),
     'pixel_metrics_size': 16,
     'step': 7,
     'seconds': {'scoring': 1.0, 'evaluation': 2.0},
@@ -117,9 +120,11 @@ def make_report(
   calibration=CALIBRATION,
   baseline=0.25,
   max_images=60,
+  left_out=(),
   **options,
 ):
   test = make_images(num_good, num_bad)
+  test = dataclasses.replace(test, left_out=left_out)
   rng = np.random.default_rng(1)
   scores = rng.random(len(test.labels))
   maps = rng.random(test.masks.shape, np.float32)
@@ -214,6 +219,14 @@ def test_what_is_missing_is_said_plainly(tmp_path, options):
     assert not re.search(r'\b(None|nan|NaN|inf|undefined)\b', text)
   if 'history' not in options:
     assert 'not defined' in page.text
+
+
+def test_images_that_are_left_out_are_listed(tmp_path):
+  path, _ = make_report(tmp_path, left_out=('<b>.png cannot be read', 'c'))
+  assert '2 test images could not be read' in Page(path).text
+  assert '<b>.png cannot be read' in Page(path).text
+  path, _ = make_report(tmp_path)
+  assert 'About the images' not in Page(path).text
 
 
 def test_names_are_text(tmp_path):

@@ -1,19 +1,19 @@
 """The decoder and resizer, on files that Pillow writes into `tmp_path`."""
 
+import re
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from datasets import decode
+from datasets.decode import Decoder
 from datasets.errors import DataError
-from datasets.geometry import Geometry
-from datasets.images import (
-  clip_levels,
-  normalize_brightness,
-  normalize_light,
-  read_image,
-  read_mask,
-  to_bytes,
-)
+from datasets.geometry import STRETCH, Geometry
+from datasets.light import normalize_brightness, normalize_light, to_bytes
+from datasets.reader import Reader
 
 SIZE = 16
 # Pixels of one colour in 8x8 blocks, the blocks of JPEG, so that every format
@@ -22,6 +22,17 @@ COLORS = np.array(
   [[[250, 10, 20], [30, 200, 40]], [[0, 60, 255], [90, 90, 90]]]
 )
 BLOCKS = np.kron(COLORS, np.ones((8, 8, 1))).astype(np.uint8)
+
+
+def read_image(path, size, geometry=STRETCH, **decoder):
+  return Reader(geometry, Decoder(**decoder)).read(path, None, size).levels
+
+
+def read_mask(path, size, geometry=STRETCH):
+  # The file is its own image here, so both are of one size.
+  reading = Reader(geometry).read(path, path, size, size)
+  assert reading.mask is not None, reading.notes
+  return reading.mask
 
 
 def _noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -37,7 +48,7 @@ def _write(path, array: np.ndarray, **options) -> str:
 def test_lossless_rgb_comes_back_to_the_byte(tmp_path, extension):
   expected = _noise(SIZE, SIZE, 3)
   image = read_image(_write(tmp_path / f'a.{extension}', expected), SIZE)
-  assert image.dtype == np.float32
+  assert image.dtype == np.float16
   np.testing.assert_array_equal(image, expected)
 
 
@@ -291,11 +302,6 @@ def test_images_of_unknown_range_are_refused(tmp_path, mode):
     read_image(str(path), SIZE)
 
 
-def test_empty_mask_stays_empty(tmp_path):
-  path = _write(tmp_path / 'a.png', np.zeros((64, 64), np.uint8))
-  assert not read_mask(path, SIZE).any()
-
-
 @pytest.mark.parametrize('side', [64, 128, 1024])
 def test_tiny_defects_do_not_vanish(tmp_path, side):
   drawing = np.zeros((side, side), np.uint8)
@@ -338,9 +344,145 @@ def test_unreadable_files_are_named(tmp_path, read, extension, spoil):
 
 def test_images_that_are_too_large_are_named(tmp_path, monkeypatch):
   path = _write(tmp_path / 'huge.png', _noise(SIZE, SIZE))
+  with pytest.raises(DataError, match='huge.png.*16×16.*max_pixels=255 allows'):
+    read_image(path, SIZE, max_pixels=255)
+  assert read_image(path, SIZE, max_pixels=256).shape == (SIZE, SIZE, 3)
+  # Pillow's own limit is twice this.
   monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
   with pytest.raises(DataError, match='huge.png'):
     read_image(path, SIZE)
+  monkeypatch.setattr(decode, 'MAX_PIXELS', 200)
+  assert read_image(path, SIZE, max_pixels=256).shape == (SIZE, SIZE, 3)
+
+
+def _write_png_of_16_bits(path, levels: np.ndarray) -> str:
+  """Writes RGB of 16 bits a channel, as the PNG standard says."""
+  height, width, _ = levels.shape
+  rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in levels)
+
+  def chunk(kind: bytes, data: bytes) -> bytes:
+    check = struct.pack('>I', zlib.crc32(kind + data))
+    return struct.pack('>I', len(data)) + kind + data + check
+
+  header = struct.pack('>IIBBBBB', width, height, 16, 2, 0, 0, 0)
+  path.write_bytes(
+    b'\x89PNG\r\n\x1a\n'
+    + chunk(b'IHDR', header)
+    + chunk(b'IDAT', zlib.compress(rows))
+    + chunk(b'IEND', b'')
+  )
+  return str(path)
+
+
+def test_colors_of_16_bits_are_read_by_their_upper_8(tmp_path):
+  levels = np.random.default_rng(0).integers(0, 65536, (SIZE, SIZE, 3))
+  path = _write_png_of_16_bits(tmp_path / 'a.png', levels)
+  np.testing.assert_array_equal(read_image(path, SIZE), levels // 256)
+  # No level of theirs can be called white any more.
+  with pytest.raises(DataError, match='a.png.*16 bits a channel'):
+    read_image(path, SIZE, white=4095)
+
+
+@pytest.mark.parametrize('extension', ['png', 'tiff'])
+def test_a_camera_of_12_bits_spans_the_whole_range(tmp_path, extension):
+  array = np.array([[0, 4095], [2048, 5000]], np.uint16)
+  path = _write(tmp_path / f'a.{extension}', array)
+  image = read_image(path, 2, white=4095)
+  np.testing.assert_array_equal(image[..., 1], [[0, 255], [128, 255]])
+  # Images of 8 bits are as they are.
+  path = _write(tmp_path / 'b.png', _noise(SIZE, SIZE, 3))
+  np.testing.assert_array_equal(
+    read_image(path, SIZE, white=4095), read_image(path, SIZE)
+  )
+
+
+@pytest.mark.parametrize('kind', [np.float32, np.int32])
+def test_32_bits_are_read_where_white_is_known(tmp_path, kind):
+  array = np.array([[-3, 0], [100, 300]], kind)
+  path = _write(tmp_path / 'a.tif', array)
+  image = read_image(path, 2, white=200)
+  np.testing.assert_array_equal(image[..., 2], [[0, 0], [128, 255]])
+
+
+def test_values_that_are_no_numbers_are_refused(tmp_path):
+  array = np.ones((8, 8), np.float32)
+  array[3, 4] = np.nan
+  path = _write(tmp_path / 'a.tif', array)
+  with pytest.raises(DataError, match='a.tif holds values that are no numbers'):
+    read_image(path, SIZE, white=1)
+
+
+@pytest.mark.parametrize('extension', ['gif', 'tiff', 'webp', 'png'])
+def test_the_first_of_several_pages_is_read_and_said_to_be(tmp_path, extension):
+  pages = [Image.new('RGB', (8, 8), color) for color in ('red', 'lime', 'blue')]
+  path = tmp_path / f'a.{extension}'
+  options = {'lossless': True} if extension == 'webp' else {}
+  pages[0].save(path, save_all=True, append_images=pages[1:], **options)
+  levels, _, notes = Reader().read(str(path), None, 8)
+  np.testing.assert_array_equal(levels[4, 4], [255, 0, 0])
+  assert notes == (f'{path}: the first of 3 pages',)
+
+
+@pytest.mark.parametrize(
+  'mode, color', [('LA', (90, 20)), ('PA', 90), ('RGBX', (9, 20, 30, 0))]
+)
+def test_rarer_modes_are_read_too(tmp_path, mode, color):
+  path = str(tmp_path / 'a.tiff')
+  image = Image.new(mode, (8, 8), color)
+  try:
+    image.save(path)
+  except OSError:
+    pytest.skip(f'Pillow writes no TIFF of {mode}')
+  expected = np.asarray(image.convert('RGB'))
+  np.testing.assert_array_equal(read_image(path, 8), expected)
+
+
+def _read_with_mask(tmp_path, mask: np.ndarray):
+  image_path = _write(tmp_path / 'a.png', _noise(SIZE, SIZE, 3))
+  mask_path = _write(tmp_path / 'a_mask.png', mask)
+  return Reader().read(image_path, mask_path, SIZE, SIZE)
+
+
+def test_masks_of_zeros_and_ones_mark_the_ones(tmp_path):
+  drawing = _noise(SIZE, SIZE) // 128
+  for form in (drawing, drawing.astype(np.uint16), drawing > 0):
+    mask = _read_with_mask(tmp_path, form).mask
+    np.testing.assert_array_equal(mask, drawing)
+
+
+def test_label_images_mark_the_ones_whatever_their_colors(tmp_path):
+  drawing = _noise(SIZE, SIZE) // 128
+  colors = np.array([[0, 0, 0], [40, 20, 0]])
+  image_path = _write(tmp_path / 'a.png', _noise(SIZE, SIZE, 3))
+  mask_path = _write_palette(tmp_path / 'm.png', drawing, colors)
+  reading = Reader().read(image_path, mask_path, SIZE, SIZE)
+  np.testing.assert_array_equal(reading.mask, drawing)
+
+
+@pytest.mark.parametrize(
+  'mask, reason',
+  [
+    (np.zeros((SIZE, SIZE), np.uint8), 'marks nothing in .*a.png'),
+    (np.full((SIZE, SIZE // 2), 255, np.uint8), 'is of 8×16 pixels.*16×16'),
+  ],
+)
+def test_masks_that_cannot_be_used_are_named_and_the_image_is_read(
+  tmp_path, mask, reason
+):
+  levels, found, (note,) = _read_with_mask(tmp_path, mask)
+  assert levels.shape == (SIZE, SIZE, 3)
+  assert found is None
+  assert re.search(f'a_mask.png {reason}', note)
+
+
+def test_masks_that_cannot_be_read_are_named_and_the_image_is_read(tmp_path):
+  image_path = _write(tmp_path / 'a.png', _noise(SIZE, SIZE, 3))
+  _text(tmp_path / 'a_mask.png')
+  levels, mask, (note,) = Reader().read(
+    image_path, str(tmp_path / 'a_mask.png'), SIZE, SIZE
+  )
+  assert levels.shape == (SIZE, SIZE, 3) and mask is None
+  assert 'a_mask.png cannot be read as an image' in note
 
 
 @pytest.mark.parametrize('geometry', ['stretch', 'pad'])
@@ -396,9 +538,8 @@ def test_what_is_scored_hardly_follows_the_lamp(tmp_path):
   seen = []
   for factor in (1.0, 0.9):
     path = _write(tmp_path / 'a.png', np.rint(factor * image).astype(np.uint8))
-    levels = clip_levels(normalize_brightness(read_image(path, SIZE)))
-    assert levels.dtype == np.float16
-    seen.append(levels.astype(float))
+    levels = normalize_brightness(read_image(path, SIZE).astype(np.float32))
+    seen.append(levels)
   # A level moved by less than half a level is, as a byte, the same or another.
   assert np.abs(seen[1] - seen[0]).max() < 0.3
   assert np.any(to_bytes(seen[1]) != to_bytes(seen[0]))

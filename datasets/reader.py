@@ -1,0 +1,104 @@
+"""Image files to the square that the networks see, with its mask.
+
+Every image that the networks ever see has gone through a `Reader`, so no two
+ways of reading can disagree.
+"""
+
+import dataclasses
+
+import numpy as np
+from PIL import Image
+
+from datasets.decode import Decoder
+from datasets.errors import DataError
+from datasets.geometry import STRETCH, Frame, Geometry
+from datasets.light import clip_levels
+from datasets.source import Reading
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+  """How files are read; all images of a set alike.
+
+  Attributes:
+    geometry: how an image becomes square.
+    decoder: how files become bytes.
+  """
+
+  geometry: Geometry = STRETCH
+  decoder: Decoder = Decoder()
+
+  def original(self, path: str) -> np.ndarray:
+    """Reads an image at its own size, uint8 RGB [height, width, 3].
+
+    Raises:
+      DataError: the file cannot be read as an image.
+    """
+    return self.decoder.image(path)[0]
+
+  def see(self, original: np.ndarray, size: int) -> tuple[np.ndarray, Frame]:
+    """Makes an image square.
+
+    Args:
+      original: uint8 [height, width, 3].
+      size: side length in pixels of the result.
+
+    Returns:
+      float16 [size, size, 3] in [0, 255], resized with antialiasing and not
+      rounded to bytes, and where in the image that lies.
+    """
+    frame = self.geometry.frame(original)
+    return clip_levels(frame.cut(original, size)), frame
+
+  def read(
+    self, path: str, mask_path: str | None, size: int, mask_size: int = 0
+  ) -> Reading:
+    """Reads an image and where it is defective, each file once.
+
+    Args:
+      path: of the image.
+      mask_path: of its ground-truth mask; None if there is none.
+      size: side length in pixels of the image.
+      mask_size: of the mask; 0 to do without.
+
+    Returns:
+      The image as in `see`, and the mask: 1 where at least half of the area is
+      defective. Where that leaves nothing, 1 where any of it is, so no defect
+      disappears. A mask that cannot be used is None, and a note says why.
+
+    Raises:
+      DataError: the image cannot be read.
+    """
+    original, note = self.decoder.image(path)
+    levels, frame = self.see(original, size)
+    notes = (note,) if note else ()
+    if mask_path is None or not mask_size:
+      return Reading(levels, None, notes)
+    try:
+      mask = self._mask(mask_path, path, frame, mask_size)
+    except DataError as error:
+      return Reading(levels, None, (*notes, str(error)))
+    return Reading(levels, mask, notes)
+
+  def _mask(
+    self, path: str, image_path: str, frame: Frame, size: int
+  ) -> np.ndarray:
+    defective = self.decoder.mask(path)
+    if defective.shape != (frame.height, frame.width):
+      height, width = defective.shape
+      raise DataError(
+        f'{path} is of {width}×{height} pixels and {image_path}, which it is '
+        f'the mask of, of {frame.width}×{frame.height}: they must be of one '
+        'size.'
+      )
+    if not defective.any():
+      raise DataError(
+        f'{path} marks nothing in {image_path}: mark the defect, remove the '
+        'mask, or sort the image under good.'
+      )
+    drawing = defective.astype(np.uint8) * 255
+    # Half of the area is 127.5.
+    mask = frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
+    if not mask.any():
+      mask[frame.cells(*np.nonzero(defective), size)] = True
+    return mask.astype(np.uint8)
