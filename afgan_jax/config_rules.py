@@ -151,10 +151,12 @@ def _check_later_fields(flat: dict[str, Any]) -> None:
   _check(white >= 0, 'data.white', white, 'at least 0')
   max_pixels = flat.get('data.max_pixels', 1)
   _check(max_pixels > 0, 'data.max_pixels', max_pixels, 'greater than 0')
-  part = flat.get('calibration.part', '')
+  fraction = flat.get('data.test_fraction', 0)
+  _check(0 <= fraction < 1, 'data.test_fraction', fraction, 'from 0 to below 1')
+  part = flat.get('data.part', '')
   _check(
     _is_pattern(part),
-    'calibration.part',
+    'data.part',
     part,
     r"a regular expression, for example 'part(\d+)'",
   )

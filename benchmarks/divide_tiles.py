@@ -8,7 +8,7 @@ numbers that are near each other. A division by image puts the same tile into
 training and test. Here runs of numbers with no gap above 200 stay together,
 and runs drawn at random make up the test set until it is as large as before.
 OUTPUT gets links to the images, in the layout of MVTec AD; their names begin
-with the run, so that `--config.calibration.part='run(\d+)'` holds out tiles as
+with the run, so that `--config.data.part='run(\d+)'` holds out tiles as
 a whole too.
 """
 

@@ -43,9 +43,6 @@ def get_config() -> ConfigDict:
   # Part of the good training images that is held out of training. The paper
   # holds out none: configs that reproduce it set 0.
   config.calibration.fraction = 0.1
-  # A regular expression for files' names, e.g. r'part(\d+)': images in which it
-  # finds the same show one part, and are held out together or not at all.
-  config.calibration.part = ''
   # Share of good images that the threshold may reject.
   config.calibration.false_reject_rate = 0.01
   config.metrics = ConfigDict()
@@ -69,7 +66,8 @@ def _data() -> ConfigDict:
   data = ConfigDict()
   # 'procedural' (embedded), 'folder' (one's own) or 'mvtec_ad' (§4.1).
   data.source = 'procedural'
-  data.path = ''  # Folder of the images; 'procedural' needs none.
+  # Folder of the images, or a table that lists them; 'procedural' needs none.
+  data.path = ''
   data.category = ''  # One of the fifteen of Table 1, for 'mvtec_ad'.
   # Where batches are made: 'device' (the training set lies on the device,
   # augmentation is part of the compiled step, several steps go in one call) or
@@ -82,6 +80,12 @@ def _data() -> ConfigDict:
   # How far that window reaches across and along the axis, as shares of the
   # image's longer side; it is mapped to the square.
   data.window = (1.0, 1.0)
+  # A regular expression for files' names, e.g. r'part(\d+)': images in which it
+  # finds the same show one part, which is held out as a whole or not at all.
+  data.part = ''
+  # Share of the good images that is measured on, not learnt from, where neither
+  # folders nor a table tell.
+  data.test_fraction = 0.2
   # The level that is white in images of 16 or 32 bits a pixel, e.g. 4095 for a
   # camera of 12 bits; 0 for the largest of 16 bits.
   data.white = 0.0

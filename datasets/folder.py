@@ -5,6 +5,7 @@ import functools
 import pathlib
 
 from datasets.errors import DataError
+from datasets.hold_out import Division
 from datasets.reader import Reader
 from datasets.source import GOOD, Sample
 
@@ -26,26 +27,38 @@ OBJECTS = (
 CATEGORIES = tuple(sorted(TEXTURES + OBJECTS))
 
 
+# Folders beside `good` that hold no defective images.
+_RESERVED = ('ground_truth', 'test')
+# Of the names of masks, the extension of the image cut off.
+_MASKS = ('_mask', '', '_gt')
+
+
 @dataclasses.dataclass(frozen=True)
 class FolderSource:
-  """A folder in the layout of MVTec AD, or a plain folder of good images.
+  """A folder in one of three layouts.
 
   ```
-  train/good/*.png                  good images to learn from
-  test/good/*.png                   more good images         } optional: without
-  test/<defect>/*.png               defective images         } them nothing can
-  ground_truth/<defect>/*_mask.png  where the defects are    } be measured
+  train/good/*                   good images to learn from
+  test/good/*                    more good images         } optional: without
+  test/<defect>/*                defective images         } them nothing can
+  ground_truth/<defect>/<mask>   where the defects are    } be measured
   ```
 
-  A folder without `train` that holds images itself is taken as `train/good`.
+  Or, without `train`: `good/*`, and beside it a folder for each kind of defect;
+  a part of the good images is then kept to be measured on. Or, without either:
+  good images in the folder itself, and `test` as above.
+
+  The mask of `x.jpg` is `x_mask.png`, `x.png` or `x_gt.png`.
 
   Attributes:
     path: the folder.
     reader: reads the files.
+    division: which good images are measured on where folders do not tell.
   """
 
   path: str
   reader: Reader = Reader()
+  division: Division = Division()
 
   def train(self) -> list[Sample]:
     """Lists the good images.
@@ -54,10 +67,7 @@ class FolderSource:
       DataError: there is no such folder, or no image in it.
     """
     root = self._root()
-    folder = root / 'train' / GOOD
-    if not (root / 'train').exists():
-      folder = root
-    paths = images_in(folder, recursive=folder != root)
+    paths, _ = self._files()
     if not paths:
       raise DataError(
         f'{root} holds no good images: put them into {root / "train" / GOOD} '
@@ -66,26 +76,75 @@ class FolderSource:
     return [self._sample(path, GOOD) for path in paths]
 
   def test(self) -> list[Sample]:
-    """Lists `test/*`, by type and name; empty without such a folder.
+    """Lists what is measured on, by type and name; empty if there is none.
 
     Raises:
       DataError: there is no folder at `path`, or `test` holds no image.
     """
     folder = self._root() / 'test'
-    if not folder.is_dir():
-      return []
-    samples = [
-      self._sample(path, kind.name)
-      for kind in sorted(folder.iterdir())
-      if kind.is_dir() and not _is_hidden(kind.relative_to(folder))
-      for path in images_in(kind)
-    ]
-    if not samples:
+    _, found = self._files()
+    if folder.is_dir() and not found:
       raise DataError(
         f'{folder} holds no images: put good ones into {folder / GOOD} and '
         f'defective ones into {folder / "<defect>"}.'
       )
-    return samples
+    return [
+      self._sample(path, defect_type)
+      for defect_type, paths in found.items()
+      for path in paths
+    ]
+
+  def notes(self) -> tuple[str, ...]:
+    """Tells which defective images have no mask, and which masks no image."""
+    truth = self._root() / 'ground_truth'
+    if not truth.is_dir():
+      return ()
+    notes, used = [], set()
+    for defect_type, paths in self._files()[1].items():
+      masks = {path: self._mask(path, defect_type) for path in paths}
+      used.update(masks.values())
+      bare = [path for path, mask in masks.items() if mask is None]
+      if bare and defect_type != GOOD:
+        notes.append(
+          f'{len(bare)} of {len(paths)} images of {defect_type!r} have no mask '
+          f'and do not count for pixels: {bare[0]} for one.'
+        )
+    lost = [
+      path
+      for path in images_in(truth)
+      if path not in used and path.relative_to(truth).parts[0] != GOOD
+    ]
+    if lost:
+      notes.append(f'{len(lost)} masks belong to no image: {lost[0]} for one.')
+    return tuple(notes)
+
+  def _files(self) -> tuple[list[pathlib.Path], dict[str, list[pathlib.Path]]]:
+    """Lists what is learnt from and, by type, what is measured on."""
+    root = self._root()
+    if (root / 'train').exists():
+      good, test = images_in(root / 'train' / GOOD), self._kinds(root / 'test')
+    elif (root / GOOD).is_dir():
+      test = self._kinds(root)
+      good = test.pop(GOOD, [])
+      if test and good:
+        good, test[GOOD] = self.division.divide(good)
+    else:
+      good = images_in(root, recursive=False)
+      test = self._kinds(root / 'test')
+    return good, dict(sorted(test.items()))
+
+  def _kinds(self, folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+    """Lists images by the subfolder that they are in, if any are."""
+    if not folder.is_dir():
+      return {}
+    kinds = {
+      kind.name: images_in(kind)
+      for kind in folder.iterdir()
+      if kind.is_dir()
+      and not _is_hidden(kind.relative_to(folder))
+      and kind.name not in _RESERVED
+    }
+    return {name: paths for name, paths in kinds.items() if paths}
 
   def _root(self) -> pathlib.Path:
     root = pathlib.Path(self.path)
@@ -102,12 +161,15 @@ class FolderSource:
     if defect_type == GOOD:
       return None
     root = pathlib.Path(self.path)
+    tested = root / 'test' if root / 'test' in path.parents else root
     # A mask lies as deep under its type as the image does.
-    place = path.relative_to(root / 'test').with_suffix('')
+    place = path.relative_to(tested)
     masks = root / 'ground_truth' / place.parent
-    for suffix in ('_mask.png', '_mask.PNG', '.png', '.PNG'):
-      if (masks / (place.name + suffix)).is_file():
-        return masks / (place.name + suffix)
+    for suffix in _MASKS:
+      for extension in ('.png', '.PNG'):
+        mask = masks / (place.stem + suffix + extension)
+        if mask.is_file():
+          return mask
     return None
 
 

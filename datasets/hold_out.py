@@ -1,5 +1,6 @@
 """Which good images are held out of training."""
 
+import dataclasses
 import pathlib
 import re
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ def hold_out(
   parts = np.unique(keys)
   if wanted and len(parts) == 1:
     raise DataError(
-      f'config.calibration.part {part!r} finds {str(parts[0])!r} in the names '
+      f'config.data.part {part!r} finds {str(parts[0])!r} in the names '
       'of all good images, which leaves no part to hold out: give another.'
     )
   held_out = np.zeros(len(paths), bool)
@@ -50,12 +51,46 @@ def hold_out(
   return held_out
 
 
+@dataclasses.dataclass(frozen=True)
+class Division:
+  """Which good images are measured on where nothing else tells.
+
+  Attributes:
+    fraction: of the images, in [0, 1).
+    part: see `hold_out`.
+  """
+
+  fraction: float = 0.2
+  part: str = ''
+
+  def divide(
+    self, paths: Sequence[pathlib.Path]
+  ) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+    """Divides good images, always in the same way.
+
+    Args:
+      paths: of the images.
+
+    Returns:
+      What is learnt from, and what is measured on, each in the order given.
+
+    Raises:
+      DataError: see `hold_out`.
+    """
+    # Not by the run's seed: runs are compared on the same images.
+    kept = hold_out([str(path) for path in paths], self.fraction, 0, self.part)
+    learnt, measured = [], []
+    for path, is_kept in zip(paths, kept, strict=True):
+      (measured if is_kept else learnt).append(path)
+    return learnt, measured
+
+
 def _part(path: str, pattern: str) -> str:
   name = pathlib.Path(path).name
   found = re.search(pattern, name)
   if not found:
     raise DataError(
-      f'{path} has nothing in its name that config.calibration.part '
+      f'{path} has nothing in its name that config.data.part '
       f'{pattern!r} finds: name the file by its part, or give another pattern.'
     )
   # A group that took no part in the match is None.

@@ -1,5 +1,6 @@
 """From a configuration to arrays: which source, which images are held out."""
 
+import dataclasses
 import functools
 import glob
 import pathlib
@@ -14,17 +15,20 @@ from datasets.decode import MAX_PIXELS, Decoder
 from datasets.errors import DataError
 from datasets.folder import FolderSource, images_in, mvtec_ad
 from datasets.geometry import GEOMETRIES, Frame, Geometry
-from datasets.hold_out import hold_out
+from datasets.hold_out import Division, hold_out
 from datasets.light import clip_levels, normalize_brightness, normalize_light
 from datasets.procedural import ProceduralSource
 from datasets.reader import Reader
 from datasets.source import Sample, Source, Split, read_split
+from datasets.table import TableSource
 
 SOURCES = ('procedural', 'folder', 'mvtec_ad')
 
 # What configs meant that were stored before these fields of `data` came.
 _LATER_FIELDS = {
   'window': (1.0, 1.0),
+  'part': '',
+  'test_fraction': 0.2,
   'white': 0.0,
   'max_pixels': MAX_PIXELS,
   'skip_unreadable': False,
@@ -45,7 +49,6 @@ def open_source(config: ConfigDict) -> Source:
     DataError: a field of `config.data` cannot be used.
   """
   data = config.data
-  reader = _reader(config)
   for name, choices in (('source', SOURCES), ('geometry', GEOMETRIES)):
     if data[name] not in choices:
       raise DataError(
@@ -64,8 +67,8 @@ def open_source(config: ConfigDict) -> Source:
       f'The source {data.source!r} needs a folder: set config.data.path.'
     )
   if data.source == 'mvtec_ad':
-    return mvtec_ad(data.path, data.category, reader)
-  return FolderSource(data.path, reader)
+    return mvtec_ad(data.path, data.category, _reader(config))
+  return _open(config, data.path)
 
 
 def load_train(config: ConfigDict) -> tuple[Split, Split]:
@@ -87,8 +90,7 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     split.paths,
     config.calibration.fraction,
     config.seed,
-    # Configs that were stored before the field came do without.
-    config.calibration.get('part', ''),
+    _data(config)['part'],
   )
   return split.take(np.flatnonzero(~held_out)), split.take(
     np.flatnonzero(held_out)
@@ -125,7 +127,7 @@ def load_good(config: ConfigDict, folder: str) -> Split:
   Raises:
     DataError: there are none, or one cannot be read.
   """
-  return _read_good(config, FolderSource(folder, _reader(config)).train())
+  return _read_good(config, _open(config, folder).train())
 
 
 def find_images(pattern: str) -> list[str]:
@@ -247,19 +249,25 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   Raises:
     DataError: `folder` has none, or none can be read.
   """
-  if folder is None:
-    source = open_source(config)
-  else:
-    source = FolderSource(folder, _reader(config))
+  source = open_source(config) if folder is None else _open(config, folder)
   samples = source.test()
   if samples:
-    return _read(config, samples, leave_out=True)
+    split = _read(config, samples, leave_out=True)
+    return dataclasses.replace(split, notes=source.notes() + split.notes)
   if folder is not None:
     raise DataError(
       f'{folder} has no test images: put good ones into test/good and '
       'defective ones into test/<defect>.'
     )
   return None
+
+
+def _open(config: ConfigDict, path: str) -> Source:
+  """Opens one's own folder or table."""
+  data = _data(config)
+  division = Division(data['test_fraction'], data['part'])
+  kind = TableSource if path.lower().endswith('.csv') else FolderSource
+  return kind(path, _reader(config), division)
 
 
 def _read_good(config: ConfigDict, samples: Sequence[Sample]) -> Split:

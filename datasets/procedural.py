@@ -81,6 +81,10 @@ class ProceduralSource:
         samples.append(self._sample('test', defect_type, i))
     return samples
 
+  def notes(self) -> tuple[str, ...]:
+    """Tells nothing: nothing is odd."""
+    return ()
+
   def _sample(self, split: str, defect_type: str, index: int) -> Sample:
     type_index = (GOOD, *DEFECTS).index(defect_type)
     key = (self.seed, int(split == 'test'), type_index, index)

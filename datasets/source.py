@@ -62,6 +62,9 @@ class Source(Protocol):
   def test(self) -> Sequence[Sample]:
     """Lists the labelled images to measure on; empty if there are none."""
 
+  def notes(self) -> tuple[str, ...]:
+    """Tells what is odd about those, a sentence each."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:

@@ -324,10 +324,8 @@ def test_windows_that_cannot_be_cut_are_refused(window):
 def test_what_is_no_pattern_finds_no_parts(part):
   config = default.get_config()
   with config.ignore_type():
-    config.calibration.part = part
-  with pytest.raises(
-    UsageError, match=r'config\.calibration\.part is .*regular'
-  ):
+    config.data.part = part
+  with pytest.raises(UsageError, match=r'config\.data\.part is .*regular'):
     validate(config, num_devices=1)
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from datasets.errors import DataError
 from datasets.folder import CATEGORIES, FolderSource, mvtec_ad
 from datasets.geometry import Geometry
+from datasets.hold_out import Division
 from datasets.reader import Reader
 from datasets.source import read_split
 
@@ -108,6 +109,64 @@ def test_plain_folder_holds_good_images(tmp_path):
   source = FolderSource(str(tmp_path))
   assert _relative(source.train(), tmp_path) == ['a.png', 'b.png']
   assert _relative(source.test(), tmp_path) == ['test/hole/c.png']
+
+
+def _write_beside(root: pathlib.Path, num_good: int = 10) -> None:
+  for i in range(num_good):
+    _write(root / 'good' / f'{i}.png', i)
+  for name in ('dent/0.png', 'dent/1.png', 'scar/deep/0.jpg'):
+    _write(root / name)
+
+
+def test_defects_may_lie_beside_the_good_images(tmp_path):
+  _write_beside(tmp_path)
+  _write(tmp_path / 'ground_truth' / 'dent' / '1_mask.png', 255)
+  _write(tmp_path / 'ground_truth' / 'scar' / 'deep' / '0_gt.png', 255)
+  source = FolderSource(str(tmp_path))
+  learnt = _relative(source.train(), tmp_path)
+  measured = _relative(source.test(), tmp_path)
+  assert measured[:2] == ['dent/0.png', 'dent/1.png']
+  assert measured[-1] == 'scar/deep/0.jpg'
+  # A fifth of the good ones, and each on one side.
+  good = measured[2:-1]
+  assert len(good) == 2
+  assert sorted(learnt + good) == [f'good/{i}.png' for i in range(10)]
+  split = read_split(source.test(), SIZE)
+  assert split.defect_types == ('dent', 'dent', 'good', 'good', 'scar')
+  np.testing.assert_array_equal(split.has_mask, [0, 1, 1, 1, 1])
+  (note,) = source.notes()
+  assert note.startswith("1 of 2 images of 'dent' have no mask")
+
+
+def test_good_images_are_divided_by_part(tmp_path):
+  _write_beside(tmp_path, num_good=0)
+  for part in range(5):
+    for side in 'ab':
+      _write(tmp_path / 'good' / f'{part}{side}.png')
+  source = FolderSource(str(tmp_path), division=Division(0.4, r'^(\d)'))
+  measured = [s.path for s in source.test() if s.defect_type == 'good']
+  parts = [pathlib.Path(path).name[0] for path in measured]
+  assert len(parts) == 4 and len(set(parts)) == 2
+
+
+def test_without_a_defect_beside_all_good_images_are_learnt_from(tmp_path):
+  for i in range(10):
+    _write(tmp_path / 'good' / f'{i}.png')
+  (tmp_path / 'dent').mkdir()
+  source = FolderSource(str(tmp_path))
+  assert len(source.train()) == 10
+  assert source.test() == []
+
+
+def test_masks_without_an_image_are_counted(tmp_path):
+  _write_mvtec(tmp_path)
+  _write(tmp_path / 'ground_truth' / 'scratch' / '007_mask.png', 255)
+  assert FolderSource(str(tmp_path)).notes() == (
+    "1 of 2 images of 'scratch' have no mask and do not count for pixels: "
+    f'{tmp_path}/test/scratch/001.png for one.',
+    f'1 masks belong to no image: {tmp_path}/ground_truth/scratch/007_mask.png '
+    'for one.',
+  )
 
 
 def test_loose_images_do_not_count_beside_a_train_folder(tmp_path):

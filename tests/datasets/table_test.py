@@ -1,0 +1,117 @@
+"""Tables of images, as spreadsheets and scripts write them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets.errors import DataError
+from datasets.hold_out import Division
+from datasets.source import read_split
+from datasets.table import TableSource
+
+SIZE = 8
+
+
+def _table(folder, text, encoding='utf-8'):
+  """Writes a table and the images that it lists, each of its own level."""
+  path = folder / 'images.csv'
+  path.write_text(text, encoding=encoding)
+  levels = {'a.png': 10, 'b.png': 20, 'sub/ü c.jpg': 30, 'd.png': 40}
+  levels['m.png'] = 255
+  for name, level in levels.items():
+    (folder / name).parent.mkdir(exist_ok=True)
+    image = np.full((SIZE, SIZE), level, np.uint8)
+    Image.fromarray(image).save(folder / name, quality=95)
+  return str(path)
+
+
+FULL = (
+  'path,split,label,mask\n'
+  'b.png,train,good,\n'
+  'a.png,train,good,\n'
+  'd.png,test,good,\n'
+  'sub/ü c.jpg,test,deep scratch,m.png\n'
+)
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig'])
+@pytest.mark.parametrize('end', ['\n', '\r\n'])
+def test_a_table_says_what_each_image_is(tmp_path, encoding, end):
+  path = _table(tmp_path, FULL.replace('\n', end), encoding)
+  train = read_split(TableSource(path).train(), SIZE)
+  np.testing.assert_array_equal(train.images[:, 0, 0, 0], [20, 10])
+  test = read_split(TableSource(path).test(), SIZE)
+  np.testing.assert_allclose(test.images[:, 0, 0, 0].astype(int), [40, 30], 0.1)
+  assert test.defect_types == ('good', 'deep scratch')
+  np.testing.assert_array_equal(test.masks.mean(axis=(1, 2)), [0, 1])
+  np.testing.assert_array_equal(test.has_mask, [True, True])
+  assert TableSource(path).notes() == ()
+
+
+def test_columns_come_in_any_order_and_some_may_miss(tmp_path):
+  path = _table(
+    tmp_path,
+    'label,comment,path\ngood,"a, b",a.png\ndent,,d.png\ngood,,b.png\n',
+  )
+  source = TableSource(path, division=Division(0.5))
+  assert len(source.train()) == 1
+  kinds = [sample.defect_type for sample in source.test()]
+  assert sorted(kinds) == ['dent', 'good']
+
+
+def test_without_a_defect_all_good_images_are_learnt_from(tmp_path):
+  path = _table(tmp_path, 'path,label\na.png,good\nb.png,good\n')
+  assert len(TableSource(path).train()) == 2
+  assert TableSource(path).test() == []
+
+
+def test_defects_without_a_mask_are_counted(tmp_path):
+  path = _table(tmp_path, FULL + 'd2.png,test,dent,\n')
+  (note,) = TableSource(path).notes()
+  assert note.startswith('1 of 2 defective images have no mask')
+  assert 'd2.png' in note
+
+
+@pytest.mark.parametrize(
+  'text, words',
+  [
+    ('', "no column 'path' but none"),
+    ('file,label\na.png,good\n', "no column 'path' but file, label"),
+    ('path,split\na.png,train\n', "no column 'label'"),
+    (
+      'path,split,label\na.png,validation,good\n',
+      "line 2: the split is 'valid",
+    ),
+    ('path,split,label\na.png,train\n', "line 2: 'label' is empty"),
+    ('path,label\n,good\n', "line 2: 'path' is empty"),
+    (
+      'path,split,label\na.png,train,dent\n',
+      "line 2: .*'dent' cannot be learnt",
+    ),
+    ('path,split,label\na.png,train,good\na.png,test,good\n', 'a.png twice'),
+    ('path,split,label\na.png,test,good\n', 'no good images to learn from'),
+    ('path,label\n"a.png,good\n', 'cannot be read as a table'),
+  ],
+)
+def test_tables_that_cannot_be_used_say_where(tmp_path, text, words):
+  with pytest.raises(DataError, match=words) as caught:
+    TableSource(_table(tmp_path, text)).train()
+  assert 'images.csv' in str(caught.value)
+  assert '\n' not in str(caught.value)
+
+
+def test_other_encodings_are_refused(tmp_path):
+  path = _table(tmp_path, FULL, 'utf-16')
+  with pytest.raises(DataError, match='images.csv cannot be read as a table'):
+    TableSource(path).train()
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path):
+  with pytest.raises(DataError, match='images.csv cannot be read'):
+    TableSource(str(tmp_path / 'images.csv')).train()
+
+
+def test_images_that_are_not_there_are_named(tmp_path):
+  path = _table(tmp_path, FULL.replace('a.png', 'missing.png'))
+  with pytest.raises(DataError, match='missing.png'):
+    read_split(TableSource(path).train(), SIZE)
