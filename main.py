@@ -32,11 +32,12 @@ _MODE = flags.DEFINE_enum(
     'predict',
     'benchmark',
     'study',
+    'inspect',
   ],
   'train: train or go on, then calibrate and evaluate. evaluate, validate, '
   'calibrate, predict: restore from --workdir; validate measures on synthetic '
   'defects. benchmark: time the compiled step. study: train and evaluate all '
-  'that --config compares, as tables.',
+  'that --config compares, as tables. inspect: tell what the images are.',
 )
 _DATA = flags.DEFINE_string(
   'data',
@@ -79,6 +80,11 @@ def _dispatch(mode: str) -> None:
   config = _CONFIG.value
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
   _check_flags(mode)
+  if mode == 'inspect':  # Which needs no JAX.
+    from datasets.inspection import inspect
+
+    print(inspect(config, workdir))
+    return
   cpu_runtime.prepare()
   # Imported only now: JAX takes a second, which a wrong flag need not.
   from afgan_jax import compilation_cache, modes
@@ -126,7 +132,7 @@ def _check_flags(mode: str) -> None:
       '--output, --resume and --overwrite go with --mode=predict.'
     )
   config = _CONFIG.value
-  if mode in ('train', 'benchmark', 'study') and config is None:
+  if mode in ('train', 'benchmark', 'study', 'inspect') and config is None:
     raise UsageError(f'--mode={mode} needs a --config.')
   if config is not None and (mode == 'study') != ('study' in config):
     raise UsageError(

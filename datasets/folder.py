@@ -1,7 +1,6 @@
 """Images in a folder of one's own, or in the official MVTec AD folder."""
 
 import dataclasses
-import functools
 import pathlib
 
 from datasets.errors import DataError
@@ -154,8 +153,7 @@ class FolderSource:
 
   def _sample(self, path: pathlib.Path, defect_type: str) -> Sample:
     mask = self._mask(path, defect_type)
-    read = functools.partial(self.reader.read, str(path), mask and str(mask))
-    return Sample(path=str(path), defect_type=defect_type, read=read)
+    return self.reader.sample(str(path), defect_type, mask and str(mask))
 
   def _mask(self, path: pathlib.Path, defect_type: str) -> pathlib.Path | None:
     if defect_type == GOOD:

@@ -252,7 +252,7 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   source = open_source(config) if folder is None else _open(config, folder)
   samples = source.test()
   if samples:
-    split = _read(config, samples, leave_out=True)
+    split = read_samples(config, samples, leave_out=True)
     return dataclasses.replace(split, notes=source.notes() + split.notes)
   if folder is not None:
     raise DataError(
@@ -273,15 +273,16 @@ def _open(config: ConfigDict, path: str) -> Source:
 def _read_good(config: ConfigDict, samples: Sequence[Sample]) -> Split:
   """Reads good images; says what was left out or is odd about them."""
   leave_out = _data(config)['skip_unreadable']
-  split = _read(config, samples, leave_out=leave_out)
+  split = read_samples(config, samples, leave_out=leave_out)
   for remark in (*split.left_out, *split.notes):
     print(remark, file=sys.stderr)
   return split
 
 
-def _read(
+def read_samples(
   config: ConfigDict, samples: Sequence[Sample], *, leave_out: bool
 ) -> Split:
+  """Reads samples as the networks see them; see `read_split`."""
   return read_split(
     samples,
     config.image_size,

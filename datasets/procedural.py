@@ -29,6 +29,7 @@ SHADOW = 0.06  # Offset and softness.
 RELIEF_CONTRAST, SHEEN_CONTRAST = 1.1, 0.22
 SUPERSAMPLING = 2
 GRAIN = 1.5 / 255  # Standard deviation; constant, so it hides no small defect.
+ORIGINAL_SIZE = 256  # Where an image is wanted at a size of its own.
 VISIBLE = 0.04  # Differences above this belong to the mask.
 
 
@@ -92,6 +93,7 @@ class ProceduralSource:
       path=f'{split}/{defect_type}/{index:03d}',
       defect_type=defect_type,
       read=functools.partial(_draw, key, defect_type),
+      original=lambda: (draw_image(key, defect_type, ORIGINAL_SIZE), ''),
     )
 
 

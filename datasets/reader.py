@@ -5,6 +5,7 @@ ways of reading can disagree.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 from PIL import Image
@@ -13,7 +14,7 @@ from datasets.decode import Decoder
 from datasets.errors import DataError
 from datasets.geometry import STRETCH, Frame, Geometry
 from datasets.light import clip_levels
-from datasets.source import Reading
+from datasets.source import Reading, Sample
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +28,17 @@ class Reader:
 
   geometry: Geometry = STRETCH
   decoder: Decoder = Decoder()
+
+  def sample(
+    self, path: str, defect_type: str, mask_path: str | None
+  ) -> Sample:
+    """Offers a file as a sample; reads nothing yet."""
+    return Sample(
+      path=path,
+      defect_type=defect_type,
+      read=functools.partial(self.read, path, mask_path),
+      original=functools.partial(self.decoder.image, path),
+    )
 
   def original(self, path: str) -> np.ndarray:
     """Reads an image at its own size, uint8 RGB [height, width, 3].

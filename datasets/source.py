@@ -46,11 +46,14 @@ class Sample:
     defect_type: `GOOD`, or the name of the defect.
     read: maps the side lengths in pixels of image and mask, 0 for no mask, to a
       `Reading`; raises DataError if the image cannot be read.
+    original: returns the image at its own size, uint8 RGB [height, width, 3],
+      and what its user should know of it, or ''; raises DataError likewise.
   """
 
   path: str
   defect_type: str
   read: Callable[[int, int], Reading]
+  original: Callable[[], tuple[np.ndarray, str]]
 
 
 class Source(Protocol):

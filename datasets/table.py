@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import functools
 import pathlib
 
 from datasets.errors import DataError
@@ -148,5 +147,4 @@ class TableSource:
 
   def _sample(self, row: _Row) -> Sample:
     mask = row.mask and str(row.mask)
-    read = functools.partial(self.reader.read, str(row.path), mask)
-    return Sample(path=str(row.path), defect_type=row.label, read=read)
+    return self.reader.sample(str(row.path), row.label, mask)

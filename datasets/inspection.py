@@ -1,0 +1,268 @@
+"""What a program would make of a data set, before hours are spent on it."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent import futures
+
+import numpy as np
+from ml_collections import ConfigDict
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from datasets import contact_sheet, load
+from datasets.errors import DataError
+from datasets.source import GOOD, Sample, Source
+
+# Above this a trivial score all but separates the test set.
+SEPARATES = 0.95
+_THUMBNAIL = 16
+_MAX_LISTED = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+  """What is kept of one image.
+
+  Attributes:
+    sample: where it came from.
+    split: 'train' or 'test'.
+    size: width and height in pixels.
+    is_grey: whether its channels are equal.
+    brightness: mean grey level, [0, 255].
+    digest: of its pixels.
+    thumbnail: float32 [256], grey levels of 16×16 parts, of mean 1.
+    note: what its user should know, or ''.
+    error: why it cannot be read; '' if it can, else the rest means nothing.
+  """
+
+  sample: Sample
+  split: str
+  size: tuple[int, int] = (0, 0)
+  is_grey: bool = False
+  brightness: float = 0.0
+  digest: bytes = b''
+  thumbnail: np.ndarray | None = None
+  note: str = ''
+  error: str = ''
+
+
+def inspect(config: ConfigDict, folder: pathlib.Path) -> str:
+  """Tells what a program would make of a data set.
+
+  Writes `contact_sheet.jpg`, some images of each kind as the networks see them.
+
+  Args:
+    config: see `configs/default.py`.
+    folder: where the picture goes.
+
+  Returns:
+    What was found, for a person.
+
+  Raises:
+    DataError: the data set cannot be used at all, or the picture not written.
+  """
+  source = load.open_source(config)
+  looks = look_at(source)
+  text = describe(looks, source.notes())
+  groups = defaultdict(list)
+  for look in looks:
+    if not look.error:
+      groups[look.split, look.sample.defect_type].append(look.sample)
+  rows = []
+  for (split, defect_type), samples in groups.items():
+    # Evenly, for images near each other in the list are alike.
+    step = -(-len(samples) // contact_sheet.PER_ROW)
+    shown = load.read_samples(config, samples[::step], leave_out=True)
+    title = f'{split}, {defect_type}: {len(shown)} of {len(samples)}'
+    rows.append(contact_sheet.Row(title, shown))
+  if not rows:
+    return text
+  path = folder / 'contact_sheet.jpg'
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    contact_sheet.draw(rows).save(path, quality=90, subsampling=0)
+  except OSError as error:
+    raise DataError(
+      f'{path} cannot be written ({error.strerror}): give another --workdir.'
+    ) from error
+  return f'{text}\n\n{path} shows some of each kind.'
+
+
+def look_at(source: Source) -> list[Look]:
+  """Looks at all images of a source, each once and in parallel.
+
+  Args:
+    source: what is inspected.
+
+  Returns:
+    What was seen, the training images first.
+
+  Raises:
+    DataError: the source cannot be used at all.
+  """
+  offered = [('train', sample) for sample in source.train()]
+  offered += [('test', sample) for sample in source.test()]
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    return list(pool.map(lambda pair: _look(*pair), offered))
+
+
+def _look(split: str, sample: Sample) -> Look:
+  try:
+    image, note = sample.original()
+  except DataError as error:
+    return Look(sample, split, error=str(error))
+  height, width = image.shape[:2]
+  picture = Image.fromarray(image)
+  small = np.asarray(picture.reduce(min(8, height, width)))
+  tiny = picture.resize((_THUMBNAIL,) * 2, reducing_gap=2.0).convert('L')
+  thumbnail = np.asarray(tiny, np.float32).ravel()
+  return Look(
+    sample,
+    split,
+    size=(width, height),
+    is_grey=bool((small == small[..., :1]).all()),
+    brightness=float(small.mean()),
+    digest=hashlib.sha256(
+      np.ascontiguousarray(image), usedforsecurity=False
+    ).digest(),
+    thumbnail=thumbnail / max(float(thumbnail.mean()), 1.0),
+    note=note,
+  )
+
+
+def describe(looks: Sequence[Look], notes: Sequence[str]) -> str:
+  """Writes what was seen for a person.
+
+  Args:
+    looks: see `look_at`.
+    notes: see `Source.notes`.
+
+  Returns:
+    Lines: a table of what there is, then what should be known of it.
+  """
+  read = [look for look in looks if not look.error]
+  lines = [*_table(read), *_warnings(read)]
+  errors = [look.error for look in looks if look.error]
+  if errors:
+    lines += ['', f'{len(errors)} images cannot be read:', *_first(errors)]
+  odd = [*notes, *(look.note for look in read if look.note)]
+  if odd:
+    lines += ['', *_first(odd)]
+  return '\n'.join(lines)
+
+
+def _table(looks: Sequence[Look]) -> list[str]:
+  groups = defaultdict(list)
+  for look in looks:
+    groups[look.split, look.sample.defect_type].append(look)
+  rows = [('split', 'type', 'images', 'pixels', 'channels', 'grey level')]
+  for (split, defect_type), group in groups.items():
+    sizes = Counter(look.size for look in group)
+    (width, height), _ = sizes.most_common(1)[0]
+    more = f' and {len(sizes) - 1} other sizes' if len(sizes) > 1 else ''
+    grey = sum(look.is_grey for look in group)
+    kinds = [f'{grey} grey'] if grey else []
+    kinds += [f'{len(group) - grey} colour'] if grey < len(group) else []
+    levels = [look.brightness for look in group]
+    rows.append(
+      (
+        split,
+        defect_type,
+        str(len(group)),
+        f'{width}×{height}{more}',
+        ', '.join(kinds),
+        f'{np.mean(levels):.1f} ({min(levels):.1f} to {max(levels):.1f})',
+      )
+    )
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return [
+    '  '.join(
+      cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+    ).rstrip()
+    for row in rows
+  ]
+
+
+def _warnings(looks: Sequence[Look]) -> list[str]:
+  lines = []
+  repeated = find_copies(looks)
+  leaks = [pair for pair in repeated if pair[0].split != pair[1].split]
+  for pairs, words in (
+    (leaks, 'LEAK: {} test images are copies of training images:'),
+    (
+      [pair for pair in repeated if pair not in leaks],
+      '{} images are copies of others on the same side:',
+    ),
+  ):
+    if pairs:
+      names = [f'{b.sample.path} of {a.sample.path}' for a, b in pairs]
+      lines += ['', words.format(len(pairs)), *_first(names)]
+  brightness, nearest = brightness_auroc(looks), nearest_auroc(looks)
+  if brightness is not None and max(brightness, 1 - brightness) >= SEPARATES:
+    lines += [
+      '',
+      'LIGHT: brightness alone separates good from defective test images '
+      f'(AUROC {brightness:.3f}): what follows the lamp is no detector. '
+      'config.data.normalize_brightness takes it away.',
+    ]
+  if nearest is not None and nearest >= SEPARATES:
+    lines += [
+      '',
+      'ALIKE: the distance to the nearest training image, at 16 px and equal '
+      f'brightness, separates good from defective test images (AUROC '
+      f'{nearest:.3f}). If images on both sides show one part, the test set '
+      'does not tell what happens to new parts: see config.data.part.',
+    ]
+  return lines
+
+
+def find_copies(looks: Sequence[Look]) -> list[tuple[Look, Look]]:
+  """Finds images with equal pixels.
+
+  Args:
+    looks: at images that can be read.
+
+  Returns:
+    Pairs of the first of its kind and a copy of it.
+  """
+  first, pairs = {}, []
+  for look in looks:
+    candidate = first.setdefault((look.size, look.digest), look)
+    if candidate is not look:
+      pairs.append((candidate, look))
+  return pairs
+
+
+def brightness_auroc(looks: Sequence[Look]) -> float | None:
+  """Measures how well brightness tells defective test images; None without."""
+  test = [look for look in looks if look.split == 'test']
+  return _auroc(test, [look.brightness for look in test])
+
+
+def nearest_auroc(looks: Sequence[Look]) -> float | None:
+  """Measures how well the nearest training image does; None without any."""
+  test = [look for look in looks if look.split == 'test']
+  train = [look.thumbnail for look in looks if look.split == 'train']
+  if not (test and train):
+    return None
+  train = np.stack(train)
+  distances = [np.abs(train - x.thumbnail).mean(axis=1).min() for x in test]
+  return _auroc(test, distances)
+
+
+def _auroc(looks: Sequence[Look], scores: Sequence[float]) -> float | None:
+  labels = [look.sample.defect_type != GOOD for look in looks]
+  if len(set(labels)) < 2:
+    return None
+  return float(roc_auc_score(labels, scores))
+
+
+def _first(lines: Sequence[str]) -> list[str]:
+  shown = [f'  {line}' for line in lines[:_MAX_LISTED]]
+  if len(lines) > _MAX_LISTED:
+    shown.append(f'  and {len(lines) - _MAX_LISTED} more')
+  return shown

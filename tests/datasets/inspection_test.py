@@ -1,0 +1,170 @@
+"""What is told of a data set, on folders whose secrets are known."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets.errors import DataError
+from datasets.folder import FolderSource
+from datasets.inspection import (
+  brightness_auroc,
+  describe,
+  find_copies,
+  inspect,
+  look_at,
+  nearest_auroc,
+)
+from tests.tiny import tiny_config
+
+SIZE = 32
+
+
+def _write(path, image):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(path)
+
+
+def _write_set(root, *, offset=0.0, num=6):
+  """Writes good and scarred images, the scarred ones darker by an offset."""
+  rng = np.random.default_rng(0)
+  for split, kind, shift in (
+    ('train', 'good', 0),
+    ('test', 'good', 0),
+    ('test', 'scar', -offset),
+  ):
+    for i in range(num):
+      noise = rng.normal(120 + rng.normal(0, 5), 30, (SIZE, SIZE, 3))
+      _write(root / split / kind / f'{i}.png', noise + shift)
+
+
+def _looks(root):
+  return look_at(FolderSource(str(root)))
+
+
+def test_counts_sizes_channels_and_levels_are_told(tmp_path):
+  _write_set(tmp_path)
+  _write(tmp_path / 'test/scar/grey.png', np.full((10, 20), 40))
+  lines = describe(_looks(tmp_path), ()).splitlines()
+  cells = [line.split('  ') for line in lines[:4]]
+  assert [[c.strip() for c in row if c.strip()][:5] for row in cells] == [
+    ['split', 'type', 'images', 'pixels', 'channels'],
+    ['train', 'good', '6', '32×32', '6 colour'],
+    ['test', 'good', '6', '32×32', '6 colour'],
+    ['test', 'scar', '7', '32×32 and 1 other sizes', '1 grey, 6 colour'],
+  ]
+  assert '(40.0 to ' in lines[3]
+
+
+def test_a_test_set_that_the_lamp_separates_is_said_to_be(tmp_path):
+  _write_set(tmp_path / 'a', offset=40)
+  looks = _looks(tmp_path / 'a')
+  assert brightness_auroc(looks) == 0
+  assert 'LIGHT: brightness alone' in describe(looks, ())
+  _write_set(tmp_path / 'b')
+  looks = _looks(tmp_path / 'b')
+  assert 0.2 < brightness_auroc(looks) < 0.8
+  assert 'LIGHT' not in describe(looks, ())
+
+
+def test_copies_are_found_by_their_pixels(tmp_path):
+  _write_set(tmp_path)
+  with Image.open(tmp_path / 'train/good/2.png') as image:
+    image.save(tmp_path / 'test/scar/copy.bmp')
+    # A pixel of another level makes another image.
+    image.putpixel((0, 0), (0, 0, 0))
+    image.save(tmp_path / 'test/scar/other.png')
+  with Image.open(tmp_path / 'test/good/0.png') as image:
+    image.save(tmp_path / 'test/good/again.png')
+  looks = _looks(tmp_path)
+  pairs = [
+    tuple(look.sample.path.rsplit('/', 1)[1] for look in pair)
+    for pair in find_copies(looks)
+  ]
+  assert sorted(pairs) == [('0.png', 'again.png'), ('2.png', 'copy.bmp')]
+  text = describe(looks, ())
+  assert 'LEAK: 1 test images are copies of training images:' in text
+  assert '1 images are copies of others on the same side:' in text
+
+
+def test_near_copies_of_training_images_are_said_to_be(tmp_path):
+  _write_set(tmp_path)
+  assert 'ALIKE' not in describe(_looks(tmp_path), ())
+  rng = np.random.default_rng(1)
+  for i in range(6):  # Another exposure of a part that was trained on.
+    with Image.open(tmp_path / f'train/good/{i}.png') as image:
+      other = np.asarray(image) * 0.8 + rng.normal(0, 2, (SIZE, SIZE, 3))
+    _write(tmp_path / f'test/good/{i}.png', other)
+  looks = _looks(tmp_path)
+  assert nearest_auroc(looks) == 1
+  assert 'ALIKE' in describe(looks, ())
+  assert not find_copies(looks)
+
+
+def test_what_cannot_be_read_is_listed_and_the_rest_is_seen(tmp_path):
+  _write_set(tmp_path)
+  (tmp_path / 'test/scar/0.png').write_text('no image')
+  text = describe(_looks(tmp_path), ('a note',))
+  assert '1 images cannot be read:' in text
+  assert 'scar/0.png cannot be read as an image' in text
+  assert '  a note' in text
+
+
+def test_good_images_alone_have_no_auroc(tmp_path):
+  _write(tmp_path / 'a.png', np.full((8, 8), 7))
+  looks = _looks(tmp_path)
+  assert brightness_auroc(looks) is None
+  assert nearest_auroc(looks) is None
+  assert 'train  good' in describe(looks, ())
+
+
+def _config(path):
+  return tiny_config(**{'data.source': 'folder', 'data.path': str(path)})
+
+
+def test_the_contact_sheet_shows_some_of_each_kind(tmp_path):
+  _write_set(tmp_path / 'images', num=20)
+  text = inspect(_config(tmp_path / 'images'), tmp_path / 'run')
+  path = tmp_path / 'run' / 'contact_sheet.jpg'
+  assert str(path) in text
+  with Image.open(path) as sheet:
+    assert sheet.height > 3 * 128
+    pixels = np.asarray(sheet.convert('L'), float)
+  # Seven of 20, every third, in each of three rows, then white.
+  for row in range(3):
+    line = pixels[154 * row + 22 : 154 * row + 150]
+    spread = [line[:, 4 + 132 * i : 132 * (i + 1)].std() for i in range(8)]
+    assert min(spread[:7]) > 5 > spread[7]
+
+
+def test_defects_are_outlined_in_red(tmp_path):
+  _write_set(tmp_path / 'images', num=1)
+  mask = np.zeros((SIZE, SIZE))
+  mask[8:24, 8:24] = 255
+  _write(tmp_path / 'images/ground_truth/scar/0_mask.png', mask)
+  inspect(_config(tmp_path / 'images'), tmp_path)
+  with Image.open(tmp_path / 'contact_sheet.jpg') as sheet:
+    red, green, blue = np.moveaxis(np.asarray(sheet, float), -1, 0)
+  rows, columns = np.nonzero((red > 200) & (green < 100) & (blue < 100))
+  # The third tile, from a quarter to three quarters of its 128 pixels.
+  assert abs(rows.min() - (2 * 154 + 22 + 32)) <= 8
+  assert abs(columns.max() - (4 + 96)) <= 8
+  assert len(rows) < 1000  # An outline, not the whole.
+
+
+def test_embedded_images_are_seen_too(tmp_path):
+  config = tiny_config(
+    **{
+      'data.procedural.num_train': 3,
+      'data.procedural.num_test_good': 2,
+      'data.procedural.num_test_per_defect': 1,
+    }
+  )
+  text = inspect(config, tmp_path)
+  assert 'missing_tooth' in text and '256×256' in text
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+  _write(tmp_path / 'images/a.png', np.zeros((8, 8)))
+  (tmp_path / 'run').write_text('a file')
+  with pytest.raises(DataError, match='contact_sheet.jpg cannot be written'):
+    inspect(_config(tmp_path / 'images'), tmp_path / 'run')
