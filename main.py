@@ -72,7 +72,7 @@ def main(unused_argv: list[str]) -> int:
     return 3
   except Interrupted as error:
     print(error, file=sys.stderr)
-    return 130
+    return error.exit_code
   return 0
 
 

@@ -19,8 +19,9 @@ from afgan_jax.detection import calibration as calibrations
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.scorer import score_images
 from afgan_jax.errors import PartlyFailed, UsageError
-from afgan_jax.training.checkpoints import check_not_file, restore
+from afgan_jax.training.checkpoints import restore
 from afgan_jax.training.state import GanState
+from afgan_jax.workdir import check_not_file, claim
 
 if TYPE_CHECKING:
   from afgan_jax.detection import predict as predictions
@@ -65,22 +66,21 @@ def train(
     _check_held_out(held_out)
   # Before training, so that faults show now.
   test = None if blind else data.load_test(config)
-  state = loop.train(
-    config,
-    workdir,
-    train_split.images,
-    data.host_batches(train_split.images, config),
-  )
-  print(f'Trained to step {int(state.step)}; the checkpoints are in {workdir}.')
-  calibration = None
-  if len(held_out):
-    calibration = _calibrate(config, state, held_out.levels)
-    calibrations.save(workdir, calibration)
-    print(calibration.promise())
-  if blind:
-    _validate(config, workdir, state, train_split, held_out)
-  else:
-    _measure(config, workdir, state, test, train_split, calibration)
+  make_batches = data.host_batches(train_split.images, config)
+  with claim(workdir):
+    state = loop.train(config, workdir, train_split.images, make_batches)
+    print(
+      f'Trained to step {int(state.step)}; the checkpoints are in {workdir}.'
+    )
+    calibration = None
+    if len(held_out):
+      calibration = _calibrate(config, state, held_out.levels)
+      calibrations.save(workdir, calibration)
+      print(calibration.promise())
+    if blind:
+      _validate(config, workdir, state, train_split, held_out)
+    else:
+      _measure(config, workdir, state, test, train_split, calibration)
 
 
 def evaluate(

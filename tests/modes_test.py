@@ -43,8 +43,9 @@ def _config(path, **fields):
 def _state(workdir):
   """Returns all that is saved of training."""
   with Checkpoints(workdir) as checkpoints:
-    config = checkpoints.restore_config()
-    return checkpoints.restore_state(config, replicated())
+    step = checkpoints.latest_step
+    config = checkpoints.read_config(step)
+    return checkpoints.read_state(step, config, replicated())
 
 
 @pytest.fixture(scope='module')

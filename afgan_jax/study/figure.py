@@ -1,7 +1,6 @@
 """Draws Figure 6 of the paper with our figures beside the paper's."""
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from afgan_jax.files import replacing
 from afgan_jax.study import paper
 from afgan_jax.study.results import Results, mean_and_deviation
 
@@ -59,9 +59,8 @@ def write(results: Results, path: pathlib.Path) -> None:
   """
   categories = results.study.categories
   figure = draw(categories, choose_bars(results))
-  temporary = path.with_name(path.name + '.tmp')
-  figure.savefig(temporary, format='png', dpi=150)
-  os.replace(temporary, path)
+  with replacing(path) as temporary:
+    figure.savefig(temporary, format='png', dpi=150)
 
 
 def choose_bars(results: Results) -> list[Bars]:

@@ -15,7 +15,7 @@ from afgan_jax.errors import Interrupted, PartlyFailed, UsageError
 from afgan_jax.files import write_text
 from afgan_jax.study.plan import Run, Study, make_plan
 from afgan_jax.study.results import collect, read_metrics
-from afgan_jax.training.checkpoints import check_not_file
+from afgan_jax.workdir import check_not_file, claim
 
 # `modes.train` is one.
 Train = Callable[..., None]
@@ -50,13 +50,14 @@ def run_study(
   total = len(study.runs)
   print(f'{total} runs, {total - len(pending)} of them done before.')
   failures: dict[pathlib.Path, str] = {}
-  _write_tables(study, workdir, failures)
-  for number, run in pending.items():
-    print(f'Run {number} of {total}: {run}.', flush=True)
-    reason = _run(run, data, expected, train)
-    if reason:
-      failures[run.workdir] = reason
+  with claim(workdir):
     _write_tables(study, workdir, failures)
+    for number, run in pending.items():
+      print(f'Run {number} of {total}: {run}.', flush=True)
+      reason = _run(run, data, expected, train)
+      if reason:
+        failures[run.workdir] = reason
+      _write_tables(study, workdir, failures)
   print(f'The tables are in {workdir}.')
   if failures:
     raise PartlyFailed(

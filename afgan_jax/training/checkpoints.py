@@ -1,14 +1,19 @@
 """Checkpoints with Orbax: state, config and format version in one.
 
 A checkpoint `W/checkpoints/<step>` appears under that name only when it is
-complete, so an interrupted save leaves the ones before it as they were.
+complete, so an interrupted save leaves the ones before it as they were. Each
+holds checksums of its arrays: what a disk or a copy has damaged since is passed
+over, and said to be, for the one before it.
 """
 
 import pathlib
+import sys
+import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from ml_collections import ConfigDict
 
@@ -17,9 +22,13 @@ from afgan_jax.config_rules import validate
 from afgan_jax.errors import UsageError
 from afgan_jax.training.parallel import replicated
 from afgan_jax.training.state import GanState, NetworkState, create_state
+from afgan_jax.workdir import check_not_file
 
 FORMAT_VERSION = 1
 _FOLDER = 'checkpoints'
+_DAMAGED = 'damaged'
+
+T = TypeVar('T')
 
 
 class Checkpoints:
@@ -32,8 +41,9 @@ class Checkpoints:
       workdir: of the run.
       max_to_keep: number of newest checkpoints that a save leaves.
     """
+    self.folder = (workdir / _FOLDER).absolute()
     self._manager = ocp.CheckpointManager(
-      (workdir / _FOLDER).absolute(),
+      self.folder,
       options=ocp.CheckpointManagerOptions(
         preservation_policy=ocp.checkpoint_managers.LatestN(max_to_keep),
         step_prefix=None,
@@ -63,76 +73,161 @@ class Checkpoints:
       args=ocp.args.Composite(
         state=ocp.args.StandardSave(state),
         config=ocp.args.JsonSave(
-          {'format_version': FORMAT_VERSION, 'config': config.to_dict()}
+          {
+            'format_version': FORMAT_VERSION,
+            'config': config.to_dict(),
+            'checksums': _checksums(state),
+          }
         ),
       ),
     )
 
-  def restore_config(self) -> ConfigDict:
-    """Restores the config of the newest checkpoint.
+  def newest(self, read: Callable[[int], T]) -> tuple[int, T]:
+    """Reads the newest checkpoint that is whole.
+
+    Args:
+      read: reads that of a step.
+
+    Returns:
+      Its step, and what was read.
+
+    Raises:
+      UsageError: none is whole, or `read` raised it.
+    """
+    reason = 'there is none'
+    for step in sorted(self._manager.all_steps(), reverse=True):
+      try:
+        return step, read(step)
+      except UsageError:
+        raise
+      # Orbax and what is below it fail in any way on damaged files.
+      except Exception as error:
+        text = str(error) or type(error).__name__
+        reason = text.splitlines()[0][:200]
+        print(
+          f'{self.folder / str(step)} is damaged and passed over ({reason}).',
+          file=sys.stderr,
+        )
+    raise UsageError(
+      f'{self.folder} holds no checkpoint that can be read ({reason}): train '
+      'anew in another --workdir, or bring a copy back.'
+    )
+
+  def set_aside(self, after: int) -> None:
+    """Moves checkpoints away that stand in the way of those to come.
+
+    Args:
+      after: the step after which they were saved.
+    """
+    newer = [step for step in self._manager.all_steps() if step > after]
+    for step in newer:
+      target = self.folder.parent / _DAMAGED / str(step)
+      target.parent.mkdir(exist_ok=True)
+      (self.folder / str(step)).replace(target)
+    if newer:
+      self._manager.reload()
+
+  def read_config(self, step: int) -> ConfigDict:
+    """Reads the config of a checkpoint.
 
     Raises:
       UsageError: it was written in another format.
     """
-    restored = self._manager.restore(
-      self.latest_step, args=ocp.args.Composite(config=ocp.args.JsonRestore())
-    ).config
-    if restored['format_version'] != FORMAT_VERSION:
-      raise UsageError(
-        f'The checkpoints have format {restored["format_version"]} and this '
-        f'version reads {FORMAT_VERSION}: use the version that wrote them.'
-      )
-    return ConfigDict(restored['config'])
+    return ConfigDict(self._read_json(step)['config'])
 
-  def restore_state(
-    self, config: ConfigDict, sharding: jax.sharding.Sharding
+  def read_state(
+    self, step: int, config: ConfigDict, sharding: jax.sharding.Sharding
   ) -> GanState:
-    """Restores the state of the newest checkpoint.
+    """Reads the state of a checkpoint.
 
     Args:
+      step: of the checkpoint.
       config: whose networks it belongs to.
       sharding: of the restored arrays, whatever they were saved from.
 
     Returns:
       The state.
-    """
-    return self._restore(
-      ocp.args.StandardRestore(_abstract(create_state, config, sharding))
-    )
 
-  def restore_variables(
-    self, config: ConfigDict, sharding: jax.sharding.Sharding
+    Raises:
+      ValueError: it is not as it was saved; many other errors likewise.
+    """
+    state = self._read(
+      step, ocp.args.StandardRestore(_abstract(create_state, config, sharding))
+    )
+    self._verify(step, state)
+    return state
+
+  def read_variables(
+    self, step: int, config: ConfigDict, sharding: jax.sharding.Sharding
   ) -> GanState:
-    """Restores what scoring takes of the newest checkpoint's state.
+    """Reads what scoring takes of a checkpoint's state.
 
     The optimizers' states are two thirds of a checkpoint and stay unread.
 
     Args:
-      config: as in `restore_state`.
+      step: as in `read_state`.
+      config: likewise.
       sharding: likewise.
 
     Returns:
       The state, without those of the optimizers.
+
+    Raises:
+      ValueError: as in `read_state`.
     """
 
     abstract = _abstract(
       lambda config: create_state(config).scoring_part(), config, sharding
     )
-    restored = self._restore(
+    restored = self._read(
+      step,
       ocp.args.PyTreeRestore(
         abstract,
         restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
         partial_restore=True,
-      )
+      ),
     )
-    step = restored.pop('step')
+    restored_step = restored.pop('step')
     networks = {name: NetworkState(**part) for name, part in restored.items()}
-    return GanState(step, **networks)
+    state = GanState(restored_step, **networks)
+    self._verify(step, state)
+    return state
 
-  def _restore(self, args: ocp.args.CheckpointArgs) -> Any:
+  def _read(self, step: int, args: ocp.args.CheckpointArgs) -> Any:
     return self._manager.restore(
-      self.latest_step, args=ocp.args.Composite(state=args)
+      step, args=ocp.args.Composite(state=args)
     ).state
+
+  def _read_json(self, step: int) -> dict[str, Any]:
+    stored = self._manager.restore(
+      step, args=ocp.args.Composite(config=ocp.args.JsonRestore())
+    ).config
+    if stored['format_version'] != FORMAT_VERSION:
+      raise UsageError(
+        f'The checkpoints have format {stored["format_version"]} and this '
+        f'version reads {FORMAT_VERSION}: use the version that wrote them.'
+      )
+    return stored
+
+  def _verify(self, step: int, state: GanState) -> None:
+    """Compares with what was saved; older checkpoints have no checksums."""
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state)):
+      raise ValueError('a weight is no finite number')
+    wanted = self._read_json(step).get('checksums', {})
+    for name, found in _checksums(state).items():
+      if wanted.get(name, found) != found:
+        raise ValueError(f'{name} is not as it was saved')
+
+
+def _checksums(state: GanState) -> dict[str, int]:
+  """Returns the CRC-32 of each array, by its place in the state."""
+  leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(state))
+  return {
+    jax.tree_util.keystr(path): zlib.crc32(
+      np.ascontiguousarray(leaf).reshape(-1).view(np.uint8)
+    )
+    for path, leaf in leaves
+  }
 
 
 def _abstract(
@@ -173,23 +268,13 @@ def restore(
       '--workdir of a trained model.'
     )
   with Checkpoints(workdir) as checkpoints:
-    config = checkpoints.restore_config()
-    if given is not None:
-      check_continues(config, given)
-      config = given
-    validate(config, num_devices=1)
-    return config, checkpoints.restore_variables(config, replicated())
 
+    def read(step: int) -> tuple[ConfigDict, GanState]:
+      config = checkpoints.read_config(step)
+      if given is not None:
+        check_continues(config, given)
+        config = given
+      validate(config, num_devices=1)
+      return config, checkpoints.read_variables(step, config, replicated())
 
-def check_not_file(workdir: pathlib.Path) -> None:
-  """Refuses a workdir that is a file.
-
-  Args:
-    workdir: of the run; need not exist.
-
-  Raises:
-    UsageError: it, or a folder above it, is a file.
-  """
-  for path in (workdir, *workdir.parents):
-    if path.exists() and not path.is_dir():
-      raise UsageError(f'--workdir={workdir}: {path} is a file, not a folder.')
+    return checkpoints.newest(read)[1]

@@ -51,7 +51,7 @@ def train(
   Raises:
     UsageError: the config does not fit the checkpoint, or a loss or a weight
       is no longer a number; the last good checkpoint stays.
-    Interrupted: Ctrl-C; the state is saved.
+    Interrupted: Ctrl-C or SIGTERM; the state is saved.
   """
   per_epoch = steps_per_epoch(config, len(images))
   stop = num_steps(config, len(images))
@@ -86,17 +86,19 @@ def train(
       )
       watch.add(step, taken, metrics)
       step += taken
-      done = step == stop or interrupted()
+      signum = interrupted()
+      done = step == stop or signum is not None
       if done or _is_due(step, saves):
         watch.flush()
         _check_finite(state, checkpoints)
         checkpoints.save(state, config)
       if _is_due(step, shows):
         writer.image(step, 'panel', panel(state))
-      if done and step < stop:
+      if signum is not None:
         raise Interrupted(
           f'Stopped at step {step} of {stop} and saved: the same command '
-          'continues from there.'
+          'continues from there.',
+          signum,
         )
     return state
 
@@ -106,8 +108,14 @@ def _restore_or_create(
 ) -> GanState:
   if checkpoints.latest_step is None:
     return parallel.create_replicated_state(config)
-  check_continues(checkpoints.restore_config(), config)
-  return checkpoints.restore_state(config, parallel.replicated())
+
+  def read(step: int) -> GanState:
+    check_continues(checkpoints.read_config(step), config)
+    return checkpoints.read_state(step, config, parallel.replicated())
+
+  step, state = checkpoints.newest(read)
+  checkpoints.set_aside(after=step)
+  return state
 
 
 def _write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
@@ -195,19 +203,29 @@ def _diverged(what: str, checkpoints: Checkpoints) -> UsageError:
 
 
 @contextlib.contextmanager
-def _catch_interrupts() -> Iterator[Callable[[], bool]]:
-  """Makes the first Ctrl-C a question to be asked; the second one kills."""
+def _catch_interrupts() -> Iterator[Callable[[], int | None]]:
+  """Makes the first Ctrl-C or SIGTERM a question to be asked.
+
+  The second one of a kind does what it did before.
+
+  Yields:
+    What returns the number of the first signal; None if there was none.
+  """
   if threading.current_thread() is not threading.main_thread():
-    yield lambda: False  # Only the main thread is told of signals.
+    yield lambda: None  # Only the main thread is told of signals.
     return
   seen = []
 
   def note(signum: int, frame: Any) -> None:
     seen.append(signum)
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signum, before[signum])
 
-  before = signal.signal(signal.SIGINT, note)
+  before = {
+    signum: signal.signal(signum, note)
+    for signum in (signal.SIGINT, signal.SIGTERM)
+  }
   try:
-    yield lambda: bool(seen)
+    yield lambda: seen[0] if seen else None
   finally:
-    signal.signal(signal.SIGINT, before)
+    for signum, handler in before.items():
+      signal.signal(signum, handler)

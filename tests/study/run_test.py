@@ -43,7 +43,7 @@ def test_only_what_is_missing_is_run(tmp_path, capsys):
     'x/b/seed_1',
   ]
   assert 'Run 4 of 4: x, b, seed 1.' in capsys.readouterr().out
-  written = {p: p.read_bytes() for p in tmp_path.glob('*.*')}
+  written = {p: p.read_bytes() for p in tmp_path.glob('[!.]*.*')}
   assert {p.name for p in written} == {
     'tables.md',
     'tables.csv',

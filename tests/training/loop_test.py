@@ -119,23 +119,38 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     _train(config, tmp_path, _images(num_images=4))
 
 
-def test_ctrl_c_saves_and_says_how_to_continue(tmp_path):
+@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_continue(tmp_path, signum):
   images = _images()
   config = tiny_config(num_epochs=50)
 
   def make_batches(start, stop):
     for step in range(start, stop):
       if step == 5:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signum)
       image = np.zeros((4, 16, 16, 3), np.float32)
       yield {'image': image, 'input': image}
 
-  before = signal.getsignal(signal.SIGINT)
-  with pytest.raises(Interrupted, match='the same command continues'):
+  before = signal.getsignal(signum)
+  with pytest.raises(Interrupted, match='the same command continues') as caught:
     loop.train(config, tmp_path, images, make_batches)
-  assert signal.getsignal(signal.SIGINT) is before
+  assert caught.value.exit_code == 128 + signum
+  assert signal.getsignal(signum) is before
   _, state = checkpoints.restore(tmp_path)
   assert 3 <= int(state.step) <= 6
+
+
+def test_a_signal_at_the_last_step_is_heard_too(tmp_path):
+  def make_batches(start, stop):
+    for _ in range(start, stop):
+      image = np.zeros((4, 16, 16, 3), np.float32)
+      yield {'image': image, 'input': image}
+    signal.raise_signal(signal.SIGINT)
+
+  config = tiny_config(num_epochs=1)
+  with pytest.raises(Interrupted, match='step 2 of 2'):
+    loop.train(config, tmp_path, _images(), make_batches)
+  assert int(checkpoints.restore(tmp_path)[1].step) == 2
 
 
 def test_checkpoint_of_four_devices_opens_on_one(tmp_path):

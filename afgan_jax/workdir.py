@@ -1,0 +1,52 @@
+"""The folder of a run: whether it can be one, and who has it."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+
+import filelock
+
+from afgan_jax.errors import UsageError
+
+_LOCK = '.lock'
+
+
+def check_not_file(workdir: pathlib.Path) -> None:
+  """Refuses a workdir that is a file.
+
+  Args:
+    workdir: of the run; need not exist.
+
+  Raises:
+    UsageError: it, or a folder above it, is a file.
+  """
+  for path in (workdir, *workdir.parents):
+    if path.exists() and not path.is_dir():
+      raise UsageError(f'--workdir={workdir}: {path} is a file, not a folder.')
+
+
+@contextlib.contextmanager
+def claim(workdir: pathlib.Path) -> Iterator[None]:
+  """Keeps other runs out of a workdir, which is made where it is missing.
+
+  The operating system takes the claim back however the process ends.
+
+  Args:
+    workdir: of the run.
+
+  Raises:
+    UsageError: another run has it.
+  """
+  workdir.mkdir(parents=True, exist_ok=True)
+  lock = filelock.FileLock(workdir / _LOCK, blocking=False)
+  with contextlib.ExitStack() as stack:
+    try:
+      stack.enter_context(lock)
+    except filelock.Timeout as error:
+      raise UsageError(
+        f'--workdir={workdir} is in use: wait until the other run has ended, '
+        'or give another folder.'
+      ) from error
+    except NotImplementedError:
+      pass  # Some network drives know no locks.
+    yield
