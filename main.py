@@ -67,6 +67,10 @@ def main(unused_argv: list[str]) -> int:
   except (UsageError, DataError) as error:
     print(error, file=sys.stderr)
     return 1
+  except OSError as error:  # A full disk, a folder that cannot be written.
+    place = f'{error.filename}: ' if error.filename else ''
+    print(f'{place}{error.strerror or error}.', file=sys.stderr)
+    return 1
   except PartlyFailed as error:
     print(error, file=sys.stderr)
     return 3

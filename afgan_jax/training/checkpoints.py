@@ -7,6 +7,7 @@ over, and said to be, for the one before it.
 """
 
 import pathlib
+import shutil
 import sys
 import zlib
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from afgan_jax.workdir import check_not_file
 FORMAT_VERSION = 1
 _FOLDER = 'checkpoints'
 _DAMAGED = 'damaged'
+# Bytes that a checkpoint takes besides its arrays, and some to spare.
+_MARGIN = 2**24
 
 T = TypeVar('T')
 
@@ -53,8 +56,12 @@ class Checkpoints:
   def __enter__(self) -> 'Checkpoints':
     return self
 
-  def __exit__(self, *exc_info: Any) -> None:
-    self._manager.close()
+  def __exit__(self, kind: Any, *exc_info: Any) -> None:
+    try:
+      self._manager.close()  # Waits for the last save.
+    except Exception as error:
+      if kind is None:
+        raise self._not_written(error) from error
 
   @property
   def latest_step(self) -> int | None:
@@ -67,19 +74,47 @@ class Checkpoints:
     Args:
       state: on any number of devices.
       config: with which it was trained.
+
+    Raises:
+      UsageError: there is no room, or this save or the one before failed; the
+        checkpoints before are as they were.
     """
-    self._manager.save(
-      int(state.step),
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(state),
-        config=ocp.args.JsonSave(
-          {
-            'format_version': FORMAT_VERSION,
-            'config': config.to_dict(),
-            'checksums': _checksums(state),
-          }
+    stored = {
+      'format_version': FORMAT_VERSION,
+      'config': config.to_dict(),
+      'checksums': _checksums(state),
+    }
+    try:
+      self._manager.wait_until_finished()
+      self._check_room(state)
+      self._manager.save(
+        int(state.step),
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(state),
+          config=ocp.args.JsonSave(stored),
         ),
-      ),
+      )
+    except UsageError:
+      raise
+    # Orbax and what is below it fail in any way where writing fails.
+    except Exception as error:
+      raise self._not_written(error) from error
+
+  def _check_room(self, state: GanState) -> None:
+    """Finds a full disk before Orbax does, which says it in many pages."""
+    wanted = _MARGIN + sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    free = shutil.disk_usage(self.folder).free
+    if free < wanted:
+      raise self._not_written(
+        f'it takes up to {wanted / 1e6:.0f} MB and {free / 1e6:.0f} MB are free'
+      )
+
+  def _not_written(self, reason: Exception | str) -> UsageError:
+    text = str(reason) or type(reason).__name__
+    return UsageError(
+      f'{self.folder}: a checkpoint could not be written '
+      f'({text.splitlines()[0][:200]}): those before are kept, and the same '
+      'command continues from the last of them.'
     )
 
   def newest(self, read: Callable[[int], T]) -> tuple[int, T]:

@@ -126,3 +126,23 @@ def test_weights_that_are_no_numbers_are_damage(copy, monkeypatch, capsys):
   _, state = checkpoints.restore(copy)
   assert int(state.step) == step == 6
   assert 'no finite number' in capsys.readouterr().err
+
+
+def test_a_full_disk_is_named_and_nothing_is_lost(copy, monkeypatch):
+  def usage(path):
+    return shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000)
+
+  monkeypatch.setattr(shutil, 'disk_usage', usage)
+  with pytest.raises(UsageError, match='could not be written.* 0 MB are free'):
+    _train(copy, 4)
+  assert int(checkpoints.restore(copy)[1].step) == 6
+
+
+def test_a_save_that_fails_is_named_and_nothing_is_lost(copy, monkeypatch):
+  def fail(self, *args, **kwargs):
+    raise ValueError('RESOURCE_EXHAUSTED: no space\nand more of it')
+
+  monkeypatch.setattr(checkpoints.ocp.CheckpointManager, 'save', fail)
+  with pytest.raises(UsageError, match=r'EXHAUSTED: no space\): those before'):
+    _train(copy, 4)
+  assert int(checkpoints.restore(copy)[1].step) == 6
