@@ -6,6 +6,7 @@ knows no data set, and in `datasets`; only this file knows both.
 
 import pathlib
 import sys
+import warnings
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -62,6 +63,8 @@ _OVERWRITE = flags.DEFINE_bool(
 def main(unused_argv: list[str]) -> int:
   """Runs one mode and returns the exit code."""
   logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
+  # Of metadata in images that are read all the same.
+  warnings.filterwarnings('ignore', module='PIL')
   try:
     _dispatch(_MODE.value)
   except (UsageError, DataError) as error:
