@@ -132,3 +132,12 @@ def test_training_begins_without_what_the_report_takes():
   loaded = loaded_by('import afgan_jax.modes, afgan_jax.training.loop')
   assert 'jax' in loaded
   assert not loaded & {'matplotlib', 'sklearn', 'jinja2'}
+
+
+def test_nothing_is_unpickled():
+  unsafe = {'pickle', 'dill', 'cloudpickle', 'joblib', 'shelve', 'marshal'}
+  for folder in ('afgan_jax', 'datasets', 'configs'):
+    for path in files(folder):
+      assert not packages(path) & unsafe, path
+      text = path.read_text(encoding='utf-8')
+      assert 'allow_pickle' not in text and 'np.load(' not in text, path
