@@ -42,7 +42,6 @@ SUBSETS = {
 }
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 _POSITIVE = (
-  'tile_size',
   'num_epochs',
   'score.batch_size',
   'score.top_k',

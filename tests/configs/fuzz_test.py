@@ -1,0 +1,72 @@
+"""Any value in any field: accepted, or refused in a sentence that names it."""
+
+import json
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ml_collections import ConfigDict
+
+from afgan_jax.config import check_continues, digest, flatten, to_json
+from afgan_jax.config_rules import validate
+from afgan_jax.errors import UsageError
+from configs import default
+from configs.plus import folder
+
+SETTINGS = settings(max_examples=400, deadline=None, derandomize=True)
+FIELDS = sorted(flatten(default.get_config()))
+NUMBERS = st.one_of(
+  st.integers(-3, 3),
+  st.integers(),
+  st.floats(),
+  st.sampled_from([0.5, 1.0, math.inf, -math.inf, math.nan]),
+)
+
+
+@st.composite
+def changes(draw):
+  """Draws a field and a value that its type lets in."""
+  name = draw(st.sampled_from(FIELDS))
+  config = default.get_config()
+  group = config
+  *parents, last = name.split('.')
+  for parent in parents:
+    group = group[parent]
+  kind = type(group[last])
+  value = {
+    bool: st.booleans(),
+    int: st.integers(),
+    float: NUMBERS,
+    str: st.text(max_size=8),
+    tuple: st.lists(st.one_of(NUMBERS, st.text(max_size=3)), max_size=4).map(
+      tuple
+    ),
+  }[kind]
+  return name, draw(value)
+
+
+def _changed(config, name, value):
+  with config.ignore_type():
+    config.update_from_flattened_dict({name: value})
+  return config
+
+
+@SETTINGS
+@given(change=changes())
+def test_values_are_accepted_or_refused_in_a_sentence(change):
+  name, value = change
+  try:
+    validate(_changed(default.get_config(), name, value), num_devices=1)
+  except UsageError as error:
+    assert f'config.{name}' in str(error)
+    assert str(error).endswith('.') and '\n' not in str(error)
+
+
+@SETTINGS
+@given(change=changes())
+def test_configs_survive_save_and_load(change):
+  config = _changed(folder.get_config(), *change)
+  loaded = ConfigDict(json.loads(to_json(config)))
+  assert digest(loaded) == digest(config)
+  if change[1] == change[1]:  # No NaN, which equals nothing.
+    check_continues(loaded, config)
