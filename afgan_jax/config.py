@@ -17,6 +17,7 @@ _FREE = (
   'num_epochs',
   'num_steps',
   'data.path',
+  'data.cache_gib',
   'data.max_pixels',
   'data.skip_unreadable',
   'score',

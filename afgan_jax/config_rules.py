@@ -148,6 +148,8 @@ def _check_later_fields(flat: dict[str, Any]) -> None:
   )
   white = flat.get('data.white', 0)
   _check(white >= 0, 'data.white', white, 'at least 0')
+  cache = flat.get('data.cache_gib', 0)
+  _check(0 <= cache < math.inf, 'data.cache_gib', cache, 'at least 0')
   max_pixels = flat.get('data.max_pixels', 1)
   _check(max_pixels > 0, 'data.max_pixels', max_pixels, 'greater than 0')
   fraction = flat.get('data.test_fraction', 0)

@@ -91,6 +91,9 @@ def _data() -> ConfigDict:
   data.white = 0.0
   # Larger images are not decoded: a small file may claim to be of any size.
   data.max_pixels = 178_956_970
+  # What is decoded is kept in the user's cache folder, up to this size; 0 keeps
+  # nothing.
+  data.cache_gib = 4.0
   # Train without the images that cannot be read, instead of refusing to.
   data.skip_unreadable = False
   # Bring each image to the same mean and spread of grey levels, so that no

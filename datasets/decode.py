@@ -1,6 +1,7 @@
 """Image files to bytes: the one decoder, for all that is ever read."""
 
 import dataclasses
+import io
 import re
 
 import numpy as np
@@ -27,12 +28,15 @@ class Decoder:
   white: float = 0.0
   max_pixels: int = MAX_PIXELS
 
-  def image(self, path: str) -> tuple[np.ndarray, str]:
+  def image(
+    self, path: str, content: bytes | None = None
+  ) -> tuple[np.ndarray, str]:
     """Reads an image.
 
     Args:
       path: a file in any format that Pillow reads. Grey, palette and CMYK
         images become RGB; transparency is dropped; EXIF rotation is applied.
+      content: of the file, if it has been read.
 
     Returns:
       uint8 [height, width, 3], and what its user should know of it, or ''.
@@ -40,14 +44,15 @@ class Decoder:
     Raises:
       DataError: the file cannot be read as an image.
     """
-    image, note = self._open(path)
+    image, note = self._open(path, content)
     return self._to_bytes(path, image), note
 
-  def mask(self, path: str) -> np.ndarray:
+  def mask(self, path: str, content: bytes | None = None) -> np.ndarray:
     """Reads a ground-truth mask.
 
     Args:
       path: as in `image`.
+      content: likewise.
 
     Returns:
       bool [height, width]: True from half of the file's range on. In a file
@@ -56,7 +61,7 @@ class Decoder:
     Raises:
       DataError: as for `image`.
     """
-    image, _ = self._open(path)
+    image, _ = self._open(path, content)
     if image.mode == 'P' and image.getextrema()[1] <= 1:
       # Label images: the index counts, whatever colours the palette has.
       levels = np.asarray(image)
@@ -68,17 +73,18 @@ class Decoder:
       levels = _to_rgb(image).max(axis=-1)
     return levels >= (1 if levels.max() <= 1 else 128)
 
-  def _open(self, path: str) -> tuple[Image.Image, str]:
+  def _open(self, path: str, content: bytes | None) -> tuple[Image.Image, str]:
     """Opens and decodes the first page of a file, upright."""
     if self.max_pixels > MAX_PIXELS and Image.MAX_IMAGE_PIXELS is not None:
       # Pillow checks when it opens, and against this alone.
       Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, self.max_pixels)
     try:
-      with Image.open(path) as image:
+      file = path if content is None else io.BytesIO(content)
+      with Image.open(file) as image:
         self._check(image)
         note = ''
         if getattr(image, 'is_animated', False):
-          note = f'{path}: the first of {image.n_frames} pages'
+          note = f'the first of {image.n_frames} pages'
         upright = ImageOps.exif_transpose(image)
         upright.load()
         return upright, note

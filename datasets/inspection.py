@@ -130,7 +130,7 @@ def _look(split: str, sample: Sample) -> Look:
       np.ascontiguousarray(image), usedforsecurity=False
     ).digest(),
     thumbnail=thumbnail / max(float(thumbnail.mean()), 1.0),
-    note=note,
+    note=note and f'{sample.path}: {note}',
   )
 
 

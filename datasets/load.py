@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from datasets.cache import Cache, default_folder
 from datasets.decode import MAX_PIXELS, Decoder
 from datasets.errors import DataError
 from datasets.folder import FolderSource, images_in, mvtec_ad
@@ -32,6 +33,7 @@ _LATER_FIELDS = {
   'white': 0.0,
   'max_pixels': MAX_PIXELS,
   'skip_unreadable': False,
+  'cache_gib': 4.0,
   'normalize_brightness': False,
 }
 
@@ -283,20 +285,26 @@ def read_samples(
   config: ConfigDict, samples: Sequence[Sample], *, leave_out: bool
 ) -> Split:
   """Reads samples as the networks see them; see `read_split`."""
-  return read_split(
+  split = read_split(
     samples,
     config.image_size,
     _light_adjustment(config),
     mask_size=config.metrics.pixel_size,
     leave_out=leave_out,
   )
+  cache = _reader(config).cache
+  if cache is not None:
+    cache.prune()
+  return split
 
 
 def _reader(config: ConfigDict) -> Reader:
   data = _data(config)
+  max_bytes = round(data['cache_gib'] * 2**30)
   return Reader(
     Geometry(data['geometry'], tuple(data['window'])),
     Decoder(data['white'], data['max_pixels']),
+    Cache(default_folder(), max_bytes) if max_bytes else None,
   )
 
 

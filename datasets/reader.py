@@ -8,8 +8,10 @@ import dataclasses
 import functools
 
 import numpy as np
+import PIL
 from PIL import Image
 
+from datasets.cache import Cache
 from datasets.decode import Decoder
 from datasets.errors import DataError
 from datasets.geometry import STRETCH, Frame, Geometry
@@ -24,10 +26,12 @@ class Reader:
   Attributes:
     geometry: how an image becomes square.
     decoder: how files become bytes.
+    cache: of what has been read; None to read all anew.
   """
 
   geometry: Geometry = STRETCH
   decoder: Decoder = Decoder()
+  cache: Cache | None = None
 
   def sample(
     self, path: str, defect_type: str, mask_path: str | None
@@ -81,21 +85,54 @@ class Reader:
     Raises:
       DataError: the image cannot be read.
     """
-    original, note = self.decoder.image(path)
+    if not (mask_path and mask_size):
+      mask_path, mask_size = None, 0
+    contents = [_content(path)]
+    if mask_path:
+      contents.append(_content(mask_path))
+    if self.cache is None:
+      return self._decode(path, mask_path, size, mask_size, contents)
+    how = f'{self.geometry} {self.decoder} {size} {mask_size} {PIL.__version__}'
+    # An unreadable file gets a name too: its error is found anew each time.
+    key = self.cache.key(how, *(content or b'' for content in contents))
+    found = self.cache.get(key)
+    if found is not None:
+      (levels, mask), beside = found
+      return Reading(levels, mask, _named(path, beside['notes']))
+    reading = self._decode(path, mask_path, size, mask_size, contents)
+    if mask_path is None or reading.mask is not None:
+      notes = [note.removeprefix(f'{path}: ') for note in reading.notes]
+      self.cache.put(key, [reading.levels, reading.mask], {'notes': notes})
+    return reading
+
+  def _decode(
+    self,
+    path: str,
+    mask_path: str | None,
+    size: int,
+    mask_size: int,
+    contents: list[bytes | None],
+  ) -> Reading:
+    original, note = self.decoder.image(path, contents[0])
     levels, frame = self.see(original, size)
-    notes = (note,) if note else ()
-    if mask_path is None or not mask_size:
+    notes = _named(path, [note] if note else [])
+    if mask_path is None:
       return Reading(levels, None, notes)
     try:
-      mask = self._mask(mask_path, path, frame, mask_size)
+      mask = self._mask(mask_path, contents[1], path, frame, mask_size)
     except DataError as error:
       return Reading(levels, None, (*notes, str(error)))
     return Reading(levels, mask, notes)
 
   def _mask(
-    self, path: str, image_path: str, frame: Frame, size: int
+    self,
+    path: str,
+    content: bytes | None,
+    image_path: str,
+    frame: Frame,
+    size: int,
   ) -> np.ndarray:
-    defective = self.decoder.mask(path)
+    defective = self.decoder.mask(path, content)
     if defective.shape != (frame.height, frame.width):
       height, width = defective.shape
       raise DataError(
@@ -114,3 +151,16 @@ class Reader:
     if not mask.any():
       mask[frame.cells(*np.nonzero(defective), size)] = True
     return mask.astype(np.uint8)
+
+
+def _content(path: str) -> bytes | None:
+  """Reads a file; None lets the decoder say what is wrong with it."""
+  try:
+    with open(path, 'rb') as file:
+      return file.read()
+  except OSError:
+    return None
+
+
+def _named(path: str, notes: list[str]) -> tuple[str, ...]:
+  return tuple(f'{path}: {note}' for note in notes)

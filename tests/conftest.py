@@ -20,6 +20,7 @@ def _compile_once(tmp_path_factory):
   folder = tmp_path_factory.getbasetemp()
   if 'PYTEST_XDIST_WORKER' in os.environ:
     folder = folder.parent  # The workers' share.
+  os.environ['XDG_CACHE_HOME'] = str(folder / 'cache')  # Not the user's.
   folder = folder / 'xla'
   folder.mkdir(exist_ok=True)
   jax.config.update('jax_compilation_cache_dir', str(folder))
