@@ -47,13 +47,13 @@ def _start(workdir):
 def _finish(workdir):
   """Runs to the end; returns the output and the seconds to the first step."""
   begin = time.monotonic()
-  process = _start(workdir)
   first, lines = None, []
-  for line in process.stdout:
-    lines.append(line)
-    if first is None and 'step' in line:
-      first = time.monotonic() - begin
-  assert process.wait() == 0, ''.join(lines)
+  with _start(workdir) as process:
+    for line in process.stdout:
+      lines.append(line)
+      if first is None and 'step' in line:
+        first = time.monotonic() - begin
+  assert process.returncode == 0, ''.join(lines)
   return ''.join(lines), first
 
 
