@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from datasets import contact_sheet, load
 from datasets.errors import DataError
+from datasets.opening import open_source
 from datasets.source import GOOD, Sample, Source
 
 # Above this a trivial score all but separates the test set.
@@ -65,7 +66,7 @@ def inspect(config: ConfigDict, folder: pathlib.Path) -> str:
   Raises:
     DataError: the data set cannot be used at all, or the picture not written.
   """
-  source = load.open_source(config)
+  source = open_source(config)
   looks = look_at(source)
   text = describe(looks, source.notes())
   groups = defaultdict(list)

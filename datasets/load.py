@@ -1,4 +1,4 @@
-"""From a configuration to arrays: which source, which images are held out."""
+"""From a configuration to arrays."""
 
 import dataclasses
 import functools
@@ -6,71 +6,23 @@ import glob
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from datasets.cache import Cache, default_folder
-from datasets.decode import MAX_PIXELS, Decoder
 from datasets.errors import DataError
-from datasets.folder import FolderSource, images_in, mvtec_ad
-from datasets.geometry import GEOMETRIES, Frame, Geometry
-from datasets.hold_out import Division, hold_out
-from datasets.light import clip_levels, normalize_brightness, normalize_light
-from datasets.procedural import ProceduralSource
-from datasets.reader import Reader
-from datasets.source import Sample, Source, Split, read_split
-from datasets.table import TableSource
-
-SOURCES = ('procedural', 'folder', 'mvtec_ad')
-
-# What configs meant that were stored before these fields of `data` came.
-_LATER_FIELDS = {
-  'window': (1.0, 1.0),
-  'part': '',
-  'test_fraction': 0.2,
-  'white': 0.0,
-  'max_pixels': MAX_PIXELS,
-  'skip_unreadable': False,
-  'cache_gib': 4.0,
-  'normalize_brightness': False,
-}
-
-
-def open_source(config: ConfigDict) -> Source:
-  """Opens the source that a configuration names, reading no image yet.
-
-  Args:
-    config: see `configs/default.py`.
-
-  Returns:
-    The source.
-
-  Raises:
-    DataError: a field of `config.data` cannot be used.
-  """
-  data = config.data
-  for name, choices in (('source', SOURCES), ('geometry', GEOMETRIES)):
-    if data[name] not in choices:
-      raise DataError(
-        f'config.data.{name} is {data[name]!r}: choose one of '
-        f'{", ".join(choices)}.'
-      )
-  if data.source == 'procedural':
-    if data.geometry == 'object':
-      raise DataError(
-        "config.data.geometry is 'object', but the embedded images "
-        "(config.data.source is 'procedural') hold none: take another."
-      )
-    return ProceduralSource(**data.procedural)
-  if not data.path:
-    raise DataError(
-      f'The source {data.source!r} needs a folder: set config.data.path.'
-    )
-  if data.source == 'mvtec_ad':
-    return mvtec_ad(data.path, data.category, _reader(config))
-  return _open(config, data.path)
+from datasets.folder import images_in
+from datasets.geometry import Frame
+from datasets.hold_out import hold_out
+from datasets.light import clip_levels
+from datasets.opening import (
+  data_fields,
+  light_adjustment,
+  make_reader,
+  open_path,
+  open_source,
+)
+from datasets.source import Sample, Split, read_split
 
 
 def load_train(config: ConfigDict) -> tuple[Split, Split]:
@@ -92,7 +44,7 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     split.paths,
     config.calibration.fraction,
     config.seed,
-    _data(config)['part'],
+    data_fields(config)['part'],
   )
   return split.take(np.flatnonzero(~held_out)), split.take(
     np.flatnonzero(held_out)
@@ -129,7 +81,7 @@ def load_good(config: ConfigDict, folder: str) -> Split:
   Raises:
     DataError: there are none, or one cannot be read.
   """
-  return _read_good(config, _open(config, folder).train())
+  return _read_good(config, open_path(config, folder).train())
 
 
 def find_images(pattern: str) -> list[str]:
@@ -191,7 +143,7 @@ def read_original(config: ConfigDict, path: str) -> np.ndarray:
   Raises:
     DataError: the file cannot be read as an image.
   """
-  return _reader(config).original(path)
+  return make_reader(config).original(path)
 
 
 def prepare(
@@ -206,8 +158,8 @@ def prepare(
   Returns:
     float16 [size, size, 3] in [0, 255], and where in the image that lies.
   """
-  levels, frame = _reader(config).see(original, config.image_size)
-  adjusted = _light_adjustment(config)(levels.astype(np.float32))
+  levels, frame = make_reader(config).see(original, config.image_size)
+  adjusted = light_adjustment(config)(levels.astype(np.float32))
   return clip_levels(adjusted), frame
 
 
@@ -251,7 +203,7 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   Raises:
     DataError: `folder` has none, or none can be read.
   """
-  source = open_source(config) if folder is None else _open(config, folder)
+  source = open_source(config) if folder is None else open_path(config, folder)
   samples = source.test()
   if samples:
     split = read_samples(config, samples, leave_out=True)
@@ -264,17 +216,9 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   return None
 
 
-def _open(config: ConfigDict, path: str) -> Source:
-  """Opens one's own folder or table."""
-  data = _data(config)
-  division = Division(data['test_fraction'], data['part'])
-  kind = TableSource if path.lower().endswith('.csv') else FolderSource
-  return kind(path, _reader(config), division)
-
-
 def _read_good(config: ConfigDict, samples: Sequence[Sample]) -> Split:
   """Reads good images; says what was left out or is odd about them."""
-  leave_out = _data(config)['skip_unreadable']
+  leave_out = data_fields(config)['skip_unreadable']
   split = read_samples(config, samples, leave_out=leave_out)
   for remark in (*split.left_out, *split.notes):
     print(remark, file=sys.stderr)
@@ -288,38 +232,11 @@ def read_samples(
   split = read_split(
     samples,
     config.image_size,
-    _light_adjustment(config),
+    light_adjustment(config),
     mask_size=config.metrics.pixel_size,
     leave_out=leave_out,
   )
-  cache = _reader(config).cache
+  cache = make_reader(config).cache
   if cache is not None:
     cache.prune()
   return split
-
-
-def _reader(config: ConfigDict) -> Reader:
-  data = _data(config)
-  max_bytes = round(data['cache_gib'] * 2**30)
-  return Reader(
-    Geometry(data['geometry'], tuple(data['window'])),
-    Decoder(data['white'], data['max_pixels']),
-    Cache(default_folder(), max_bytes) if max_bytes else None,
-  )
-
-
-def _light_adjustment(
-  config: ConfigDict,
-) -> Callable[[np.ndarray], np.ndarray]:
-  """Returns what evens out the light of an image; spread implies level."""
-  data = _data(config)
-  if data['normalize_light']:
-    return normalize_light
-  if data['normalize_brightness']:
-    return normalize_brightness
-  return lambda levels: levels
-
-
-def _data(config: ConfigDict) -> dict[str, Any]:
-  """Returns `config.data`; old stored configs lack its later fields."""
-  return _LATER_FIELDS | config.data.to_dict()

@@ -12,6 +12,7 @@ from PIL import Image
 from datasets import load
 from datasets.errors import DataError
 from datasets.inspection import describe, look_at
+from datasets.opening import open_source
 from tests.tiny import tiny_config
 
 SETTINGS = settings(
@@ -142,7 +143,7 @@ def test_folders_are_inspected_or_refused_in_a_sentence(tree):
   with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
     _write(root, tree)
-    source = load.open_source(_config(root))
+    source = open_source(_config(root))
     _check(root, lambda: describe(look_at(source), source.notes()))
 
 

@@ -12,8 +12,8 @@ from datasets.load import (
   host_batches,
   load_test,
   load_train,
-  open_source,
 )
+from datasets.opening import open_source
 from tests.tiny import tiny_config
 
 SIZE = 16
