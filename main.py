@@ -4,6 +4,7 @@ Parses flags and dispatches the mode. The work is done in `afgan_jax`, which
 knows no data set, and in `datasets`; only this file knows both.
 """
 
+import os
 import pathlib
 import sys
 import warnings
@@ -69,6 +70,9 @@ def main(unused_argv: list[str]) -> int:
     _dispatch(_MODE.value)
   except (UsageError, DataError) as error:
     print(error, file=sys.stderr)
+    return 1
+  except BrokenPipeError:  # As of `main.py | head`.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
   except OSError as error:  # A full disk, a folder that cannot be written.
     place = f'{error.filename}: ' if error.filename else ''

@@ -5,7 +5,7 @@ import io
 import re
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from datasets.errors import DataError
 
@@ -88,6 +88,11 @@ class Decoder:
         upright = ImageOps.exif_transpose(image)
         upright.load()
         return upright, note
+    except UnidentifiedImageError as error:
+      raise DataError(
+        f'{path} cannot be read as an image (its content is of no known '
+        'format): repair or remove it.'
+      ) from error
     # Decoders fail in any way on bytes that somebody else wrote.
     except Exception as error:
       text = str(error) or type(error).__name__

@@ -56,7 +56,7 @@ class Division:
   """Which good images are measured on where nothing else tells.
 
   Attributes:
-    fraction: of the images, in [0, 1).
+    fraction: of the images, in [0, 1]; 1 leaves nothing to learn from.
     part: see `hold_out`.
   """
 
@@ -77,6 +77,8 @@ class Division:
     Raises:
       DataError: see `hold_out`.
     """
+    if self.fraction == 1:
+      return [], list(paths)
     # Not by the run's seed: runs are compared on the same images.
     kept = hold_out([str(path) for path in paths], self.fraction, 0, self.part)
     learnt, measured = [], []

@@ -81,7 +81,8 @@ def load_good(config: ConfigDict, folder: str) -> Split:
   Raises:
     DataError: there are none, or one cannot be read.
   """
-  return _read_good(config, open_path(config, folder).train())
+  source = open_path(config, folder, test_fraction=0.0)
+  return _read_good(config, source.train())
 
 
 def find_images(pattern: str) -> list[str]:
@@ -203,7 +204,10 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   Raises:
     DataError: `folder` has none, or none can be read.
   """
-  source = open_source(config) if folder is None else open_path(config, folder)
+  if folder is None:
+    source = open_source(config)
+  else:
+    source = open_path(config, folder, test_fraction=1.0)
   samples = source.test()
   if samples:
     split = read_samples(config, samples, leave_out=True)

@@ -68,15 +68,21 @@ def open_source(config: ConfigDict) -> Source:
   return open_path(config, data.path)
 
 
-def open_path(config: ConfigDict, path: str) -> Source:
+def open_path(
+  config: ConfigDict, path: str, test_fraction: float | None = None
+) -> Source:
   """Opens one's own folder or table.
 
   Args:
     config: see `configs/default.py`.
     path: of the folder, or of a file whose name ends in .csv.
+    test_fraction: share of the good images that is measured on where nothing
+      else tells; None for that of the config.
   """
   data = data_fields(config)
-  division = Division(data['test_fraction'], data['part'])
+  if test_fraction is None:
+    test_fraction = data['test_fraction']
+  division = Division(test_fraction, data['part'])
   kind = TableSource if path.lower().endswith('.csv') else FolderSource
   return kind(path, make_reader(config), division)
 

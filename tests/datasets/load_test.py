@@ -10,6 +10,7 @@ from datasets.errors import DataError
 from datasets.load import (
   find_train,
   host_batches,
+  load_good,
   load_test,
   load_train,
 )
@@ -234,3 +235,13 @@ def test_test_images_that_cannot_be_read_are_left_out(tmp_path):
     'good/1.png',
     'hole/1.png',
   ]
+
+
+def test_of_another_folder_all_good_images_count(tmp_path):
+  for i in range(5):
+    _write(tmp_path / 'other' / 'good' / f'{i:03d}.png', i)
+  _write(tmp_path / 'other' / 'hole' / '007.png', 7)
+  config = _folder_config(tmp_path / 'own', 1)
+  split = load_test(config, str(tmp_path / 'other'))
+  assert split.defect_types == ('good',) * 5 + ('hole',)
+  assert len(load_good(config, str(tmp_path / 'other'))) == 5
