@@ -117,6 +117,29 @@ class FolderSource:
       notes.append(f'{len(lost)} masks belong to no image: {lost[0]} for one.')
     return tuple(notes)
 
+  def skipped(self) -> tuple[str, ...]:
+    """Tells which files below the folder are not read, and why."""
+    root = self._root()
+    good, test = self._files()
+    used = {*good, *(path for paths in test.values() for path in paths)}
+    images, others = [], []
+    for path in sorted(root.rglob('*')):
+      if not path.is_file() or path in used:
+        continue
+      if path.suffix.lower() not in EXTENSIONS:
+        others.append(path)
+      # Masks that belong to no image are among the notes.
+      elif root / 'ground_truth' not in path.parents:
+        images.append(path)
+    return tuple(
+      f'{len(paths)} files {reason}: {paths[0]} for one.'
+      for paths, reason in (
+        (others, 'are no images by their names'),
+        (images, 'are hidden, or in no place of the layout'),
+      )
+      if paths
+    )
+
   def _files(self) -> tuple[list[pathlib.Path], dict[str, list[pathlib.Path]]]:
     """Lists what is learnt from and, by type, what is measured on."""
     root = self._root()

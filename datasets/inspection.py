@@ -68,7 +68,7 @@ def inspect(config: ConfigDict, folder: pathlib.Path) -> str:
   """
   source = open_source(config)
   looks = look_at(source)
-  text = describe(looks, source.notes())
+  text = describe(looks, source.notes() + source.skipped())
   groups = defaultdict(list)
   for look in looks:
     if not look.error:

@@ -86,6 +86,10 @@ class ProceduralSource:
     """Tells nothing: nothing is odd."""
     return ()
 
+  def skipped(self) -> tuple[str, ...]:
+    """Tells nothing: there are no files."""
+    return ()
+
   def _sample(self, split: str, defect_type: str, index: int) -> Sample:
     type_index = (GOOD, *DEFECTS).index(defect_type)
     key = (self.seed, int(split == 'test'), type_index, index)

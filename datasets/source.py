@@ -68,6 +68,9 @@ class Source(Protocol):
   def notes(self) -> tuple[str, ...]:
     """Tells what is odd about those, a sentence each."""
 
+  def skipped(self) -> tuple[str, ...]:
+    """Tells what lies beside them and is not read, and why."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:

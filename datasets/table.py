@@ -79,6 +79,10 @@ class TableSource:
       f'not count for pixels: {bare[0].path} for one.',
     )
 
+  def skipped(self) -> tuple[str, ...]:
+    """Tells nothing: a table may leave out what it wants."""
+    return ()
+
   def _rows(self) -> list[_Row]:
     table = pathlib.Path(self.path)
     try:

@@ -211,6 +211,20 @@ def test_what_is_no_image_is_skipped(tmp_path):
   assert _relative(source.test(), tmp_path) == ['test/hole/b.png']
 
 
+def test_what_is_skipped_is_told(tmp_path):
+  _write_mvtec(tmp_path)
+  assert FolderSource(str(tmp_path)).skipped() == ()
+  (tmp_path / 'train' / 'good' / 'notes.txt').write_text('no image')
+  _write(tmp_path / 'overview.png')
+  _write(tmp_path / 'train' / 'good' / '.hidden.png')
+  assert FolderSource(str(tmp_path)).skipped() == (
+    '1 files are no images by their names: '
+    f'{tmp_path}/train/good/notes.txt for one.',
+    '2 files are hidden, or in no place of the layout: '
+    f'{tmp_path}/overview.png for one.',
+  )
+
+
 def test_hidden_folders_are_skipped(tmp_path):
   _write(tmp_path / 'train' / 'good' / 'a.png')
   _write(tmp_path / 'train' / 'good' / '.thumbnails' / 'a.png')
