@@ -65,7 +65,7 @@ class Decoder:
     if image.mode == 'P' and image.getextrema()[1] <= 1:
       # Label images: the index counts, whatever colours the palette has.
       levels = np.asarray(image)
-    elif image.mode.startswith('I;16') or image.mode in ('I', 'F'):
+    elif _is_deep(image):
       levels = np.asarray(image).astype(np.float64)
       half = (self.white or 65535) / 2
       return levels >= (0.5 if levels.max() <= 1 else half)
@@ -120,7 +120,7 @@ class Decoder:
       )
 
   def _to_bytes(self, path: str, image: Image.Image) -> np.ndarray:
-    if not (image.mode.startswith('I;16') or image.mode in ('I', 'F')):
+    if not _is_deep(image):
       try:
         return _to_rgb(image)
       except ValueError as error:
@@ -135,6 +135,11 @@ class Decoder:
     scaled = np.clip(levels * 255 / (self.white or 65535), 0, 255)
     grey = np.rint(scaled).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def _is_deep(image: Image.Image) -> bool:
+  """Tells whether an image is grey of more than 8 bits."""
+  return image.mode.startswith('I;16') or image.mode in ('I', 'F')
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

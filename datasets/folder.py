@@ -1,6 +1,7 @@
 """Images in a folder of one's own, or in the official MVTec AD folder."""
 
 import dataclasses
+import functools
 import pathlib
 
 from datasets.errors import DataError
@@ -66,7 +67,7 @@ class FolderSource:
       DataError: there is no such folder, or no image in it.
     """
     root = self._root()
-    paths, _ = self._files()
+    paths, _ = self._files
     if not paths:
       raise DataError(
         f'{root} holds no good images: put them into {root / "train" / GOOD} '
@@ -81,7 +82,7 @@ class FolderSource:
       DataError: there is no folder at `path`, or `test` holds no image.
     """
     folder = self._root() / 'test'
-    _, found = self._files()
+    _, found = self._files
     if folder.is_dir() and not found:
       raise DataError(
         f'{folder} holds no images: put good ones into {folder / GOOD} and '
@@ -99,7 +100,7 @@ class FolderSource:
     if not truth.is_dir():
       return ()
     notes, used = [], set()
-    for defect_type, paths in self._files()[1].items():
+    for defect_type, paths in self._files[1].items():
       masks = {path: self._mask(path, defect_type) for path in paths}
       used.update(masks.values())
       bare = [path for path, mask in masks.items() if mask is None]
@@ -120,7 +121,7 @@ class FolderSource:
   def skipped(self) -> tuple[str, ...]:
     """Tells which files below the folder are not read, and why."""
     root = self._root()
-    good, test = self._files()
+    good, test = self._files
     used = {*good, *(path for paths in test.values() for path in paths)}
     images, others = [], []
     for path in sorted(root.rglob('*')):
@@ -140,6 +141,7 @@ class FolderSource:
       if paths
     )
 
+  @functools.cached_property  # Thousands of files are listed once.
   def _files(self) -> tuple[list[pathlib.Path], dict[str, list[pathlib.Path]]]:
     """Lists what is learnt from and, by type, what is measured on."""
     root = self._root()

@@ -90,39 +90,27 @@ class Reader:
     contents = [_content(path)]
     if mask_path:
       contents.append(_content(mask_path))
-    if self.cache is None:
-      return self._decode(path, mask_path, size, mask_size, contents)
     how = f'{self.geometry} {self.decoder} {size} {mask_size} {PIL.__version__}'
-    # An unreadable file gets a name too: its error is found anew each time.
-    key = self.cache.key(how, *(content or b'' for content in contents))
-    found = self.cache.get(key)
-    if found is not None:
+    # An unreadable file gets a key too: its error is found anew each time.
+    key = self.cache and self.cache.key(how, *(x or b'' for x in contents))
+    found = self.cache and self.cache.get(key)
+    problem = ''
+    if found:
       (levels, mask), beside = found
-      return Reading(levels, mask, _named(path, beside['notes']))
-    reading = self._decode(path, mask_path, size, mask_size, contents)
-    if mask_path is None or reading.mask is not None:
-      notes = [note.removeprefix(f'{path}: ') for note in reading.notes]
-      self.cache.put(key, [reading.levels, reading.mask], {'notes': notes})
-    return reading
-
-  def _decode(
-    self,
-    path: str,
-    mask_path: str | None,
-    size: int,
-    mask_size: int,
-    contents: list[bytes | None],
-  ) -> Reading:
-    original, note = self.decoder.image(path, contents[0])
-    levels, frame = self.see(original, size)
-    notes = _named(path, [note] if note else [])
-    if mask_path is None:
-      return Reading(levels, None, notes)
-    try:
-      mask = self._mask(mask_path, contents[1], path, frame, mask_size)
-    except DataError as error:
-      return Reading(levels, None, (*notes, str(error)))
-    return Reading(levels, mask, notes)
+      note = beside['note']
+    else:
+      original, note = self.decoder.image(path, contents[0])
+      levels, frame = self.see(original, size)
+      mask = None
+      if mask_path:
+        try:
+          mask = self._mask(mask_path, contents[1], path, frame, mask_size)
+        except DataError as error:
+          problem = str(error)
+      if self.cache and not problem:
+        self.cache.put(key, [levels, mask], {'note': note})
+    notes = (note and f'{path}: {note}', problem)
+    return Reading(levels, mask, tuple(filter(None, notes)))
 
   def _mask(
     self,
@@ -160,7 +148,3 @@ def _content(path: str) -> bytes | None:
       return file.read()
   except OSError:
     return None
-
-
-def _named(path: str, notes: list[str]) -> tuple[str, ...]:
-  return tuple(f'{path}: {note}' for note in notes)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import pathlib
 
 from datasets.errors import DataError
@@ -52,7 +53,7 @@ class TableSource:
     Raises:
       DataError: the table cannot be used, or holds none.
     """
-    rows = [row for row in self._rows() if row.split == 'train']
+    rows = [row for row in self._rows if row.split == 'train']
     if not rows:
       raise DataError(
         f'{self.path} holds no good images to learn from: lines with the split '
@@ -66,11 +67,11 @@ class TableSource:
     Raises:
       DataError: the table cannot be used.
     """
-    return [self._sample(row) for row in self._rows() if row.split == 'test']
+    return [self._sample(row) for row in self._rows if row.split == 'test']
 
   def notes(self) -> tuple[str, ...]:
     """Tells how many defective images have no mask, if others have one."""
-    defective = [row for row in self._rows() if row.label != GOOD]
+    defective = [row for row in self._rows if row.label != GOOD]
     bare = [row for row in defective if row.mask is None]
     if not bare or len(bare) == len(defective):
       return ()
@@ -83,6 +84,7 @@ class TableSource:
     """Tells nothing: a table may leave out what it wants."""
     return ()
 
+  @functools.cached_property  # Read once.
   def _rows(self) -> list[_Row]:
     table = pathlib.Path(self.path)
     try:

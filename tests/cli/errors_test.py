@@ -49,6 +49,16 @@ CASES = {
     1,
     ['{tmp}/none'],
   ),
+  'inspect without config': (
+    ['--mode=inspect', '--workdir={tmp}/new'],
+    1,
+    ['--mode=inspect', '--config'],
+  ),
+  'inspect with a field out of range': (
+    [DEMO, '--mode=inspect', '--config.image_size=0'],
+    1,
+    ['config.image_size is 0'],
+  ),
   'no good images': (
     [FOLDER, '--config.data.path={tmp}/empty'],
     1,
