@@ -7,9 +7,9 @@ from PIL import Image
 
 from afgan_jax import modes
 from afgan_jax.errors import UsageError
-from afgan_jax.training.checkpoints import Checkpoints, restore
-from afgan_jax.training.parallel import replicated
+from afgan_jax.training.checkpoints import restore
 from datasets import load
+from tests.saved import saved_state
 from tests.tiny import tiny_config
 
 
@@ -40,14 +40,6 @@ def _config(path, **fields):
   )
 
 
-def _state(workdir):
-  """Returns all that is saved of training."""
-  with Checkpoints(workdir) as checkpoints:
-    step = checkpoints.latest_step
-    config = checkpoints.read_config(step)
-    return checkpoints.read_state(step, config, replicated())
-
-
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
   """Trains twice, on the same good images, with other test images."""
@@ -59,7 +51,7 @@ def runs(tmp_path_factory):
 
 
 def test_nothing_that_is_saved_depends_on_the_test_set(runs):
-  first, second = (_state(runs / f'run{seed}') for seed in (1, 7))
+  first, second = (saved_state(runs / f'run{seed}') for seed in (1, 7))
   jax.tree.map(np.testing.assert_array_equal, *jax.device_get((first, second)))
   texts = [
     (runs / f'run{seed}' / 'calibration.json').read_text() for seed in (1, 7)
@@ -75,7 +67,7 @@ def test_nothing_that_is_saved_depends_on_the_test_set(runs):
 
 def test_scoring_restores_weights_without_optimizers(runs):
   _, state = restore(runs / 'run1')
-  whole = _state(runs / 'run1')
+  whole = saved_state(runs / 'run1')
   assert state.generator.opt_state is state.discriminator.opt_state is None
   assert int(state.step) == int(whole.step)
   jax.tree.map(

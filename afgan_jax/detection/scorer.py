@@ -1,4 +1,4 @@
-"""Scores any number of images on all devices."""
+"""Scores any number of images on any number of devices."""
 
 from collections.abc import Callable
 
@@ -6,29 +6,35 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.training.parallel import map_score, replicated, shard
+from afgan_jax.training.parallel import (
+  Devices,
+  map_score,
+  replicated,
+  shard,
+)
 from afgan_jax.training.state import GanState
 
 Results = dict[str, np.ndarray]
 
 
 def make_scorer(
-  config: ConfigDict, state: GanState
+  config: ConfigDict, state: GanState, devices: Devices = None
 ) -> Callable[[np.ndarray], Results]:
-  """Builds what scores images on all devices.
+  """Builds what scores images.
 
   Args:
     config: see `configs/default.py`.
     state: of training, or restored.
+    devices: that share each batch; None for all.
 
   Returns:
     A function from images, levels in [0, 255], [n, size, size, 3], n ≥ 1, to
     what `make_score` describes for each. It works in batches of
     `config.score.batch_size`, the last one padded and cut again.
   """
-  score = map_score(config)
-  variables = jax.device_put(state.variables, replicated())
-  num_devices = jax.device_count()
+  score = map_score(config, devices)
+  variables = jax.device_put(state.variables, replicated(devices))
+  num_devices = jax.device_count() if devices is None else len(devices)
   size = -(-config.score.batch_size // num_devices) * num_devices
 
   def score_all(images: np.ndarray) -> Results:
@@ -36,7 +42,8 @@ def make_scorer(
     for start in range(0, len(images), size):
       batch = images[start : start + size]
       padding = np.repeat(batch[-1:], size - len(batch), axis=0)
-      results.append(score(variables, shard(np.concatenate([batch, padding]))))
+      batch = np.concatenate([batch, padding])
+      results.append(score(variables, shard(batch, devices)))
     return {
       name: np.concatenate(
         # Joins the axes of devices and of a device's share of the batch.
@@ -51,5 +58,5 @@ def make_scorer(
 def score_images(
   config: ConfigDict, state: GanState, images: np.ndarray
 ) -> Results:
-  """Scores images once; see `make_scorer`."""
+  """Scores images once, on all devices; see `make_scorer`."""
   return make_scorer(config, state)(images)

@@ -2,32 +2,33 @@
 
 A checkpoint `W/checkpoints/<step>` appears under that name only when it is
 complete, so an interrupted save leaves the ones before it as they were. Each
-holds checksums of its arrays: what a disk or a copy has damaged since is passed
+holds checksums of its files: what a disk or a copy has damaged since is passed
 over, and said to be, for the one before it.
 """
 
 import pathlib
 import shutil
 import sys
-import zlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from ml_collections import ConfigDict
 
 from afgan_jax.config import check_continues
 from afgan_jax.config_rules import validate
 from afgan_jax.errors import UsageError
+from afgan_jax.training import checksums
+from afgan_jax.training.checkpoint import FORMAT_VERSION, Checkpoint
 from afgan_jax.training.parallel import replicated
-from afgan_jax.training.state import GanState, NetworkState, create_state
+from afgan_jax.training.state import GanState
 from afgan_jax.workdir import check_not_file
 
-FORMAT_VERSION = 1
 _FOLDER = 'checkpoints'
 _DAMAGED = 'damaged'
+# What Orbax writes after the checksums.
+_WRITTEN_LAST = ('_CHECKPOINT_METADATA', 'commit_success.txt')
 # Bytes that a checkpoint takes besides its arrays, and some to spare.
 _MARGIN = 2**24
 
@@ -50,6 +51,9 @@ class Checkpoints:
       options=ocp.CheckpointManagerOptions(
         preservation_policy=ocp.checkpoint_managers.LatestN(max_to_keep),
         step_prefix=None,
+        async_options=ocp.options.AsyncOptions(
+          post_finalization_callback=self._write_checksums
+        ),
       ),
     )
 
@@ -79,16 +83,13 @@ class Checkpoints:
       UsageError: there is no room, or this save or the one before failed; the
         checkpoints before are as they were.
     """
-    stored = {
-      'format_version': FORMAT_VERSION,
-      'config': config.to_dict(),
-      'checksums': _checksums(state),
-    }
+    stored = {'format_version': FORMAT_VERSION, 'config': config.to_dict()}
     try:
       self._manager.wait_until_finished()
       self._check_room(state)
+      self._saved_step = int(state.step)
       self._manager.save(
-        int(state.step),
+        self._saved_step,
         args=ocp.args.Composite(
           state=ocp.args.StandardSave(state),
           config=ocp.args.JsonSave(stored),
@@ -99,6 +100,13 @@ class Checkpoints:
     # Orbax and what is below it fail in any way where writing fails.
     except Exception as error:
       raise self._not_written(error) from error
+
+  def _write_checksums(self) -> None:
+    """Adds them to what is complete but has not its name yet."""
+    if jax.process_index() == 0:
+      name = f'{self._saved_step}{ocp.utils.TMP_DIR_SUFFIX}*'
+      for folder in self.folder.glob(name):
+        checksums.write(folder, exclude=_WRITTEN_LAST)
 
   def _check_room(self, state: GanState) -> None:
     """Finds a full disk before Orbax does, which says it in many pages."""
@@ -117,11 +125,11 @@ class Checkpoints:
       'command continues from the last of them.'
     )
 
-  def newest(self, read: Callable[[int], T]) -> tuple[int, T]:
+  def newest(self, read: Callable[[Checkpoint], T]) -> tuple[int, T]:
     """Reads the newest checkpoint that is whole.
 
     Args:
-      read: reads that of a step.
+      read: reads of one what is wanted.
 
     Returns:
       Its step, and what was read.
@@ -132,7 +140,8 @@ class Checkpoints:
     reason = 'there is none'
     for step in sorted(self._manager.all_steps(), reverse=True):
       try:
-        return step, read(step)
+        checksums.verify(self.folder / str(step))
+        return step, read(Checkpoint(self._manager, step))
       except UsageError:
         raise
       # Orbax and what is below it fail in any way on damaged files.
@@ -162,122 +171,6 @@ class Checkpoints:
     if newer:
       self._manager.reload()
 
-  def read_config(self, step: int) -> ConfigDict:
-    """Reads the config of a checkpoint.
-
-    Raises:
-      UsageError: it was written in another format.
-    """
-    return ConfigDict(self._read_json(step)['config'])
-
-  def read_state(
-    self, step: int, config: ConfigDict, sharding: jax.sharding.Sharding
-  ) -> GanState:
-    """Reads the state of a checkpoint.
-
-    Args:
-      step: of the checkpoint.
-      config: whose networks it belongs to.
-      sharding: of the restored arrays, whatever they were saved from.
-
-    Returns:
-      The state.
-
-    Raises:
-      ValueError: it is not as it was saved; many other errors likewise.
-    """
-    state = self._read(
-      step, ocp.args.StandardRestore(_abstract(create_state, config, sharding))
-    )
-    self._verify(step, state)
-    return state
-
-  def read_variables(
-    self, step: int, config: ConfigDict, sharding: jax.sharding.Sharding
-  ) -> GanState:
-    """Reads what scoring takes of a checkpoint's state.
-
-    The optimizers' states are two thirds of a checkpoint and stay unread.
-
-    Args:
-      step: as in `read_state`.
-      config: likewise.
-      sharding: likewise.
-
-    Returns:
-      The state, without those of the optimizers.
-
-    Raises:
-      ValueError: as in `read_state`.
-    """
-
-    abstract = _abstract(
-      lambda config: create_state(config).scoring_part(), config, sharding
-    )
-    restored = self._read(
-      step,
-      ocp.args.PyTreeRestore(
-        abstract,
-        restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
-        partial_restore=True,
-      ),
-    )
-    restored_step = restored.pop('step')
-    networks = {name: NetworkState(**part) for name, part in restored.items()}
-    state = GanState(restored_step, **networks)
-    self._verify(step, state)
-    return state
-
-  def _read(self, step: int, args: ocp.args.CheckpointArgs) -> Any:
-    return self._manager.restore(
-      step, args=ocp.args.Composite(state=args)
-    ).state
-
-  def _read_json(self, step: int) -> dict[str, Any]:
-    stored = self._manager.restore(
-      step, args=ocp.args.Composite(config=ocp.args.JsonRestore())
-    ).config
-    if stored['format_version'] != FORMAT_VERSION:
-      raise UsageError(
-        f'The checkpoints have format {stored["format_version"]} and this '
-        f'version reads {FORMAT_VERSION}: use the version that wrote them.'
-      )
-    return stored
-
-  def _verify(self, step: int, state: GanState) -> None:
-    """Compares with what was saved; older checkpoints have no checksums."""
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state)):
-      raise ValueError('a weight is no finite number')
-    wanted = self._read_json(step).get('checksums', {})
-    for name, found in _checksums(state).items():
-      if wanted.get(name, found) != found:
-        raise ValueError(f'{name} is not as it was saved')
-
-
-def _checksums(state: GanState) -> dict[str, int]:
-  """Returns the CRC-32 of each array, by its place in the state."""
-  leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(state))
-  return {
-    jax.tree_util.keystr(path): zlib.crc32(
-      np.ascontiguousarray(leaf).reshape(-1).view(np.uint8)
-    )
-    for path, leaf in leaves
-  }
-
-
-def _abstract(
-  create: Callable[[ConfigDict], Any],
-  config: ConfigDict,
-  sharding: jax.sharding.Sharding,
-) -> Any:
-  """Returns what `create` does with shapes for arrays."""
-  return jax.tree.map(
-    lambda leaf: jax.ShapeDtypeStruct(
-      leaf.shape, leaf.dtype, sharding=sharding
-    ),
-    jax.eval_shape(lambda: create(config)),
-  )
-
 
 def restore(
   workdir: pathlib.Path, given: ConfigDict | None = None
@@ -304,12 +197,12 @@ def restore(
     )
   with Checkpoints(workdir) as checkpoints:
 
-    def read(step: int) -> tuple[ConfigDict, GanState]:
-      config = checkpoints.read_config(step)
+    def read(checkpoint: Checkpoint) -> tuple[ConfigDict, GanState]:
+      config = checkpoint.read_config()
       if given is not None:
         check_continues(config, given)
         config = given
       validate(config, num_devices=1)
-      return config, checkpoints.read_variables(step, config, replicated())
+      return config, checkpoint.read_variables(config, replicated())
 
     return checkpoints.newest(read)[1]

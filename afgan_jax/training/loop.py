@@ -22,6 +22,7 @@ from afgan_jax.config import (
 from afgan_jax.errors import Interrupted, UsageError
 from afgan_jax.files import write_text
 from afgan_jax.training import parallel
+from afgan_jax.training.checkpoint import Checkpoint
 from afgan_jax.training.checkpoints import Checkpoints
 from afgan_jax.training.event_writer import EventWriter
 from afgan_jax.training.feed import MakeBatches, make_advance
@@ -109,9 +110,9 @@ def _restore_or_create(
   if checkpoints.latest_step is None:
     return parallel.create_replicated_state(config)
 
-  def read(step: int) -> GanState:
-    check_continues(checkpoints.read_config(step), config)
-    return checkpoints.read_state(step, config, parallel.replicated())
+  def read(checkpoint: Checkpoint) -> GanState:
+    check_continues(checkpoint.read_config(), config)
+    return checkpoint.read_state(config, parallel.replicated())
 
   step, state = checkpoints.newest(read)
   checkpoints.set_aside(after=step)

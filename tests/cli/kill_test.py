@@ -12,8 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from afgan_jax.training.checkpoints import Checkpoints
-from afgan_jax.training.parallel import replicated
+from tests.saved import saved_state
 
 ROOT = pathlib.Path(__file__).parents[2]
 NUM_KILLS = 30
@@ -57,13 +56,6 @@ def _finish(workdir):
   return ''.join(lines), first
 
 
-def _state(workdir):
-  with Checkpoints(workdir) as checkpoints:
-    step = checkpoints.latest_step
-    config = checkpoints.read_config(step)
-    return jax.device_get(checkpoints.read_state(step, config, replicated()))
-
-
 @pytest.mark.slow
 def test_kills_lose_nothing_that_was_saved(tmp_path):
   _finish(tmp_path / 'warm')  # What it compiles stays in a cache.
@@ -84,7 +76,9 @@ def test_kills_lose_nothing_that_was_saved(tmp_path):
   assert len(set(steps)) > 3
   output, _ = _finish(tmp_path / 'killed')
   assert 'damaged' not in output
-  whole, killed = _state(tmp_path / 'whole'), _state(tmp_path / 'killed')
+  whole, killed = (
+    jax.device_get(saved_state(tmp_path / name)) for name in ('whole', 'killed')
+  )
   assert jax.tree.structure(whole) == jax.tree.structure(killed)
   for x, y in zip(jax.tree.leaves(whole), jax.tree.leaves(killed), strict=True):
     np.testing.assert_array_equal(x, y)

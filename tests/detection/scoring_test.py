@@ -45,18 +45,6 @@ def test_score_is_equation_13(trained):
   np.testing.assert_allclose(scores['score'], 0.9 * l1 + 0.1 * l2, rtol=1e-4)
 
 
-@pytest.mark.parametrize('batch_size', [1, 4, 6, 64])
-def test_scores_depend_on_neither_batch_nor_order(trained, batch_size):
-  config, state, images = trained
-  want = score_images(config, state, images)['score']
-  config = tiny_config(**{'score.batch_size': batch_size})
-  got = score_images(config, state, images)['score']
-  np.testing.assert_allclose(got, want, rtol=1e-5)
-  order = np.random.default_rng(1).permutation(len(images))
-  got = score_images(config, state, images[order])['score']
-  np.testing.assert_allclose(got, want[order], rtol=1e-5)
-
-
 def test_scoring_leaves_the_state_alone(trained):
   config, state, images = trained
   before = jax.device_get(state)

@@ -8,12 +8,13 @@ import pytest
 
 from afgan_jax.errors import UsageError
 from afgan_jax.training import checkpoints, loop
+from tests.saved import saved_state
 from tests.tiny import tiny_config
 
 FIELDS = {'checkpoint.every_epochs': 1, 'checkpoint.max_to_keep': 3}
 
 
-def _train(workdir, num_epochs):
+def train_briefly(workdir, num_epochs):
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (8, 16, 16, 3), np.uint8)
   config = tiny_config(num_epochs=num_epochs, **FIELDS)
@@ -24,7 +25,7 @@ def _train(workdir, num_epochs):
 def trained(tmp_path_factory):
   """A run with checkpoints of the steps 2, 4 and 6, and its last state."""
   workdir = tmp_path_factory.mktemp('run')
-  return workdir, _train(workdir, 3)
+  return workdir, train_briefly(workdir, 3)
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_training_goes_on_from_the_one_before_to_the_same_end(
   copy, trained, damage
 ):
   damage(copy, 6)
-  state = _train(copy, 3)
+  state = train_briefly(copy, 3)
   for x, y in zip(
     jax.tree.leaves(state), jax.tree.leaves(trained[1]), strict=True
   ):
@@ -102,7 +103,24 @@ def test_where_all_are_damaged_that_is_said(copy):
   with pytest.raises(UsageError, match='no checkpoint that can be read'):
     checkpoints.restore(copy)
   with pytest.raises(UsageError, match='no checkpoint that can be read'):
-    _train(copy, 3)
+    train_briefly(copy, 3)
+
+
+def test_damage_is_told_by_the_name_of_the_file(copy, capsys):
+  path = _files(copy, 6, 'state')[-1]
+  _flip(path)
+  checkpoints.restore(copy)
+  name = path.relative_to(copy / 'checkpoints' / '6')
+  assert f'({name} is not as it was saved).' in capsys.readouterr().err
+
+
+def test_a_checkpoint_under_the_name_of_another_step_is_damage(copy, capsys):
+  shutil.copytree(copy / 'checkpoints' / '4', copy / 'checkpoints' / '8')
+  _, state = checkpoints.restore(copy)
+  assert int(state.step) == 6
+  assert '8 is damaged and passed over (it is that of step 4).' in (
+    capsys.readouterr().err
+  )
 
 
 def test_whole_checkpoints_are_not_complained_of(trained, capsys):
@@ -111,20 +129,17 @@ def test_whole_checkpoints_are_not_complained_of(trained, capsys):
   assert 'damaged' not in capsys.readouterr().err
 
 
-def test_weights_that_are_no_numbers_are_damage(copy, monkeypatch, capsys):
-  # As a program without checksums could have left them.
-  monkeypatch.setattr(checkpoints, '_checksums', lambda state: {})
+def test_weights_that_are_no_numbers_are_damage(copy, capsys):
+  state = saved_state(copy)
+  spoilt = jax.tree.map(
+    lambda x: x * np.nan if x.dtype == np.float32 else x, state
+  )
   with checkpoints.Checkpoints(copy, 9) as manager:
-    config = manager.read_config(6)
-    step, state = manager.newest(
-      lambda step: manager.read_state(step, config, checkpoints.replicated())
+    manager.save(
+      spoilt.replace(step=state.step + 1), tiny_config(num_epochs=3, **FIELDS)
     )
-    spoilt = jax.tree.map(
-      lambda x: x * np.nan if x.dtype == np.float32 else x, state
-    )
-    manager.save(spoilt.replace(step=state.step + 1), config)
   _, state = checkpoints.restore(copy)
-  assert int(state.step) == step == 6
+  assert int(state.step) == 6
   assert 'no finite number' in capsys.readouterr().err
 
 
@@ -134,7 +149,7 @@ def test_a_full_disk_is_named_and_nothing_is_lost(copy, monkeypatch):
 
   monkeypatch.setattr(shutil, 'disk_usage', usage)
   with pytest.raises(UsageError, match='could not be written.* 0 MB are free'):
-    _train(copy, 4)
+    train_briefly(copy, 4)
   assert int(checkpoints.restore(copy)[1].step) == 6
 
 
@@ -144,5 +159,5 @@ def test_a_save_that_fails_is_named_and_nothing_is_lost(copy, monkeypatch):
 
   monkeypatch.setattr(checkpoints.ocp.CheckpointManager, 'save', fail)
   with pytest.raises(UsageError, match=r'EXHAUSTED: no space\): those before'):
-    _train(copy, 4)
+    train_briefly(copy, 4)
   assert int(checkpoints.restore(copy)[1].step) == 6
