@@ -66,6 +66,8 @@ def main(unused_argv: list[str]) -> int:
   logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
   # Of metadata in images that are read all the same.
   warnings.filterwarnings('ignore', module='PIL')
+  # Names of files need not be text; standard error has this already.
+  sys.stdout.reconfigure(errors='backslashreplace')
   try:
     _dispatch(_MODE.value)
   except (UsageError, DataError) as error:

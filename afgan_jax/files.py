@@ -5,6 +5,10 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+# Names of files may hold bytes that are no text, which Python keeps as lone
+# surrogates; they are written as \udcXX.
+TEXT_FORMAT = {'encoding': 'utf-8', 'errors': 'backslashreplace'}
+
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -27,4 +31,9 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes a text file in UTF-8; it appears as a whole or not at all."""
   with replacing(path) as temporary:
-    temporary.write_text(text, encoding='utf-8')
+    temporary.write_text(text, **TEXT_FORMAT)
+
+
+def printable(text: str) -> str:
+  """Returns a text as files of `TEXT_FORMAT` have it, which can be encoded."""
+  return text.encode(**TEXT_FORMAT).decode('utf-8')

@@ -20,7 +20,7 @@ from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.regions import find_regions
 from afgan_jax.detection.scorer import make_scorer
 from afgan_jax.errors import Interrupted, UsageError
-from afgan_jax.files import write_text
+from afgan_jax.files import TEXT_FORMAT, write_text
 from afgan_jax.report.overlay import color_table, overlay
 from afgan_jax.streams import ahead, in_batches
 from afgan_jax.training.state import GanState
@@ -223,7 +223,7 @@ def _open_tables(
   """
   write_text(jsonl, ''.join(json.dumps(row) + '\n' for row in done))
   lines = stack.enter_context(jsonl.open('a', encoding='utf-8', buffering=1))
-  file = stack.enter_context(table.open('w', encoding='utf-8', newline=''))
+  file = stack.enter_context(table.open('w', newline='', **TEXT_FORMAT))
   writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
   writer.writeheader()
 

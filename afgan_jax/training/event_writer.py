@@ -11,6 +11,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from afgan_jax.files import printable
+
 
 class EventWriter:
   """Writes scalars and images for TensorBoard; a context manager.
@@ -43,7 +45,7 @@ class EventWriter:
       step=step,
       summary=Summary(
         value=[
-          Summary.Value(tag=tag, simple_value=value)
+          Summary.Value(tag=printable(tag), simple_value=value)
           for tag, value in values.items()
         ]
       ),
