@@ -28,6 +28,8 @@ _FREE = (
   'checkpoint',
   'benchmark',
 )
+# What trained weights depend on, but no score that is made with them.
+_FREE_IN_SCORING = ('data.placement', 'dtype')
 
 
 def flatten(config: ConfigDict) -> dict[str, Any]:
@@ -83,16 +85,20 @@ def has_segmentation_head(config: ConfigDict) -> bool:
   return config.loss.segmentation_weight > 0
 
 
-def check_continues(stored: ConfigDict, given: ConfigDict) -> None:
+def check_continues(
+  stored: ConfigDict, given: ConfigDict, *, scoring: bool = False
+) -> None:
   """Refuses a configuration that cannot go on from a checkpoint.
 
   Args:
     stored: with which the checkpoint was written.
-    given: with which to go on, or to evaluate.
+    given: with which to go on.
+    scoring: whether images are scored and nothing is trained.
 
   Raises:
     UsageError: a field differs that the weights depend on.
   """
+  free = _FREE + (_FREE_IN_SCORING if scoring else ())
   old, new = flatten(stored), flatten(given)
   changed = [
     f'config.{name} (was {old[name]!r}, is {new.get(name)!r})'
@@ -100,7 +106,7 @@ def check_continues(stored: ConfigDict, given: ConfigDict) -> None:
     # default does what was done before.
     for name in sorted(old)
     if old[name] != new.get(name)
-    and not any(name == free or name.startswith(free + '.') for free in _FREE)
+    and not any(name == part or name.startswith(part + '.') for part in free)
   ]
   if changed:
     raise UsageError(

@@ -116,6 +116,19 @@ def test_another_score_gets_its_own_threshold(runs):
     )
 
 
+def test_scores_do_not_depend_on_how_was_trained(runs):
+  workdir = runs / 'run1'
+  fields = {'dtype': 'bfloat16', 'data.placement': 'host'}
+  tables = []
+  for changed in ({}, fields):
+    config = _config(runs / 'images1', **changed)
+    modes.evaluate(config, workdir, load, None)
+    tables.append((workdir / 'scores.csv').read_text())
+  assert tables[0] == tables[1]
+  with pytest.raises(UsageError, match='config.dtype'):
+    modes.train(_config(runs / 'images1', **fields), workdir, load)
+
+
 def test_evaluation_without_the_training_images(runs, capsys, tmp_path):
   config = _config(tmp_path / 'gone')
   modes.evaluate(config, runs / 'run1', load, str(runs / 'images1'))

@@ -200,7 +200,7 @@ def restore(
     def read(checkpoint: Checkpoint) -> tuple[ConfigDict, GanState]:
       config = checkpoint.read_config()
       if given is not None:
-        check_continues(config, given)
+        check_continues(config, given, scoring=True)
         config = given
       validate(config, num_devices=1)
       return config, checkpoint.read_variables(config, replicated())
