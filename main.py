@@ -77,8 +77,11 @@ def main(unused_argv: list[str]) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
   except OSError as error:  # A full disk, a folder that cannot be written.
-    place = f'{error.filename}: ' if error.filename else ''
-    print(f'{place}{error.strerror or error}.', file=sys.stderr)
+    place = error.filename or 'A file'
+    print(
+      f'{place} cannot be read or written ({error.strerror or error}).',
+      file=sys.stderr,
+    )
     return 1
   except PartlyFailed as error:
     print(error, file=sys.stderr)

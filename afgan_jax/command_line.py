@@ -7,9 +7,10 @@ import difflib
 import pathlib
 import runpy
 import sys
+import traceback
 
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 from afgan_jax.config import flatten
 from afgan_jax.errors import UsageError
@@ -35,8 +36,13 @@ def parse_flags(argv: list[str]) -> list[str]:
     if colon and 'positional argument' in str(error):
       sentence = f'--config={file} takes nothing after a colon'
     sys.exit(_flag_error(argv, sentence))
-  except (AttributeError, KeyError):
-    sys.exit(_flag_error(argv, _misspelt_field(argv)))
+  # A config is a program, and fails in any way.
+  except Exception:
+    sentence = _config_error(argv) or _misspelt_field(argv)
+    sys.exit(_flag_error(argv, sentence))
+  config = flags.FLAGS['config'].value
+  if config is not None and not isinstance(config, ConfigDict):
+    sys.exit(_flag_error(argv, _config_error(argv)))
   if len(rest) > 1:
     sys.exit(_flag_error(argv, f'{rest[1]!r} is no flag: flags begin with --.'))
   return rest
@@ -46,7 +52,7 @@ def _flag_error(argv: list[str], sentence: str) -> int:
   sentence = sentence.rstrip('.')
   if not _config_file(argv) and 'config.' in sentence:
     sentence += ' (fields can be set only where --config names a file)'
-  print(f'{sentence}.', file=sys.stderr)
+  print(sentence if sentence.endswith('?') else f'{sentence}.', file=sys.stderr)
   return 2
 
 
@@ -69,6 +75,32 @@ def default_workdir() -> pathlib.Path:
   file, _, argument = name.partition(':')
   parts = [pathlib.Path(file).stem, argument.replace('/', '_')]
   return pathlib.Path('runs') / '_'.join(filter(None, parts))
+
+
+def _config_error(argv: list[str]) -> str:
+  """Says why the config cannot be had of its file; empty where it can."""
+  file, colon, argument = _config_file(argv).partition(':')
+  try:
+    module = runpy.run_path(file)
+    if 'get_config' not in module:
+      return f'--config={file} has no function get_config'
+    config = module['get_config'](*[argument] * len(colon))
+  except Exception as error:
+    message = f'{type(error).__name__}: {error}'.splitlines()[0]
+    return f'--config={file} fails{_place(error)}: {message}'
+  if not isinstance(config, ConfigDict):
+    return f'get_config of --config={file} returns no ConfigDict: {config!r}'
+  return ''
+
+
+def _place(error: Exception) -> str:
+  """Says where a program failed, if that is known."""
+  if isinstance(error, SyntaxError):
+    file, line = error.filename, error.lineno
+  else:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    file, line = frame.filename, frame.lineno
+  return f' in line {line} of {file}' if line else ''
 
 
 def _misspelt_field(argv: list[str]) -> str:

@@ -168,8 +168,9 @@ def _check_values(flat: dict[str, Any]) -> None:
   for name in (*CHOICES, *_POSITIVE, *_RANGES, *SUBSETS, *_PAIRS):
     if name not in flat:
       raise UsageError(
-        f'The config has no field config.{name}, which came after it was '
-        'stored: give the --config of the run besides.'
+        f'The config has no field config.{name}: let get_config begin with '
+        'that of configs/default.py, or, where the workdir is older than the '
+        'field, give the --config of the run besides.'
       )
   for name, choices in CHOICES.items():
     _check(flat[name] in choices, name, flat[name], f'one of {choices}')

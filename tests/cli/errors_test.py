@@ -27,6 +27,26 @@ CASES = {
   'unknown flag': ([DEMO, '--speed=9'], 2, ['speed']),
   'stray argument': ([DEMO, 'screw'], 2, ["'screw'"]),
   'no such config': (['--config=configs/none.py'], 2, ['configs/none.py']),
+  'config that is no program': (
+    ['--config={tmp}/syntax.py'],
+    2,
+    ['{tmp}/syntax.py', 'line 1', 'SyntaxError'],
+  ),
+  'config that fails': (
+    ['--config={tmp}/fails.py'],
+    2,
+    ['line 2 of {tmp}/fails.py', 'ZeroDivisionError'],
+  ),
+  'config without its function': (
+    ['--config={tmp}/file.py'],
+    2,
+    ['{tmp}/file.py', 'get_config'],
+  ),
+  'config that is a number': (
+    ['--config={tmp}/number.py'],
+    2,
+    ['{tmp}/number.py', 'ConfigDict', '3'],
+  ),
   'misspelt field': (
     [DEMO, '--config.generator.base_feature=8'],
     2,
@@ -163,6 +183,11 @@ CASES = {
     1,
     ['{tmp}/file', 'is a file'],
   ),
+  'workdir that cannot be written': (
+    [DEMO, '--workdir=/proc/none'],
+    1,
+    ['/proc/none', 'cannot be read or written'],
+  ),
   'nothing to restore': (
     ['--mode=evaluate', '--workdir={tmp}/empty'],
     1,
@@ -200,6 +225,11 @@ CASES = {
 def files(tmp_path_factory):
   folder = tmp_path_factory.mktemp('input')
   (folder / 'file').write_text('not a folder')
+  (folder / 'file.py').write_text('')
+  (folder / 'syntax.py').write_text('def get_config(:')
+  for name, value in (('fails', '1 / 0'), ('number', '3')):
+    code = f'def get_config():\n  return {value}\n'
+    (folder / f'{name}.py').write_text(code)
   for name in ('empty', 'truncated', 'text'):
     (folder / name / 'train' / 'good').mkdir(parents=True)
   good = folder / 'truncated' / 'train' / 'good'
