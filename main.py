@@ -51,7 +51,10 @@ _INPUT = flags.DEFINE_string(
   'input', None, 'With --mode=predict: an image, a folder or a glob pattern.'
 )
 _OUTPUT = flags.DEFINE_string(
-  'output', None, 'With --mode=predict: a folder; default: predictions in W.'
+  'output',
+  None,
+  'A folder: with --mode=predict, default predictions/ in --workdir; with '
+  '--mode=evaluate, default --workdir, or evaluations/ in it with --data.',
 )
 _RESUME = flags.DEFINE_bool(
   'resume', False, 'With --mode=predict: go on where it was stopped.'
@@ -110,10 +113,11 @@ def _dispatch(mode: str) -> None:
 
   if mode != 'benchmark':  # Which measures compilation.
     compilation_cache.enable()
+  output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
   if mode == 'train':
     modes.train(config, workdir, load)
   elif mode == 'evaluate':
-    modes.evaluate(config, workdir, load, _DATA.value)
+    modes.evaluate(config, workdir, load, _DATA.value, output)
   elif mode == 'validate':
     modes.validate(config, workdir, load)
   elif mode == 'calibrate':
@@ -125,7 +129,6 @@ def _dispatch(mode: str) -> None:
 
     run_study(config, workdir, load, expected=(UsageError, DataError))
   else:
-    output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
     modes.predict(
       config,
       workdir,
@@ -145,10 +148,10 @@ def _check_flags(mode: str) -> None:
     )
   if bool(_INPUT.value) != (mode == 'predict'):
     raise UsageError('--mode=predict and --input go together.')
-  if mode != 'predict' and (_OUTPUT.value or _RESUME.value or _OVERWRITE.value):
-    raise UsageError(
-      '--output, --resume and --overwrite go with --mode=predict.'
-    )
+  if _OUTPUT.value and mode not in ('predict', 'evaluate'):
+    raise UsageError('--output goes with --mode=predict and --mode=evaluate.')
+  if mode != 'predict' and (_RESUME.value or _OVERWRITE.value):
+    raise UsageError('--resume and --overwrite go with --mode=predict.')
   config = _CONFIG.value
   if mode in ('train', 'benchmark', 'study', 'inspect') and config is None:
     raise UsageError(f'--mode={mode} needs a --config.')

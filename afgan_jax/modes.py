@@ -80,14 +80,15 @@ def train(
     if blind:
       _validate(config, workdir, state, train_split, held_out)
     else:
-      _measure(config, workdir, state, test, train_split, calibration)
+      _measure(config, workdir, workdir, state, test, train_split, calibration)
 
 
 def evaluate(
   config: ConfigDict | None,
   workdir: pathlib.Path,
   data: Data,
-  folder: str | None,
+  folder: str | None = None,
+  output: pathlib.Path | None = None,
 ) -> None:
   """Restores a run and evaluates it, on its own images or on others.
 
@@ -96,6 +97,8 @@ def evaluate(
     workdir: of the run.
     data: loads the images.
     folder: whose test images are scored; None for the config's source.
+    output: where the results go; None for the workdir, or for a folder in it
+      if the images are others than the run's own.
 
   Raises:
     PartlyFailed: some images could not be read; the others are measured.
@@ -108,7 +111,13 @@ def evaluate(
     calibration = None
   if calibration is None and held_out:
     calibration = _calibrate(config, state, held_out.levels)
-  _measure(config, workdir, state, test, train_split, calibration)
+  if output is None:
+    output = workdir
+    if folder:  # The run's own results stay.
+      output /= pathlib.Path('evaluations', pathlib.Path(folder).resolve().name)
+  check_not_file(output, '--output')
+  output.mkdir(parents=True, exist_ok=True)
+  _measure(config, workdir, output, state, test, train_split, calibration)
 
 
 def validate(
@@ -279,6 +288,7 @@ def _validate(
 def _measure(
   config: ConfigDict,
   workdir: pathlib.Path,
+  output: pathlib.Path,
   state: GanState,
   test: Any,
   train_split: Any,
@@ -292,12 +302,21 @@ def _measure(
     return
   from afgan_jax.detection import evaluate as evaluation
   from afgan_jax.report.publish import publish
+  from afgan_jax.training.event_reader import read_scalars
 
   images = None if train_split is None else train_split.images
   metrics, results = evaluation.evaluate(
-    config, workdir, state, test, images, calibration
+    config, output, state, test, images, calibration
   )
-  report = publish(config, workdir, metrics, results, test, calibration)
+  report = publish(
+    config,
+    output,
+    metrics,
+    results,
+    test,
+    calibration,
+    history=read_scalars(workdir / 'tensorboard', 'loss/'),
+  )
   print(evaluation.summary(metrics))
   print(f'The report is {report}.')
   if test.left_out:

@@ -11,18 +11,19 @@ from afgan_jax.errors import UsageError
 _LOCK = '.lock'
 
 
-def check_not_file(workdir: pathlib.Path) -> None:
-  """Refuses a workdir that is a file.
+def check_not_file(folder: pathlib.Path, flag: str = '--workdir') -> None:
+  """Refuses a folder that is a file.
 
   Args:
-    workdir: of the run; need not exist.
+    folder: to write to; need not exist.
+    flag: that names it.
 
   Raises:
     UsageError: it, or a folder above it, is a file.
   """
-  for path in (workdir, *workdir.parents):
+  for path in (folder, *folder.parents):
     if path.exists() and not path.is_dir():
-      raise UsageError(f'--workdir={workdir}: {path} is a file, not a folder.')
+      raise UsageError(f'{flag}={folder}: {path} is a file, not a folder.')
 
 
 @contextlib.contextmanager

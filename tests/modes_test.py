@@ -76,16 +76,21 @@ def test_scoring_restores_weights_without_optimizers(runs):
   )
 
 
-def test_evaluation_leaves_threshold_and_weights_alone(runs):
+def test_evaluation_of_other_images_leaves_the_run_alone(runs):
   workdir = runs / 'run1'
-  written = ('metrics.json', 'scores.csv', 'report.html')
   files = {
-    path: path.read_bytes()
-    for path in workdir.rglob('*')
-    if path.is_file() and path.name not in written
+    path: path.read_bytes() for path in workdir.rglob('*') if path.is_file()
   }
   modes.evaluate(None, workdir, load, str(runs / 'images7'))
   assert all(path.read_bytes() == content for path, content in files.items())
+  # Results on other images stand apart, with this run's training curves.
+  folder = workdir / 'evaluations' / 'images7'
+  assert 'Training curves' in (folder / 'report.html').read_text()
+  texts = [
+    (path / 'metrics.json').read_text() for path in (folder, runs / 'run7')
+  ]
+  counts = [json.loads(text)['counts']['test_by_type'] for text in texts]
+  assert counts[0] == counts[1]
 
 
 def test_calibration_comes_from_images_that_were_not_trained_on(runs):
@@ -100,7 +105,7 @@ def test_another_score_gets_its_own_threshold(runs):
   config = _config(runs / 'images1', **{'score.image': 'max'})
   workdir = runs / 'run1'
   before = (workdir / 'calibration.json').read_text()
-  modes.evaluate(config, workdir, load, None)
+  modes.evaluate(config, workdir, load)
   line = json.loads((workdir / 'metrics.json').read_text())['line']
   assert line['threshold'] != json.loads(before)['threshold']
   assert (workdir / 'calibration.json').read_text() == before
@@ -122,7 +127,7 @@ def test_scores_do_not_depend_on_how_was_trained(runs):
   tables = []
   for changed in ({}, fields):
     config = _config(runs / 'images1', **changed)
-    modes.evaluate(config, workdir, load, None)
+    modes.evaluate(config, workdir, load)
     tables.append((workdir / 'scores.csv').read_text())
   assert tables[0] == tables[1]
   with pytest.raises(UsageError, match='config.dtype'):
@@ -132,7 +137,8 @@ def test_scores_do_not_depend_on_how_was_trained(runs):
 def test_evaluation_without_the_training_images(runs, capsys, tmp_path):
   config = _config(tmp_path / 'gone')
   modes.evaluate(config, runs / 'run1', load, str(runs / 'images1'))
-  metrics = json.loads((runs / 'run1' / 'metrics.json').read_text())
+  folder = runs / 'run1' / 'evaluations' / 'images1'
+  metrics = json.loads((folder / 'metrics.json').read_text())
   assert metrics['baselines']['nearest_image'] is None
   assert metrics['image_auroc'] is not None
   assert 'No trivial baselines' in capsys.readouterr().err
@@ -163,7 +169,7 @@ def test_pixel_metrics_at_another_size(tmp_path):
   sizes = []
   for size in (0, 32):
     config.metrics.pixel_size = size
-    modes.evaluate(config, tmp_path, load, None)
+    modes.evaluate(config, tmp_path, load)
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     assert metrics['aupro_0.3'] is not None
     sizes.append((metrics['pixel_metrics_size'], metrics['pixel_auroc']))

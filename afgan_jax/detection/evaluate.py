@@ -64,7 +64,7 @@ class LabelledImages(Protocol):
 
 def evaluate(
   config: ConfigDict,
-  workdir: pathlib.Path,
+  output: pathlib.Path,
   state: GanState,
   test: LabelledImages,
   train_images: np.ndarray | None,
@@ -74,7 +74,7 @@ def evaluate(
 
   Args:
     config: see `configs/default.py`.
-    workdir: where the two files go.
+    output: where the two files go.
     state: of training, or restored.
     test: the labelled images.
     train_images: what the trivial baselines compare with, uint8
@@ -129,8 +129,8 @@ def evaluate(
       for name, values in metrics['pixel_baselines'].items()
     },
   }
-  write_text(workdir / 'scores.csv', _scores_csv(test, results))
-  write_text(workdir / 'metrics.json', json.dumps(metrics, indent=2) + '\n')
+  write_text(output / 'scores.csv', _scores_csv(test, results))
+  write_text(output / 'metrics.json', json.dumps(metrics, indent=2) + '\n')
   return metrics, results
 
 

@@ -11,7 +11,6 @@ from afgan_jax.detection.evaluate import scalars
 from afgan_jax.report.comparison import panel
 from afgan_jax.report.gallery import find_outcomes, make_cards
 from afgan_jax.report.html import write_report
-from afgan_jax.training.event_reader import read_scalars
 from afgan_jax.training.event_writer import EventWriter
 
 _MAX_IMAGES = 60  # In the report.
@@ -20,21 +19,24 @@ _PANEL_ROWS = 8  # In TensorBoard.
 
 def publish(
   config: ConfigDict,
-  workdir: pathlib.Path,
+  output: pathlib.Path,
   metrics: dict[str, Any],
   results: dict[str, np.ndarray],
   test: Any,
   calibration: Calibration | None,
+  *,
+  history: dict[str, tuple[list[int], list[float]]],
 ) -> pathlib.Path:
   """Writes `report.html`, and metrics and pictures to TensorBoard.
 
   Args:
     config: see `configs/default.py`.
-    workdir: of the run.
+    output: the folder to write to.
     metrics: what `evaluate` returned.
     results: likewise.
     test: the labelled images, see `evaluate.LabelledImages`.
     calibration: whose thresholds are shown; None for no verdicts.
+    history: losses of training, see `read_scalars`.
 
   Returns:
     The path of the report.
@@ -42,7 +44,7 @@ def publish(
   Raises:
     UsageError: `config.predict.colormap` is none.
   """
-  scores, events = results['score'], workdir / 'tensorboard'
+  scores = results['score']
   threshold = None if calibration is None else calibration.threshold
   outcomes = find_outcomes(test.labels, scores, threshold)
   cards = make_cards(
@@ -53,7 +55,7 @@ def publish(
     colormap=config.predict.colormap,
     max_images=_MAX_IMAGES,
   )
-  report = workdir / 'report.html'
+  report = output / 'report.html'
   write_report(
     report,
     metrics=metrics,
@@ -63,11 +65,11 @@ def publish(
     outcomes=outcomes,
     cards=cards,
     calibration=calibration,
-    history=read_scalars(events, 'loss/'),
+    history=history,
   )
   pictures = panel([card['tiles'] for card in cards[:_PANEL_ROWS]])
   values = {f'metrics/{k}': v for k, v in scalars(metrics).items()}
-  with EventWriter(events) as writer:
+  with EventWriter(output / 'tensorboard') as writer:
     writer.scalars(metrics['step'], values)
     writer.image(metrics['step'], 'test images', pictures)
   return report

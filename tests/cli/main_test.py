@@ -121,14 +121,18 @@ def test_evaluate_looks_at_another_folder(workdir, tmp_path):
     path = tmp_path / 'test' / sample.defect_type / f'{i}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(to_bytes(sample.read(16, 0).levels)).save(path)
-  output = run('--mode=evaluate', f'--workdir={workdir}', f'--data={tmp_path}')
-  assert '2 good and 5 defective' in output
-  (tmp_path / 'test' / 'good' / '0.png').write_text('no image')
-  complaint = run(
-    '--mode=evaluate', f'--workdir={workdir}', f'--data={tmp_path}', code=3
+  results = tmp_path / 'results'
+  evaluate = (
+    '--mode=evaluate',
+    f'--workdir={workdir}',
+    f'--data={tmp_path}',
+    f'--output={results}',
   )
+  assert '2 good and 5 defective' in run(*evaluate)
+  (tmp_path / 'test' / 'good' / '0.png').write_text('no image')
+  complaint = run(*evaluate, code=3)
   assert '1 test images could not be read' in complaint
-  metrics = json.loads((workdir / 'metrics.json').read_text())
+  metrics = json.loads((results / 'metrics.json').read_text())
   assert metrics['counts']['test_good'] == 1
   (reason,) = metrics['left_out']
   assert 'good/0.png cannot be read' in reason
