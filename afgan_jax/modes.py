@@ -14,13 +14,11 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax import measure
 from afgan_jax.config_rules import validate as validate_config
 from afgan_jax.detection import calibration as calibrations
-from afgan_jax.detection.calibration import Calibration
-from afgan_jax.detection.scorer import score_images
 from afgan_jax.errors import PartlyFailed, UsageError
 from afgan_jax.training.checkpoints import restore
-from afgan_jax.training.state import GanState
 from afgan_jax.workdir import check_not_file, claim
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ def train(
   check_not_file(workdir)
   train_split, held_out = data.load_train(config)
   if blind:
-    _check_held_out(held_out)
+    measure.check_held_out(held_out)
   # Before training, so that faults show now.
   test = None if blind else data.load_test(config)
   make_batches = data.host_batches(train_split.images, config)
@@ -74,13 +72,17 @@ def train(
     )
     calibration = None
     if len(held_out):
-      calibration = _calibrate(config, state, held_out.levels)
+      calibration = measure.fit_threshold(config, state, held_out.levels)
       calibrations.save(workdir, calibration)
       print(calibration.promise())
     if blind:
-      _validate(config, workdir, state, train_split, held_out)
+      measure.on_synthetic_defects(
+        config, workdir, state, train_split, held_out
+      )
     else:
-      _measure(config, workdir, workdir, state, test, train_split, calibration)
+      measure.on_test_images(
+        config, workdir, workdir, state, test, train_split, calibration
+      )
 
 
 def evaluate(
@@ -110,14 +112,16 @@ def evaluate(
   if calibration and not calibration.fits(config, int(state.step)):
     calibration = None
   if calibration is None and held_out:
-    calibration = _calibrate(config, state, held_out.levels)
+    calibration = measure.fit_threshold(config, state, held_out.levels)
   if output is None:
     output = workdir
     if folder:  # The run's own results stay.
       output /= pathlib.Path('evaluations', pathlib.Path(folder).resolve().name)
   check_not_file(output, '--output')
   output.mkdir(parents=True, exist_ok=True)
-  _measure(config, workdir, output, state, test, train_split, calibration)
+  measure.on_test_images(
+    config, workdir, output, state, test, train_split, calibration
+  )
 
 
 def validate(
@@ -135,8 +139,8 @@ def validate(
   """
   config, state = restore(workdir, config)
   train_split, held_out = data.load_train(config)
-  _check_held_out(held_out)
-  _validate(config, workdir, state, train_split, held_out)
+  measure.check_held_out(held_out)
+  measure.on_synthetic_defects(config, workdir, state, train_split, held_out)
 
 
 def calibrate(
@@ -165,7 +169,7 @@ def calibrate(
       'No good images were held out (config.calibration.fraction): give some '
       'that were not trained on with --data=FOLDER.'
     )
-  calibration = _calibrate(config, state, split.levels)
+  calibration = measure.fit_threshold(config, state, split.levels)
   calibrations.save(workdir, calibration)
   print(
     f'An image is defective if its score is above {calibration.threshold!r}.'
@@ -247,80 +251,4 @@ def _note_slow_dtype(config: ConfigDict) -> None:
       'config.dtype=bfloat16 is slower than float32 on a processor, where XLA '
       'computes in float32 and converts.',
       file=sys.stderr,
-    )
-
-
-def _calibrate(
-  config: ConfigDict, state: GanState, levels: np.ndarray
-) -> Calibration:
-  results = score_images(config, state, levels)
-  return calibrations.fit(
-    results['score'],
-    results['map'].max(axis=(1, 2)),
-    config=config,
-    step=int(state.step),
-  )
-
-
-def _check_held_out(held_out: Any) -> None:
-  if not len(held_out):
-    raise UsageError(
-      'No good images were held out to put synthetic defects on: train with '
-      'config.calibration.fraction above 0.'
-    )
-
-
-def _validate(
-  config: ConfigDict,
-  workdir: pathlib.Path,
-  state: GanState,
-  train_split: Any,
-  held_out: Any,
-) -> None:
-  from afgan_jax.detection import validate as validation
-
-  figures = validation.validate(
-    config, workdir, state, held_out.images, train_split.images
-  )
-  print(validation.summary(figures))
-
-
-def _measure(
-  config: ConfigDict,
-  workdir: pathlib.Path,
-  output: pathlib.Path,
-  state: GanState,
-  test: Any,
-  train_split: Any,
-  calibration: Calibration | None,
-) -> None:
-  if test is None:
-    print(
-      'There are no test images, so nothing can be measured but with '
-      '--mode=validate, on synthetic defects.'
-    )
-    return
-  from afgan_jax.detection import evaluate as evaluation
-  from afgan_jax.report.publish import publish
-  from afgan_jax.training.event_reader import read_scalars
-
-  images = None if train_split is None else train_split.images
-  metrics, results = evaluation.evaluate(
-    config, output, state, test, images, calibration
-  )
-  report = publish(
-    config,
-    output,
-    metrics,
-    results,
-    test,
-    calibration,
-    history=read_scalars(workdir / 'tensorboard', 'loss/'),
-  )
-  print(evaluation.summary(metrics))
-  print(f'The report is {report}.')
-  if test.left_out:
-    raise PartlyFailed(
-      f'{len(test.left_out)} test images could not be read and were left out; '
-      'metrics.json says which and why.'
     )

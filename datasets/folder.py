@@ -11,22 +11,6 @@ from datasets.source import GOOD, Sample
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 
-TEXTURES = ('carpet', 'grid', 'leather', 'tile', 'wood')
-OBJECTS = (
-  'bottle',
-  'cable',
-  'capsule',
-  'hazelnut',
-  'metal_nut',
-  'pill',
-  'screw',
-  'toothbrush',
-  'transistor',
-  'zipper',
-)
-CATEGORIES = tuple(sorted(TEXTURES + OBJECTS))
-
-
 # Folders beside `good` that hold no defective images.
 _RESERVED = ('ground_truth', 'test')
 # Of the names of masks, the extension of the image cut off.
@@ -194,38 +178,6 @@ class FolderSource:
         if mask.is_file():
           return mask
     return None
-
-
-def mvtec_ad(
-  path: str,
-  category: str,
-  reader: Reader = Reader(),  # noqa: B008
-) -> FolderSource:
-  """Opens one category of the official MVTec AD folder.
-
-  Args:
-    path: the folder that holds the fifteen categories.
-    category: one of `CATEGORIES`.
-    reader: reads the files.
-
-  Returns:
-    The source.
-
-  Raises:
-    DataError: there is no such category, or it is not in the folder.
-  """
-  if category not in CATEGORIES:
-    raise DataError(
-      f'config.data.category is {category!r}: choose one of '
-      f'{", ".join(CATEGORIES)}.'
-    )
-  folder = pathlib.Path(path) / category
-  if not folder.is_dir():
-    raise DataError(
-      f'{folder} is no folder: unpack MVTec AD into {path}, or set '
-      'config.data.path to where it is.'
-    )
-  return FolderSource(str(folder), reader)
 
 
 def images_in(

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from datasets.folder import CATEGORIES, mvtec_ad
+from datasets import mvtec_ad
 from datasets.light import to_bytes
 from datasets.source import GOOD, Sample
 
@@ -48,7 +48,8 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
 
   VERSION = tfds.core.Version('1.0.0')
   BUILDER_CONFIGS = [
-    MvtecAdConfig(name=category, category=category) for category in CATEGORIES
+    MvtecAdConfig(name=category, category=category)
+    for category in mvtec_ad.CATEGORIES
   ]
   MANUAL_DOWNLOAD_INSTRUCTIONS = (
     'Unpack MVTec AD so that manual_dir holds the fifteen categories.'
@@ -73,7 +74,9 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
   def _split_generators(
     self, dl_manager: tfds.download.DownloadManager
   ) -> dict[str, Any]:
-    source = mvtec_ad(str(dl_manager.manual_dir), self.builder_config.category)
+    source = mvtec_ad.open_category(
+      str(dl_manager.manual_dir), self.builder_config.category
+    )
     return {
       'train': self._generate_examples(source.train()),
       'test': self._generate_examples(source.test()),

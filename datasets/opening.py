@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from datasets import mvtec_ad
 from datasets.cache import Cache, default_folder
 from datasets.decode import MAX_PIXELS, Decoder
 from datasets.errors import DataError
-from datasets.folder import FolderSource, mvtec_ad
+from datasets.folder import FolderSource
 from datasets.geometry import GEOMETRIES, Geometry
 from datasets.hold_out import Division
 from datasets.light import normalize_brightness, normalize_light
@@ -64,7 +65,7 @@ def open_source(config: ConfigDict) -> Source:
       f'The source {data.source!r} needs a folder: set config.data.path.'
     )
   if data.source == 'mvtec_ad':
-    return mvtec_ad(data.path, data.category, make_reader(config))
+    return mvtec_ad.open_category(data.path, data.category, make_reader(config))
   return open_path(config, data.path)
 
 

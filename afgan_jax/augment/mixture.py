@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from afgan_jax.augment.noise import fractal_noise
 from afgan_jax.augment.rectangle import log_uniform, pixel_centers
 from afgan_jax.augment.warp import draw_motion, warp
-from afgan_jax.config_rules import SUBSETS
+from afgan_jax.config_values import SUBSETS
 from afgan_jax.filters import gradient_magnitude, smooth_map
 
 SHAPES = SUBSETS['augmentation.mixture.shapes']

@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.detection.calibration import Calibration
-from afgan_jax.detection.evaluate import scalars
+from afgan_jax.detection.summary import scalars
 from afgan_jax.report.comparison import panel
 from afgan_jax.report.gallery import find_outcomes, make_cards
 from afgan_jax.report.html import write_report

@@ -10,7 +10,7 @@ from afgan_jax.augment import mixture as mixtures
 from afgan_jax.augment.noise import fractal_noise
 from afgan_jax.augment.probe import KINDS
 from afgan_jax.augment.vary import build_variation, change_light
-from afgan_jax.config_rules import SUBSETS
+from afgan_jax.config_values import SUBSETS
 from tests.tiny import tiny_config
 
 SIZE = 32

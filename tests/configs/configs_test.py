@@ -12,7 +12,7 @@ from configs import default, demo
 from configs.paper import tables, variants
 from configs.plus import folder as plus_folder
 from configs.plus import mvtec_ad as plus_mvtec_ad
-from datasets.folder import CATEGORIES, TEXTURES
+from datasets.mvtec_ad import CATEGORIES, TEXTURES
 
 FOLDER = pathlib.Path(default.__file__).parent
 NAMES = sorted(p.stem for p in FOLDER.glob('*.py') if p.stem != '__init__')

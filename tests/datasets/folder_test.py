@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from datasets.errors import DataError
-from datasets.folder import CATEGORIES, FolderSource, mvtec_ad
+from datasets.folder import FolderSource
 from datasets.geometry import Geometry
 from datasets.hold_out import Division
 from datasets.reader import Reader
@@ -317,30 +317,3 @@ def test_an_image_whose_mask_is_broken_counts_without_it(tmp_path):
   np.testing.assert_array_equal(split.has_mask, [1, 1, 1, 1, 0, 0])
   (note,) = split.notes
   assert '000_mask.png cannot be read' in note
-
-
-def test_mvtec_ad_opens_one_category(tmp_path):
-  _write_mvtec(tmp_path / 'screw')
-  _write(tmp_path / 'tile' / 'train' / 'good' / 'a.png')
-  source = mvtec_ad(str(tmp_path), 'screw')
-  assert len(source.train()) == 3
-  assert len(source.test()) == 6
-
-
-def test_mvtec_ad_has_fifteen_categories():
-  assert len(set(CATEGORIES)) == 15
-
-
-@pytest.mark.parametrize('category', ['', 'Screw', 'wheel'])
-def test_unknown_category_lists_the_choices(tmp_path, category):
-  with pytest.raises(DataError) as caught:
-    mvtec_ad(str(tmp_path), category)
-  assert repr(category) in str(caught.value)
-  for choice in ('bottle', 'metal_nut', 'zipper', 'carpet', 'wood'):
-    assert choice in str(caught.value)
-
-
-def test_category_that_is_not_there_is_named(tmp_path):
-  with pytest.raises(DataError) as caught:
-    mvtec_ad(str(tmp_path), 'screw')
-  assert str(tmp_path / 'screw') in str(caught.value)

@@ -12,7 +12,8 @@ from PIL import Image
 
 from datasets import load
 from datasets.errors import DataError
-from datasets.inspection import describe, look_at
+from datasets.inspection import describe
+from datasets.look import look_at
 from datasets.opening import open_source
 from tests.tiny import tiny_config
 

@@ -6,11 +6,10 @@ from PIL import Image
 
 from datasets.errors import DataError
 from datasets.folder import FolderSource
-from datasets.inspection import (
+from datasets.inspection import describe, inspect
+from datasets.look import (
   brightness_auroc,
-  describe,
   find_copies,
-  inspect,
   look_at,
   nearest_auroc,
 )

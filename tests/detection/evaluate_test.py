@@ -5,6 +5,7 @@ import numpy as np
 
 from afgan_jax.detection import evaluate as evaluation
 from afgan_jax.detection.scorer import score_images
+from afgan_jax.detection.summary import summary
 from afgan_jax.training import parallel
 from datasets.source import Split
 from tests.tiny import tiny_config
@@ -32,7 +33,7 @@ def test_one_class_gives_null_and_the_reason(tmp_path):
   assert stored['image_auroc'] is None
   assert stored['baselines']['brightness'] is None
   assert stored['counts']['test_by_type'] == {'dent': 1, 'scratch': 1}
-  assert 'one kind is missing' in evaluation.summary(metrics)
+  assert 'one kind is missing' in summary(metrics)
 
 
 def test_scores_are_written_in_full_precision(tmp_path):

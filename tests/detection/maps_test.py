@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from afgan_jax.config_rules import CHOICES
+from afgan_jax.config_values import CHOICES
 from afgan_jax.detection import maps
 from configs import default
 

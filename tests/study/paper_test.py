@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from afgan_jax.study import paper
-from datasets.folder import OBJECTS, TEXTURES
+from datasets.mvtec_ad import OBJECTS, TEXTURES
 
 TABLES = {
   'Table 2': paper.TABLE_2,

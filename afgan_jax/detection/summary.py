@@ -1,0 +1,68 @@
+"""The figures of an evaluation, for a person and for TensorBoard."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def scalars(metrics: dict[str, Any]) -> dict[str, float]:
+  """Collects the figures of `evaluate` that are numbers, for TensorBoard.
+
+  Returns:
+    Values under names such as 'image_auroc', 'by_type/hole/image_auroc' or
+    'baselines/brightness'; what is undefined is left out.
+  """
+  flat = {}
+
+  def visit(prefix: str, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+      if isinstance(value, Mapping):
+        visit(f'{prefix}{name}/', value)
+      elif isinstance(value, float):
+        flat[prefix + name] = value
+
+  wanted = ('by_type', 'line', 'baselines', 'pixel_baselines')
+  visit(
+    '',
+    {
+      name: value
+      for name, value in metrics.items()
+      if name in wanted or isinstance(value, float)
+    },
+  )
+  return flat
+
+
+def summary(metrics: dict[str, Any]) -> str:
+  """Writes the figures of `evaluate` for a person."""
+  counts, baselines = metrics['counts'], metrics['baselines']
+  lines = [
+    f'{counts["test_good"]} good and {counts["test_defective"]} defective '
+    'test images; pixels are measured at {0}×{0}'.format(
+      metrics['pixel_metrics_size']
+    ),
+    _row('image AUROC', metrics['image_auroc']),
+  ]
+  interval = metrics['intervals_95']['image_auroc']
+  if interval:
+    lines[-1] += '  (95 %: {:.4f} to {:.4f})'.format(*interval)
+  lines += [_row(f'  baseline {name}', baselines[name]) for name in baselines]
+  lines.append(
+    _row('image average precision', metrics['image_average_precision'])
+  )
+  for name in ('pixel_auroc', 'aupro_0.3'):
+    lines.append(_row(name.replace('_', ' '), metrics[name]))
+    for kind, values in metrics['pixel_baselines'].items():
+      lines.append(_row(f'  baseline {kind}', values and values[name]))
+  line = metrics['line']
+  if line is not None:
+    lines.append('at the calibrated threshold')
+    lines.append(_row('  good images rejected', line['false_reject_rate']))
+    lines.append(_row('  defective images missed', line['missed_rate']))
+  if metrics['image_auroc'] is None:
+    lines.append('AUROC needs good and defective images: one kind is missing.')
+  lines += [*metrics['notes'], *metrics['left_out']]
+  return '\n'.join(lines)
+
+
+def _row(name: str, value: float | None) -> str:
+  return f'{name:<27}' + ('not defined' if value is None else f'{value:.4f}')

@@ -1,0 +1,135 @@
+"""What is done with weights once they are there, in more than one mode."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax.detection import calibration as calibrations
+from afgan_jax.detection.calibration import Calibration
+from afgan_jax.detection.scorer import score_images
+from afgan_jax.errors import PartlyFailed, UsageError
+from afgan_jax.training.state import GanState
+
+
+def fit_threshold(
+  config: ConfigDict, state: GanState, levels: np.ndarray
+) -> Calibration:
+  """Scores good images that were not trained on and sets the threshold.
+
+  Args:
+    config: see `configs/default.py`.
+    state: whose weights score.
+    levels: of the images, [0, 255], [n, size, size, 3], n ≥ 1.
+
+  Returns:
+    The threshold and what it promises.
+  """
+  results = score_images(config, state, levels)
+  return calibrations.fit(
+    results['score'],
+    results['map'].max(axis=(1, 2)),
+    config=config,
+    step=int(state.step),
+  )
+
+
+def check_held_out(held_out: Any) -> None:
+  """Refuses to measure on synthetic defects where there is nothing to put them.
+
+  Args:
+    held_out: good images that are not trained on.
+
+  Raises:
+    UsageError: there are none.
+  """
+  if not len(held_out):
+    raise UsageError(
+      'No good images were held out to put synthetic defects on: train with '
+      'config.calibration.fraction above 0.'
+    )
+
+
+def on_synthetic_defects(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  state: GanState,
+  train_split: Any,
+  held_out: Any,
+) -> None:
+  """Measures on synthetic defects and says the figures.
+
+  Args:
+    config: see `configs/default.py`.
+    workdir: where `validation.json` goes.
+    state: whose weights score.
+    train_split: the images that were trained on.
+    held_out: see `check_held_out`.
+  """
+  from afgan_jax.detection import validate as validation
+
+  figures = validation.validate(
+    config, workdir, state, held_out.images, train_split.images
+  )
+  print(validation.summary(figures))
+
+
+def on_test_images(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  output: pathlib.Path,
+  state: GanState,
+  test: Any,
+  train_split: Any,
+  calibration: Calibration | None,
+) -> None:
+  """Measures on test images, writes the report and says the figures.
+
+  Args:
+    config: see `configs/default.py`.
+    workdir: of the run, for its training curves.
+    output: where the results go.
+    state: whose weights score.
+    test: the labelled images; None where there are none.
+    train_split: the images that were trained on; None without baselines.
+    calibration: whose threshold is tried; None for none.
+
+  Raises:
+    PartlyFailed: some images could not be read; the others are measured.
+  """
+  if test is None:
+    print(
+      'There are no test images, so nothing can be measured but with '
+      '--mode=validate, on synthetic defects.'
+    )
+    return
+  from afgan_jax.detection import evaluate as evaluation
+  from afgan_jax.detection.summary import summary
+  from afgan_jax.report.publish import publish
+  from afgan_jax.training.event_reader import read_scalars
+
+  metrics, results = evaluation.evaluate(
+    config,
+    output,
+    state,
+    test,
+    None if train_split is None else train_split.images,
+    calibration,
+  )
+  report = publish(
+    config,
+    output,
+    metrics,
+    results,
+    test,
+    calibration,
+    history=read_scalars(workdir / 'tensorboard', 'loss/'),
+  )
+  print(summary(metrics))
+  print(f'The report is {report}.')
+  if test.left_out:
+    raise PartlyFailed(
+      f'{len(test.left_out)} test images could not be read and were left out; '
+      'metrics.json says which and why.'
+    )

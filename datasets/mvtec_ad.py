@@ -1,0 +1,54 @@
+"""The official MVTec AD folder: fifteen categories, each a folder."""
+
+import pathlib
+
+from datasets.errors import DataError
+from datasets.folder import FolderSource
+from datasets.reader import Reader
+
+TEXTURES = ('carpet', 'grid', 'leather', 'tile', 'wood')
+OBJECTS = (
+  'bottle',
+  'cable',
+  'capsule',
+  'hazelnut',
+  'metal_nut',
+  'pill',
+  'screw',
+  'toothbrush',
+  'transistor',
+  'zipper',
+)
+CATEGORIES = tuple(sorted(TEXTURES + OBJECTS))
+
+
+def open_category(
+  path: str,
+  category: str,
+  reader: Reader = Reader(),  # noqa: B008
+) -> FolderSource:
+  """Opens one category of the official MVTec AD folder.
+
+  Args:
+    path: the folder that holds the fifteen categories.
+    category: one of `CATEGORIES`.
+    reader: reads the files.
+
+  Returns:
+    The source.
+
+  Raises:
+    DataError: there is no such category, or it is not in the folder.
+  """
+  if category not in CATEGORIES:
+    raise DataError(
+      f'config.data.category is {category!r}: choose one of '
+      f'{", ".join(CATEGORIES)}.'
+    )
+  folder = pathlib.Path(path) / category
+  if not folder.is_dir():
+    raise DataError(
+      f'{folder} is no folder: unpack MVTec AD into {path}, or set '
+      'config.data.path to where it is.'
+    )
+  return FolderSource(str(folder), reader)
