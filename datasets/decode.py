@@ -95,7 +95,8 @@ class Decoder:
       ) from error
     # Decoders fail in any way on bytes that somebody else wrote.
     except Exception as error:
-      text = str(error) or type(error).__name__
+      text = getattr(error, 'strerror', None) or str(error)
+      text = text or type(error).__name__
       raise DataError(
         f'{path} cannot be read as an image ({text.splitlines()[0]}): repair '
         'or remove it.'

@@ -6,10 +6,9 @@ import pathlib
 
 from datasets.errors import DataError
 from datasets.hold_out import Division
+from datasets.listing import EXTENSIONS, files_in, images_in
 from datasets.reader import Reader
 from datasets.source import GOOD, Sample
-
-EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 
 # Folders beside `good` that hold no defective images.
 _RESERVED = ('ground_truth', 'test')
@@ -108,8 +107,8 @@ class FolderSource:
     good, test = self._files
     used = {*good, *(path for paths in test.values() for path in paths)}
     images, others = [], []
-    for path in sorted(root.rglob('*')):
-      if not path.is_file() or path in used:
+    for path in sorted(files_in(root)):
+      if path in used:
         continue
       if path.suffix.lower() not in EXTENSIONS:
         others.append(path)
@@ -149,7 +148,7 @@ class FolderSource:
       kind.name: images_in(kind)
       for kind in folder.iterdir()
       if kind.is_dir()
-      and not _is_hidden(kind.relative_to(folder))
+      and not kind.name.startswith('.')
       and kind.name not in _RESERVED
     }
     return {name: paths for name, paths in kinds.items() if paths}
@@ -178,29 +177,3 @@ class FolderSource:
         if mask.is_file():
           return mask
     return None
-
-
-def images_in(
-  folder: pathlib.Path, recursive: bool = True
-) -> list[pathlib.Path]:
-  """Lists image files in a fixed order, hidden files and folders left out.
-
-  Args:
-    folder: where.
-    recursive: whether subfolders are searched.
-
-  Returns:
-    Paths of files whose name ends like one of `EXTENSIONS`, in any case.
-  """
-  found = folder.rglob('*') if recursive else folder.glob('*')
-  return sorted(
-    path
-    for path in found
-    if path.suffix.lower() in EXTENSIONS
-    and not _is_hidden(path.relative_to(folder))
-    and path.is_file()
-  )
-
-
-def _is_hidden(path: pathlib.Path) -> bool:
-  return any(part.startswith('.') for part in path.parts)

@@ -11,10 +11,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from datasets.errors import DataError
-from datasets.folder import images_in
 from datasets.geometry import Frame
 from datasets.hold_out import hold_out
 from datasets.light import clip_levels
+from datasets.listing import images_in
 from datasets.opening import (
   data_fields,
   light_adjustment,

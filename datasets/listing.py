@@ -1,0 +1,78 @@
+"""Which files there are in a folder, linked ones included."""
+
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import NoReturn
+
+from datasets.errors import DataError
+
+EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
+
+
+def images_in(
+  folder: pathlib.Path, recursive: bool = True
+) -> list[pathlib.Path]:
+  """Lists image files in a fixed order, hidden files and folders left out.
+
+  Args:
+    folder: where.
+    recursive: whether subfolders are searched.
+
+  Returns:
+    Paths of files whose name ends like one of `EXTENSIONS`, in any case.
+
+  Raises:
+    DataError: a folder may not be listed.
+  """
+  return sorted(
+    path
+    for path in files_in(folder, recursive)
+    if path.suffix.lower() in EXTENSIONS
+    and not _is_hidden(path.relative_to(folder))
+  )
+
+
+def files_in(
+  folder: pathlib.Path, recursive: bool = True
+) -> Iterator[pathlib.Path]:
+  """Lists files, following links to folders, each folder once.
+
+  Args:
+    folder: where; need not exist.
+    recursive: whether subfolders are searched.
+
+  Yields:
+    Paths of files, and of links to what is not there, which are somebody's
+    files as well; not of pipes and devices.
+
+  Raises:
+    DataError: a folder may not be listed.
+  """
+  if not folder.is_dir():
+    return
+  seen = set()
+  for place, folders, names in os.walk(folder, onerror=_fail, followlinks=True):
+    # Links may lead back, or to the same folder twice.
+    real = os.path.realpath(place)
+    if real in seen:
+      folders.clear()
+      continue
+    seen.add(real)
+    folders.sort()
+    for name in names:
+      path = pathlib.Path(place, name)
+      if path.is_file() or not path.exists():
+        yield path
+    if not recursive:
+      return
+
+
+def _fail(error: OSError) -> NoReturn:
+  raise DataError(
+    f'{error.filename} cannot be listed ({error.strerror}).'
+  ) from error
+
+
+def _is_hidden(path: pathlib.Path) -> bool:
+  return any(part.startswith('.') for part in path.parts)
