@@ -129,6 +129,7 @@ def evaluate(
       for name, values in metrics['pixel_baselines'].items()
     },
   }
+  metrics['notes'] += _undefined(metrics, test, train_images)
   write_text(output / 'scores.csv', _scores_csv(test, results))
   write_text(output / 'metrics.json', json.dumps(metrics, indent=2) + '\n')
   return metrics, results
@@ -168,6 +169,29 @@ def line_figures(
       for kind in sorted(set(defect_types) - {GOOD})
     },
   }
+
+
+def _undefined(
+  metrics: dict[str, Any],
+  test: LabelledImages,
+  train_images: np.ndarray | None,
+) -> list[str]:
+  """Says why metrics are null, if any are."""
+  reasons = []
+  if metrics['image_auroc'] is None:
+    kind = 'good' if np.all(test.labels) else 'defective'
+    reasons.append(f'Image metrics are not defined: no test image is {kind}.')
+  if metrics['pixel_auroc'] is None:
+    counted = test.masks[np.asarray(test.has_mask)]
+    kind = 'defective' if not counted.any() else 'free of defects'
+    reasons.append(
+      f'Pixel metrics are not defined: no pixel that has a mask is {kind}.'
+    )
+  elif metrics['aupimo'] is None:
+    reasons.append('AUPIMO is not defined: it needs good test images.')
+  if train_images is None:
+    reasons.append('Trivial scores are not measured: no training images.')
+  return reasons
 
 
 def _baselines(

@@ -33,7 +33,20 @@ def test_one_class_gives_null_and_the_reason(tmp_path):
   assert stored['image_auroc'] is None
   assert stored['baselines']['brightness'] is None
   assert stored['counts']['test_by_type'] == {'dent': 1, 'scratch': 1}
-  assert 'one kind is missing' in summary(metrics)
+  assert stored['notes'] == [
+    'Image metrics are not defined: no test image is good.',
+    'Pixel metrics are not defined: no pixel that has a mask is defective.',
+    'Trivial scores are not measured: no training images.',
+  ]
+  assert all(note in summary(metrics) for note in stored['notes'])
+  split = _split(['good', 'good'])
+  metrics, _ = evaluation.evaluate(
+    config, tmp_path, state, split, split.images, None
+  )
+  assert metrics['notes'][0] == (
+    'Image metrics are not defined: no test image is defective.'
+  )
+  assert len(metrics['notes']) == 2
 
 
 def test_scores_are_written_in_full_precision(tmp_path):
