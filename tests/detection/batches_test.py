@@ -24,9 +24,12 @@ def scorer():
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (NUM_IMAGES, 16, 16, 3), np.uint8)
   state = parallel.create_replicated_state(config)
-  # So that running statistics are no longer their defaults.
-  steps = parallel.map_sampled_steps(config)
-  state, _ = steps(state, *parallel.resident(images), 3)
+  # Running statistics other than their defaults, as after training.
+  generator = state.generator
+  statistics = jax.tree.map(
+    lambda x: np.float32(rng.uniform(0.5, 1.5, x.shape)), generator.batch_stats
+  )
+  state = state.replace(generator=generator.replace(batch_stats=statistics))
 
   @functools.cache
   def score(num_devices, batch_size):
@@ -38,10 +41,10 @@ def scorer():
   return images, score, score(1, NUM_IMAGES)(images)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
   chosen=st.lists(st.integers(0, NUM_IMAGES - 1), min_size=1, max_size=20),
-  num_devices=st.sampled_from([1, 3, 4]),
+  num_devices=st.sampled_from([1, 4]),
   batch_size=st.sampled_from([1, 6]),
 )
 def test_neither_batch_nor_order_nor_devices_change_a_score(

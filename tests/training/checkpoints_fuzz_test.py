@@ -72,7 +72,7 @@ def _make_folder(path, place, bit):
 
 
 @settings(
-  max_examples=60,
+  max_examples=40,
   deadline=None,
   derandomize=True,
   suppress_health_check=[HealthCheck.too_slow],
