@@ -38,8 +38,7 @@ def parse_flags(argv: list[str]) -> list[str]:
     sys.exit(_flag_error(argv, sentence))
   # A config is a program, and fails in any way.
   except Exception:
-    sentence = _config_error(argv) or _misspelt_field(argv)
-    sys.exit(_flag_error(argv, sentence))
+    sys.exit(_flag_error(argv, _config_error(argv)))
   config = flags.FLAGS['config'].value
   if config is not None and not isinstance(config, ConfigDict):
     sys.exit(_flag_error(argv, _config_error(argv)))
@@ -78,7 +77,7 @@ def default_workdir() -> pathlib.Path:
 
 
 def _config_error(argv: list[str]) -> str:
-  """Says why the config cannot be had of its file; empty where it can."""
+  """Says why the config cannot be had of its file, or a field not be set."""
   file, colon, argument = _config_file(argv).partition(':')
   try:
     module = runpy.run_path(file)
@@ -90,7 +89,7 @@ def _config_error(argv: list[str]) -> str:
     return f'--config={file} fails{_place(error)}: {message}'
   if not isinstance(config, ConfigDict):
     return f'get_config of --config={file} returns no ConfigDict: {config!r}'
-  return ''
+  return _misspelt_field(argv, config)
 
 
 def _place(error: Exception) -> str:
@@ -103,10 +102,8 @@ def _place(error: Exception) -> str:
   return f' in line {line} of {file}' if line else ''
 
 
-def _misspelt_field(argv: list[str]) -> str:
-  # What follows a colon changes values and no field.
-  file = _config_file(argv).partition(':')[0]
-  fields = flatten(runpy.run_path(file)['get_config']())
+def _misspelt_field(argv: list[str], config: ConfigDict) -> str:
+  fields = flatten(config)
   for argument in argv:
     name = argument.lstrip('-').partition('=')[0]
     if (

@@ -89,7 +89,7 @@ def on_test_images(
   Args:
     config: see `configs/default.py`.
     workdir: of the run, for its training curves.
-    output: where the results go.
+    output: where the results go; created where missing.
     state: whose weights score.
     test: the labelled images; None where there are none.
     train_split: the images that were trained on; None without baselines.
@@ -109,6 +109,7 @@ def on_test_images(
   from afgan_jax.report.publish import publish
   from afgan_jax.training.event_reader import read_scalars
 
+  output.mkdir(parents=True, exist_ok=True)
   metrics, results = evaluation.evaluate(
     config,
     output,

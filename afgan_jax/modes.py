@@ -105,6 +105,12 @@ def evaluate(
   Raises:
     PartlyFailed: some images could not be read; the others are measured.
   """
+  if output is None:
+    output = workdir
+    if folder:  # The run's own results stay.
+      output /= pathlib.Path('evaluations', pathlib.Path(folder).resolve().name)
+  else:
+    check_not_file(output, '--output')
   config, state = restore(workdir, config)
   test = data.load_test(config, folder)
   train_split, held_out = data.find_train(config)
@@ -113,12 +119,6 @@ def evaluate(
     calibration = None
   if calibration is None and held_out:
     calibration = measure.fit_threshold(config, state, held_out.levels)
-  if output is None:
-    output = workdir
-    if folder:  # The run's own results stay.
-      output /= pathlib.Path('evaluations', pathlib.Path(folder).resolve().name)
-  check_not_file(output, '--output')
-  output.mkdir(parents=True, exist_ok=True)
   measure.on_test_images(
     config, workdir, output, state, test, train_split, calibration
   )

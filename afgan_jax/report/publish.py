@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.summary import scalars
 from afgan_jax.report.comparison import panel
+from afgan_jax.report.figures import History
 from afgan_jax.report.gallery import find_outcomes, make_cards
 from afgan_jax.report.html import write_report
 from afgan_jax.training.event_writer import EventWriter
@@ -25,7 +26,7 @@ def publish(
   test: Any,
   calibration: Calibration | None,
   *,
-  history: dict[str, tuple[list[int], list[float]]],
+  history: History,
 ) -> pathlib.Path:
   """Writes `report.html`, and metrics and pictures to TensorBoard.
 
