@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from afgan_jax.config import flatten, has_game, has_segmentation_head
 from afgan_jax.config_values import (
   CHOICES,
+  NORMS,
   PAIRS,
   POSITIVE,
   RANGES,
@@ -66,6 +67,10 @@ def _check_later_fields(flat: dict[str, Any]) -> None:
     window,
     'two numbers above 0 and up to 2, across the object and along it',
   )
+  kind = flat.get('norm.kind', 'batch')
+  _check(kind in NORMS, 'norm.kind', kind, f'one of {NORMS}')
+  size = flat.get('norm.group_size', 2)
+  _check(size > 1, 'norm.group_size', size, 'greater than 1')
   white = flat.get('data.white', 0)
   _check(white >= 0, 'data.white', white, 'at least 0')
   cache = flat.get('data.cache_gib', 0)
@@ -133,6 +138,7 @@ def _check_extensions(config: ConfigDict) -> None:
       'discriminator is trained, whose latent error counts for the rest: set '
       'config.score.gamma to 1, or take another config.score.image.'
     )
+  _check_groups(config)
   varied = config.variation.to_dict()
   still = dict.fromkeys(varied, 0) | {'scale': (1, 1)}
   varied['scale'] = tuple(varied['scale'])
@@ -147,6 +153,27 @@ def _check_extensions(config: ConfigDict) -> None:
       "'mixture', config.variation and a config.tile_size below "
       "config.image_size need 'device'."
     )
+
+
+def _check_groups(config: ConfigDict) -> None:
+  """Refuses group norms that would leave nothing of AFF's global branch."""
+  generator = config.generator
+  if config.norm.get('kind') != 'group' or generator.fusion != 'aff':
+    return
+  widths = {
+    min(generator.base_features * 2**level, generator.max_features)
+    for level in range(len(SIZES) + 3)
+  }
+  for width in sorted(widths):
+    bottleneck = max(width // generator.aff_reduction, 1)
+    if math.gcd(config.norm.group_size, bottleneck) == 1:
+      raise UsageError(
+        f"config.norm.kind is 'group', and a fusion of {width} features has "
+        f'{bottleneck} after config.generator.aff_reduction, which '
+        f'config.norm.group_size={config.norm.group_size} puts into groups of '
+        'one: each would be its own mean, and nothing left of it. Take even '
+        'numbers.'
+      )
 
 
 def _check_benchmark(flat: dict[str, Any], num_devices: int) -> None:

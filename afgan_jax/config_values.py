@@ -18,6 +18,7 @@ CHOICES = {
   ),
   'predict.overlay': ('jpeg', 'png', 'none'),
 }
+NORMS = ('batch', 'group')
 # Fields that hold several of these.
 SUBSETS = {
   'augmentation.mixture.shapes': ('blob', 'scar', 'rectangle'),

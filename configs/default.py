@@ -140,8 +140,13 @@ def _discriminator(generator: ConfigDict) -> ConfigDict:
 
 def _norm() -> ConfigDict:
   norm = ConfigDict()
-  # Share of the old running statistics kept at each step, and the constant
-  # under the root: the defaults of PyTorch, which the paper used (§4.2).
+  # 'batch' (§3.1.1 to §3.1.3) or 'group', which sees each image by itself: the
+  # statistics of a group of features over its pixels.
+  norm.kind = 'batch'
+  norm.group_size = 16  # Features of a group.
+  # Share of the old running statistics kept at each step ('batch'), and the
+  # constant under the root: the defaults of PyTorch, which the paper used
+  # (§4.2).
   norm.momentum = 0.9
   norm.epsilon = 1e-5
   return norm

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Concatenation, Generator
-from afgan_jax.networks.layers import level_features
+from afgan_jax.networks.layers import GroupNorm, level_features
 from afgan_jax.networks.segmentation import SegmentationHead
 
 
@@ -84,10 +84,19 @@ def build_segmentation_head(
 
 
 def _norm(config: ConfigDict, axis_name: str | None):
+  dtype = jnp.dtype(config.dtype)
+  # Configs that were stored before this field came have batch norms.
+  if config.norm.get('kind') == 'group':
+    return functools.partial(
+      GroupNorm,
+      group_size=config.norm.group_size,
+      epsilon=config.norm.epsilon,
+      dtype=dtype,
+    )
   return functools.partial(
     nn.BatchNorm,
     momentum=config.norm.momentum,
     epsilon=config.norm.epsilon,
-    dtype=jnp.dtype(config.dtype),
+    dtype=dtype,
     axis_name=axis_name,
   )

@@ -23,7 +23,7 @@ class Discriminator(nn.Module):
     features: number of features of each level; the image's side is
       4 · 2^len(features).
     latent_features: length of f.
-    norm: makes a batch norm, called with `use_running_average` and `name`.
+    norm: makes a norm, called with `use_running_average` and `name`.
     dtype: compute type.
   """
 

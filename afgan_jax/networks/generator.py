@@ -16,7 +16,7 @@ class Encoder(nn.Module):
 
   Attributes:
     features: number of features of each level.
-    norm: makes a batch norm.
+    norm: makes a norm.
     dtype: compute type.
   """
 
@@ -46,7 +46,7 @@ class Decoder(nn.Module):
 
   Attributes:
     features: number of features of each level of the encoder.
-    norm: makes a batch norm.
+    norm: makes a norm.
     fusion: makes what joins the decoder's features with the encoder's of equal
       resolution, called with (encoder's, decoder's); None for no connection.
     dtype: compute type.
@@ -88,7 +88,7 @@ class Generator(nn.Module):
   Attributes:
     features: number of features of each level; the image's side is
       2^len(features).
-    norm: makes a batch norm, called with `use_running_average` and `name`.
+    norm: makes a norm, called with `use_running_average` and `name`.
     fusion: as in `Decoder`, called with `norm` besides; None for no connection.
     dtype: compute type.
   """

@@ -26,7 +26,8 @@ def initialize(
     num_images: how many it takes.
 
   Returns:
-    The network's 'params' and 'batch_stats'.
+    The network's 'params' and 'batch_stats', the latter empty where norms keep
+    none.
   """
   image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
   shapes = jax.eval_shape(
@@ -54,7 +55,7 @@ def initialize(
     values = noise[used - size : used].reshape(leaf.shape).astype(leaf.dtype)
     return values + 1 if name == 'scale' else values
 
-  return jax.tree.map_with_path(draw, shapes)
+  return {'batch_stats': {}} | jax.tree.map_with_path(draw, shapes)
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -1,5 +1,6 @@
 """Layers that the networks share."""
 
+import math
 from typing import Any
 
 import jax
@@ -65,6 +66,38 @@ class UpConv(nn.Module):
       bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
       y += bias.astype(self.dtype)
     return y
+
+
+class GroupNorm(nn.Module):
+  """Group normalisation (Wu & He 2018), in the place of a batch norm.
+
+  Each image by itself, in training as in scoring: the features of a group have
+  mean 0 and variance 1 over all pixels, then a scale and a bias each.
+
+  Attributes:
+    group_size: features of a group; the largest part of it that divides their
+      number.
+    epsilon: added to the variance.
+    dtype: compute type.
+    use_running_average: for the batch norm's sake; there is none to use.
+  """
+
+  group_size: int
+  epsilon: float = 1e-5
+  dtype: Any = jnp.float32
+  use_running_average: bool | None = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps [batch, ..., features] to the same shape."""
+    norm = nn.GroupNorm(
+      num_groups=None,
+      group_size=math.gcd(self.group_size, x.shape[-1]),
+      epsilon=self.epsilon,
+      dtype=self.dtype,
+    )
+    nn.share_scope(self, norm)
+    return norm(x)
 
 
 def _conv(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:

@@ -20,7 +20,7 @@ class SegmentationHead(nn.Module):
   Attributes:
     features: number of features of each level; the image's side is a multiple
       of 2^len(features).
-    norm: makes a batch norm, called with `use_running_average` and `name`.
+    norm: makes a norm, called with `use_running_average` and `name`.
     dtype: compute type.
   """
 

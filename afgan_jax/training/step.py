@@ -158,7 +158,7 @@ def _reconstruct(
     train=True,
     mutable='batch_stats',
   )
-  return reconstruction, changed['batch_stats']
+  return reconstruction, changed.get('batch_stats', {})
 
 
 def _judge(
@@ -171,7 +171,7 @@ def _judge(
     train=True,
     mutable='batch_stats',
   )
-  return logit, latent, changed['batch_stats']
+  return logit, latent, changed.get('batch_stats', {})
 
 
 def _discriminator_gradient(
@@ -229,7 +229,7 @@ def _generator_objective(
       train=True,
       mutable='batch_stats',
     )
-    head_stats = changed['batch_stats']
+    head_stats = changed.get('batch_stats', {})
     terms['segmentation'] = losses.segmentation_loss(
       logits, batch['mask'], focus=config.segmentation.focus
     )

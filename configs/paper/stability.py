@@ -23,6 +23,9 @@ VARIANTS = {
   'fast': {'optimizer': {'learning_rate': 1e-3}},
   # The running statistics of Flax's default, ten times as slow.
   'slow_statistics': {'norm': {'momentum': 0.99}},
+  # Nothing of the batch in any norm.
+  'group_norm': {'norm': {'kind': 'group'}},
+  'concat': {'generator': {'fusion': 'concat'}},
 }
 
 

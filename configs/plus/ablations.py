@@ -35,6 +35,7 @@ VARIANTS = {
   'no_seamless': {'augmentation': {'mixture': {'seamless': 0.0}}},
   'anywhere': {'augmentation': {'mixture': {'on_object': 0.0}}},
   # Other values.
+  'group_norm': {'norm': {'kind': 'group'}},
   'focal': {'segmentation': {'focus': 2.0}},
   'ssim': {'loss': {'ssim_weight': 10.0}},
   'strong': {'augmentation': {'mixture': {'opacity': (0.5, 1.0)}}},

@@ -203,6 +203,7 @@ def test_fields_that_may_change(field):
     ('optimizer.learning_rate', 1e-3),
     ('calibration.fraction', 0.2),
     ('norm.momentum', 0.5),
+    ('norm.kind', 'group'),
     ('variation.rotation', 5.0),
     ('augmentation.mixture.contents', ('patch',)),
     ('loss.segmentation_weight', 1.0),
@@ -234,6 +235,8 @@ def test_fields_that_may_not_change(field, value):
     ('augmentation.area_ratio', (0.1, 1.5)),
     ('augmentation.probability', -0.1),
     ('generator.aff_gate', 'tanh'),
+    ('norm.kind', 'instance'),
+    ('norm.group_size', 1),
     ('generator.base_features', 0),
     ('optimizer.learning_rate', 0.0),
     ('optimizer.learning_rate', float('nan')),
@@ -280,6 +283,28 @@ def test_equation_13_needs_a_discriminator_that_was_trained():
     validate(config, num_devices=1)
   config.score.gamma = 1.0
   validate(config, num_devices=1)
+
+
+@pytest.mark.parametrize(
+  ('fields', 'groups'),
+  [
+    ({}, True),
+    ({'generator.base_features': 4}, False),  # A bottleneck of 1.
+    ({'generator.base_features': 12}, False),  # Of 3, odd.
+    ({'generator.max_features': 100}, False),  # Of 25 at the deepest levels.
+    ({'generator.base_features': 4, 'generator.fusion': 'concat'}, True),
+    ({'generator.base_features': 4, 'norm.kind': 'batch'}, True),
+  ],
+)
+def test_groups_of_one_feature_are_refused_in_fusions(fields, groups):
+  config = default.get_config()
+  config.norm.kind = 'group'
+  config.update_from_flattened_dict(fields)
+  if groups:
+    validate(config, num_devices=1)
+    return
+  with pytest.raises(UsageError, match="config.norm.kind is 'group'.*even"):
+    validate(config, num_devices=1)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from flax import linen as nn
 from flax import traverse_util
 from ml_collections import ConfigDict
 
+from afgan_jax.config_rules import validate
 from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.networks.convolution import conv_transpose
 from afgan_jax.networks.initialize import initialize
+from afgan_jax.networks.layers import GroupNorm
 from configs import default
 
 
@@ -121,6 +123,55 @@ def test_attention_feature_fusion_follows_equations_3_to_8(gate, scale):
   )
   assert np.ptp(attention) > 0.5
   np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_group_norm_by_hand():
+  rng = np.random.default_rng(0)
+  x = rng.normal(3, 2, size=(2, 3, 5, 6))
+  scale, bias = rng.normal(size=(2, 6))
+  expected = np.empty_like(x)
+  for image in range(2):
+    # The largest part of 4 that divides 6 is 2.
+    for first in (0, 2, 4):
+      group = x[image, :, :, first : first + 2]
+      expected[image, :, :, first : first + 2] = (
+        group - group.mean()
+      ) / np.sqrt(group.var() + 1e-3)
+  expected = expected * scale + bias
+  norm = GroupNorm(group_size=4, epsilon=1e-3)
+  params = {'scale': scale, 'bias': bias}
+  actual = norm.apply(
+    {'params': jax.tree.map(jnp.float32, params)}, jnp.float32(x)
+  )
+  np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('fusion', ['aff', 'concat'])
+def test_with_group_norms_no_image_sees_its_batch(fusion):
+  config = _config(16)
+  config.norm.kind = 'group'
+  config.norm.group_size = 4
+  config.generator.fusion = fusion
+  network = build_generator(config)
+  variables = initialize(network, 16, jax.random.key(0))
+  assert variables['batch_stats'] == {}
+  images = jax.random.uniform(jax.random.key(1), (3, 16, 16, 3), minval=-1)
+  together = jax.jit(functools.partial(network.apply, train=True))(
+    variables, images
+  )
+  for index in range(3):
+    image = images[index : index + 1]
+    alone = network.apply(variables, image, train=False)
+    np.testing.assert_allclose(together[index], alone[0], atol=1e-5)
+  assert np.ptp(together, axis=0).max() > 0.01
+
+
+def test_a_config_from_before_group_norms_has_batch_norms():
+  config = default.get_config()
+  with config.unlocked():
+    del config.norm.kind, config.norm.group_size
+  validate(config, num_devices=1)
+  assert build_generator(config).norm.func is nn.BatchNorm
 
 
 @pytest.mark.parametrize('build', [build_generator, build_discriminator])

@@ -128,3 +128,21 @@ def test_runs_of_a_fixed_number_of_steps_are_saved_and_restored(tmp_path):
     np.testing.assert_array_equal,
     *jax.device_get((state.variables, restored.variables)),
   )
+
+
+def test_group_norms_train_and_are_restored(tmp_path):
+  fields = FIELDS | {
+    'norm.kind': 'group',
+    'norm.group_size': 4,
+    'generator.base_features': 8,
+    'loss.adversarial_weight': 1.0,
+    'loss.latent_weight': 1.0,
+  }
+  config = tiny_config(**fields)
+  before = parallel.create_replicated_state(config).variables
+  state = loop.train(config, tmp_path, _images(), None)
+  after = state.variables
+  assert _differ(before, after)
+  _, restored = restore(tmp_path)
+  scores = [score_images(config, s, _images()) for s in (state, restored)]
+  jax.tree.map(np.testing.assert_array_equal, *scores)
