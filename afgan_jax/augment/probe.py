@@ -7,7 +7,8 @@ them has learnt what good images look like, not what synthetic defects do.
 import jax
 import jax.numpy as jnp
 
-from afgan_jax.augment.mixture import blur, draw_place, visible_change
+from afgan_jax.augment.content import blur
+from afgan_jax.augment.mixture import draw_place, visible_change
 from afgan_jax.augment.rectangle import Range, log_uniform, pixel_centers
 from afgan_jax.augment.warp import sample
 

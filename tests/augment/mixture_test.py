@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from afgan_jax.augment import content as contents
 from afgan_jax.augment import mixture as mixtures
 from afgan_jax.augment.noise import fractal_noise
 from afgan_jax.augment.probe import KINDS
@@ -27,7 +28,7 @@ def _images(color=True):
 
 
 def _smoothed(image):
-  return mixtures.Smoothed(image, mixtures.blur(image))
+  return contents.Smoothed(image, contents.blur(image))
 
 
 def _options(**fields):
@@ -78,11 +79,11 @@ def test_larger_radius_covers_more():
   assert 2 * areas[0] < areas[1] < areas[2] / 2
 
 
-@pytest.mark.parametrize('content', mixtures.CONTENTS)
+@pytest.mark.parametrize('content', contents.CONTENTS)
 def test_contents_are_what_their_names_say(content):
   image, other = _images()[:2]
-  low = mixtures.blur(image)
-  drawn, drawn_low = mixtures.draw_content(
+  low = contents.blur(image)
+  drawn, drawn_low = contents.draw_content(
     jax.random.key(8), _smoothed(image), _smoothed(other), (content,)
   )
   assert drawn.shape == drawn_low.shape == image.shape
@@ -156,7 +157,7 @@ def test_seamless_content_has_the_light_of_its_surroundings():
   changed = np.abs(paste(0.0) - image).max(axis=-1) > 1e-3
   assert np.abs(paste(0.0) - 0.7).min() < 1e-6
   np.testing.assert_allclose(
-    paste(1.0)[changed].mean(), mixtures.blur(image)[changed].mean(), atol=0.1
+    paste(1.0)[changed].mean(), contents.blur(image)[changed].mean(), atol=0.1
   )
 
 
