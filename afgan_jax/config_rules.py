@@ -67,8 +67,9 @@ def _check_later_fields(flat: dict[str, Any]) -> None:
     window,
     'two numbers above 0 and up to 2, across the object and along it',
   )
-  kind = flat.get('norm.kind', 'batch')
-  _check(kind in NORMS, 'norm.kind', kind, f'one of {NORMS}')
+  for name in ('norm.kind', 'generator.aff_norm', 'discriminator.norm'):
+    kind = flat.get(name, 'batch')
+    _check(kind in NORMS, name, kind, f'one of {NORMS}')
   size = flat.get('norm.group_size', 2)
   _check(size > 1, 'norm.group_size', size, 'greater than 1')
   white = flat.get('data.white', 0)
@@ -158,7 +159,7 @@ def _check_extensions(config: ConfigDict) -> None:
 def _check_groups(config: ConfigDict) -> None:
   """Refuses group norms that would leave nothing of AFF's global branch."""
   generator = config.generator
-  if config.norm.get('kind') != 'group' or generator.fusion != 'aff':
+  if generator.get('aff_norm') != 'group' or generator.fusion != 'aff':
     return
   widths = {
     min(generator.base_features * 2**level, generator.max_features)
@@ -168,8 +169,8 @@ def _check_groups(config: ConfigDict) -> None:
     bottleneck = max(width // generator.aff_reduction, 1)
     if math.gcd(config.norm.group_size, bottleneck) == 1:
       raise UsageError(
-        f"config.norm.kind is 'group', and a fusion of {width} features has "
-        f'{bottleneck} after config.generator.aff_reduction, which '
+        "config.generator.aff_norm is 'group', and a fusion of "
+        f'{width} features has {bottleneck} after config.generator.aff_reduction, which '
         f'config.norm.group_size={config.norm.group_size} puts into groups of '
         'one: each would be its own mean, and nothing left of it. Take even '
         'numbers.'

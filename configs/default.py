@@ -30,9 +30,9 @@ def get_config() -> ConfigDict:
   config.dtype = 'float32'
 
   config.data = _data()
-  config.generator = _generator()
-  config.discriminator = _discriminator(config.generator)
   config.norm = _norm()
+  config.generator = _generator(config.norm)
+  config.discriminator = _discriminator(config.generator, config.norm)
   config.variation = _variation()
   config.augmentation = _augmentation()
   config.segmentation = _segmentation(config.generator)
@@ -110,7 +110,7 @@ def _data() -> ConfigDict:
   return data
 
 
-def _generator() -> ConfigDict:
+def _generator(norm: ConfigDict) -> ConfigDict:
   generator = ConfigDict()
   # Features of the first level; they double at each level up to the maximum
   # (Skip-GANomaly's generator, to which §3.1.1 refers).
@@ -126,15 +126,18 @@ def _generator() -> ConfigDict:
   generator.aff_gate = 'sigmoid'
   # Factor on Z of eq 4; Dai et al.'s published code has 2.
   generator.aff_scale = 1.0
+  # As `norm.kind`, unless set by itself, in these fusions alone.
+  generator.aff_norm = norm.get_oneway_ref('kind')
   return generator
 
 
-def _discriminator(generator: ConfigDict) -> ConfigDict:
+def _discriminator(generator: ConfigDict, norm: ConfigDict) -> ConfigDict:
   discriminator = ConfigDict()
   # As wide as the generator unless set by itself; DCGAN's is 64 (§3.1.2).
   discriminator.base_features = generator.get_oneway_ref('base_features')
   discriminator.max_features = 512
   discriminator.latent_features = 100  # Length of f in eq 11 (Skip-GANomaly).
+  discriminator.norm = norm.get_oneway_ref('kind')
   return discriminator
 
 

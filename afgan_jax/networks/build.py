@@ -48,6 +48,7 @@ def build_generator(
     ),
     norm=_norm(config, axis_name),
     fusion=fusions[config.generator.fusion],
+    fusion_norm=_norm(config, axis_name, config.generator.get('aff_norm')),
     dtype=dtype,
   )
 
@@ -63,7 +64,7 @@ def build_discriminator(
       round(math.log2(config.tile_size)) - 2,
     ),
     latent_features=config.discriminator.latent_features,
-    norm=_norm(config, axis_name),
+    norm=_norm(config, axis_name, config.discriminator.get('norm')),
     dtype=jnp.dtype(config.dtype),
   )
 
@@ -83,10 +84,10 @@ def build_segmentation_head(
   )
 
 
-def _norm(config: ConfigDict, axis_name: str | None):
+def _norm(config: ConfigDict, axis_name: str | None, kind: str | None = None):
   dtype = jnp.dtype(config.dtype)
-  # Configs that were stored before this field came have batch norms.
-  if config.norm.get('kind') == 'group':
+  # Configs that were stored before these fields came have batch norms.
+  if (kind or config.norm.get('kind')) == 'group':
     return functools.partial(
       GroupNorm,
       group_size=config.norm.group_size,

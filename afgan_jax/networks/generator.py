@@ -1,5 +1,6 @@
 """The generator: encoder, decoder and what fuses them (§3.1.1)."""
 
+import functools
 from typing import Any
 
 import jax
@@ -90,12 +91,14 @@ class Generator(nn.Module):
       2^len(features).
     norm: makes a norm, called with `use_running_average` and `name`.
     fusion: as in `Decoder`, called with `norm` besides; None for no connection.
+    fusion_norm: the norm of fusions, if it is another.
     dtype: compute type.
   """
 
   features: tuple[int, ...]
   norm: ModuleDef
   fusion: ModuleDef | None
+  fusion_norm: ModuleDef | None = None
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -109,12 +112,13 @@ class Generator(nn.Module):
     Returns:
       [batch, size, size, 3], float32 in [-1, 1].
     """
-
-    def norm(name: str) -> nn.Module:
-      return self.norm(use_running_average=not train, name=name)
+    norm = functools.partial(self.norm, use_running_average=not train)
+    fusion_norm = functools.partial(
+      self.fusion_norm or self.norm, use_running_average=not train
+    )
 
     def fusion(name: str) -> nn.Module:
-      return self.fusion(norm=norm, name=name)
+      return self.fusion(norm=fusion_norm, name=name)
 
     pyramid = Encoder(self.features, norm, self.dtype, name='encoder')(
       image.astype(self.dtype)

@@ -25,6 +25,8 @@ VARIANTS = {
   'slow_statistics': {'norm': {'momentum': 0.99}},
   # Nothing of the batch in any norm.
   'group_norm': {'norm': {'kind': 'group'}},
+  'group_norm_in_fusions': {'generator': {'aff_norm': 'group'}},
+  'group_norm_in_discriminator': {'discriminator': {'norm': 'group'}},
   'concat': {'generator': {'fusion': 'concat'}},
 }
 

@@ -236,6 +236,8 @@ def test_fields_that_may_not_change(field, value):
     ('augmentation.probability', -0.1),
     ('generator.aff_gate', 'tanh'),
     ('norm.kind', 'instance'),
+    ('discriminator.norm', 'none'),
+    ('generator.aff_norm', 'none'),
     ('norm.group_size', 1),
     ('generator.base_features', 0),
     ('optimizer.learning_rate', 0.0),
@@ -293,7 +295,7 @@ def test_equation_13_needs_a_discriminator_that_was_trained():
     ({'generator.base_features': 12}, False),  # Of 3, odd.
     ({'generator.max_features': 100}, False),  # Of 25 at the deepest levels.
     ({'generator.base_features': 4, 'generator.fusion': 'concat'}, True),
-    ({'generator.base_features': 4, 'norm.kind': 'batch'}, True),
+    ({'generator.base_features': 4, 'generator.aff_norm': 'batch'}, True),
   ],
 )
 def test_groups_of_one_feature_are_refused_in_fusions(fields, groups):
@@ -303,7 +305,9 @@ def test_groups_of_one_feature_are_refused_in_fusions(fields, groups):
   if groups:
     validate(config, num_devices=1)
     return
-  with pytest.raises(UsageError, match="config.norm.kind is 'group'.*even"):
+  with pytest.raises(
+    UsageError, match="config.generator.aff_norm is 'group'.*even"
+  ):
     validate(config, num_devices=1)
 
 

@@ -170,8 +170,39 @@ def test_a_config_from_before_group_norms_has_batch_norms():
   config = default.get_config()
   with config.unlocked():
     del config.norm.kind, config.norm.group_size
+    del config.generator.aff_norm, config.discriminator.norm
   validate(config, num_devices=1)
-  assert build_generator(config).norm.func is nn.BatchNorm
+  generator, discriminator = (
+    build_generator(config),
+    build_discriminator(config),
+  )
+  for norm in (generator.norm, generator.fusion_norm, discriminator.norm):
+    assert norm.func is nn.BatchNorm
+
+
+@pytest.mark.parametrize(
+  ('field', 'expected'),
+  [
+    ('norm.kind', [True, True, True]),
+    ('generator.aff_norm', [False, True, False]),
+    ('discriminator.norm', [False, False, True]),
+  ],
+)
+def test_norms_of_fusions_and_of_the_discriminator_by_themselves(
+  field, expected
+):
+  config = _config(16)
+  config.update_from_flattened_dict({field: 'group'})
+  _, variables = _shapes(build_generator(config), 16)
+  _, judge = _shapes(build_discriminator(config), 16)
+  kept = traverse_util.flatten_dict(variables.get('batch_stats', {}))
+  in_fusions = [any('fusion' in part for part in path) for path in kept]
+  grouped = [
+    not in_fusions or all(in_fusions),
+    not any(in_fusions),
+    'batch_stats' not in judge,
+  ]
+  assert grouped == expected
 
 
 @pytest.mark.parametrize('build', [build_generator, build_discriminator])
