@@ -169,8 +169,8 @@ def _check_groups(config: ConfigDict) -> None:
     bottleneck = max(width // generator.aff_reduction, 1)
     if math.gcd(config.norm.group_size, bottleneck) == 1:
       raise UsageError(
-        "config.generator.aff_norm is 'group', and a fusion of "
-        f'{width} features has {bottleneck} after config.generator.aff_reduction, which '
+        f"config.generator.aff_norm is 'group', and of {width} features a "
+        f'fusion leaves {bottleneck} (config.generator.aff_reduction), which '
         f'config.norm.group_size={config.norm.group_size} puts into groups of '
         'one: each would be its own mean, and nothing left of it. Take even '
         'numbers.'
