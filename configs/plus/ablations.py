@@ -40,6 +40,7 @@ VARIANTS = {
   'ssim': {'loss': {'ssim_weight': 10.0}},
   'strong': {'augmentation': {'mixture': {'opacity': (0.5, 1.0)}}},
   'few': {'augmentation': {'mixture': {'max_defects': 2}}},
+  'mirrored': {'variation': {'flip_rows': True, 'flip_columns': True}},
   'concat': {'generator': {'fusion': 'concat'}},
   'no_fusion': {'generator': {'fusion': 'none'}},
 }
