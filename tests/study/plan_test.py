@@ -55,7 +55,16 @@ def test_the_papers_side_of_the_comparison_is_the_papers():
   config = comparison.get_config()
   config.study.categories = ('mvtec_ad/screw', 'mvtec_ad/carpet')
   config.study.seeds = (0,)
-  ours, paper, _, carpet = (flatten(run.config) for run in plan(config).runs)
+  runs = {(run.category, run.variant): run for run in plan(config).runs}
+  ours, paper, stable, carpet = (
+    flatten(runs[f'mvtec_ad/{category}', variant].config)
+    for category, variant in (
+      ('screw', 'plus'),
+      ('screw', 'state_4'),
+      ('screw', 'stable_state_4'),
+      ('carpet', 'state_4'),
+    )
+  )
   jitter = state_4.get_config('carpet').augmentation.color_jitter
   assert carpet['augmentation.color_jitter'] == jitter > 0
   expected = flatten(default.get_config())
@@ -76,6 +85,9 @@ def test_the_papers_side_of_the_comparison_is_the_papers():
   }
   assert paper['image_size'] == ours['image_size'] == 128
   assert ours['data.geometry'] == 'object'
+  assert {name: v for name, v in stable.items() if v != paper[name]} == {
+    'discriminator.norm': 'group'
+  }
 
 
 def test_each_ablation_changes_something_of_the_recipe():
