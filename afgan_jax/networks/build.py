@@ -46,7 +46,7 @@ def build_generator(
       config.generator.max_features,
       num_levels,
     ),
-    norm=_norm(config, axis_name),
+    norm=_norm(config, axis_name, config.norm.get('kind')),
     fusion=fusions[config.generator.fusion],
     fusion_norm=_norm(config, axis_name, config.generator.get('aff_norm')),
     dtype=dtype,
@@ -79,15 +79,15 @@ def build_segmentation_head(
       config.segmentation.max_features,
       min(config.segmentation.num_levels, round(math.log2(config.tile_size))),
     ),
-    norm=_norm(config, axis_name),
+    norm=_norm(config, axis_name, config.norm.get('kind')),
     dtype=jnp.dtype(config.dtype),
   )
 
 
-def _norm(config: ConfigDict, axis_name: str | None, kind: str | None = None):
+def _norm(config: ConfigDict, axis_name: str | None, kind: str | None):
+  """Makes norms; configs from before there were kinds have batch norms."""
   dtype = jnp.dtype(config.dtype)
-  # Configs that were stored before these fields came have batch norms.
-  if (kind or config.norm.get('kind')) == 'group':
+  if kind == 'group':
     return functools.partial(
       GroupNorm,
       group_size=config.norm.group_size,

@@ -91,14 +91,14 @@ class Generator(nn.Module):
       2^len(features).
     norm: makes a norm, called with `use_running_average` and `name`.
     fusion: as in `Decoder`, called with `norm` besides; None for no connection.
-    fusion_norm: the norm of fusions, if it is another.
+    fusion_norm: the norm that fusions are called with.
     dtype: compute type.
   """
 
   features: tuple[int, ...]
   norm: ModuleDef
   fusion: ModuleDef | None
-  fusion_norm: ModuleDef | None = None
+  fusion_norm: ModuleDef
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -114,7 +114,7 @@ class Generator(nn.Module):
     """
     norm = functools.partial(self.norm, use_running_average=not train)
     fusion_norm = functools.partial(
-      self.fusion_norm or self.norm, use_running_average=not train
+      self.fusion_norm, use_running_average=not train
     )
 
     def fusion(name: str) -> nn.Module:
