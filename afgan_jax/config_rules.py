@@ -163,7 +163,8 @@ def _check_groups(config: ConfigDict) -> None:
     return
   widths = {
     min(generator.base_features * 2**level, generator.max_features)
-    for level in range(len(SIZES) + 3)
+    # The innermost level, log2 of the size the last one, has no fusion.
+    for level in range(config.tile_size.bit_length() - 2)
   }
   for width in sorted(widths):
     bottleneck = max(width // generator.aff_reduction, 1)

@@ -294,6 +294,8 @@ def test_equation_13_needs_a_discriminator_that_was_trained():
     ({'generator.base_features': 4}, False),  # A bottleneck of 1.
     ({'generator.base_features': 12}, False),  # Of 3, odd.
     ({'generator.max_features': 100}, False),  # Of 25 at the deepest levels.
+    ({'generator.max_features': 260}, False),  # Of 65, from the fourth on.
+    ({'generator.max_features': 260, 'image_size': 16}, True),  # Of 3 fusions.
     ({'generator.base_features': 4, 'generator.fusion': 'concat'}, True),
     ({'generator.base_features': 4, 'generator.aff_norm': 'batch'}, True),
   ],
