@@ -173,8 +173,8 @@ def _check_groups(config: ConfigDict) -> None:
         f"config.generator.aff_norm is 'group', and of {width} features a "
         f'fusion leaves {bottleneck} (config.generator.aff_reduction), which '
         f'config.norm.group_size={config.norm.group_size} puts into groups of '
-        'one: each would be its own mean, and nothing left of it. Take even '
-        'numbers.'
+        'one: each would be its own mean, and nothing left of it. Let both, '
+        'what a fusion leaves and group_size, be even.'
       )
 
 
