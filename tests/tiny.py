@@ -15,7 +15,7 @@ def tiny_config(**fields) -> ConfigDict:
   config.generator.max_features = 8
   config.discriminator.max_features = 8
   config.calibration.fraction = 0.0
-  config.log.panel_every_epochs = 1
+  config.log.panel_every_epochs = 0
   config.checkpoint.every_epochs = 1
   config.data.procedural.num_train = 8
   config.data.procedural.num_test_good = 3

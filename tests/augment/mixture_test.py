@@ -83,7 +83,8 @@ def test_larger_radius_covers_more():
 def test_contents_are_what_their_names_say(content):
   image, other = _images()[:2]
   low = contents.blur(image)
-  drawn, drawn_low = contents.draw_content(
+  draw = jax.jit(contents.draw_content, static_argnums=3)
+  drawn, drawn_low = draw(
     jax.random.key(8), _smoothed(image), _smoothed(other), (content,)
   )
   assert drawn.shape == drawn_low.shape == image.shape

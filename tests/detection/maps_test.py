@@ -1,3 +1,6 @@
+import functools
+
+import jax
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -6,6 +9,7 @@ from afgan_jax.config_values import CHOICES
 from afgan_jax.detection import maps
 from configs import default
 
+gradient_similarity = jax.jit(maps.gradient_similarity)
 # Those of an image and its reconstruction; the head has a test of its own.
 MAPS = [name for name in CHOICES['score.map'] if name != 'segmentation']
 
@@ -16,6 +20,11 @@ def _config(**fields):
     {f'score.{name}': value for name, value in fields.items()}
   )
   return config
+
+
+def _map(name, image, other):
+  anomaly_map = functools.partial(maps.anomaly_map, _config(map=name))
+  return jax.jit(anomaly_map)(image, other)
 
 
 def _pair(size=32):
@@ -45,7 +54,7 @@ def test_no_smoothing_changes_nothing():
 
 def test_residual_is_equation_15():
   image, other = _pair()
-  got = maps.anomaly_map(_config(map='residual'), image, other)
+  got = _map('residual', image, other)
   np.testing.assert_allclose(got, np.abs(image - other).mean(-1), rtol=1e-6)
 
 
@@ -79,25 +88,25 @@ def test_gradient_similarity_agrees_with_scipy():
         for s in similarity
       ]
     )
-  got = maps.gradient_similarity(image, other)
+  got = gradient_similarity(image, other)
   np.testing.assert_allclose(got, total / 4, atol=1e-4)
 
 
 def test_gradient_similarity_ignores_an_offset_and_sees_an_edge():
   image = np.zeros((1, 32, 32, 3), np.float32)
   np.testing.assert_allclose(
-    maps.gradient_similarity(image, image + 0.3), 1, atol=1e-6
+    gradient_similarity(image, image + 0.3), 1, atol=1e-6
   )
   scratched = image.copy()
   scratched[:, 16] = 0.8
-  similarity = np.asarray(maps.gradient_similarity(image, scratched))[0]
+  similarity = np.asarray(gradient_similarity(image, scratched))[0]
   assert similarity[15].mean() < 0.5 < similarity[2].mean()
 
 
 @pytest.mark.parametrize('name', MAPS)
 def test_every_map_is_zero_for_a_perfect_reconstruction(name):
   image, _ = _pair()
-  got = maps.anomaly_map(_config(map=name), image, image)
+  got = _map(name, image, image)
   assert got.shape == (2, 32, 32)
   np.testing.assert_allclose(got, 0, atol=1e-6)
 
@@ -107,7 +116,7 @@ def test_every_map_is_largest_where_the_defect_is(name):
   image = np.zeros((1, 64, 64, 3), np.float32)
   defective = image.copy()
   defective[:, 40:46, 20:26] = np.random.default_rng(0).uniform(-1, 1, 3)
-  got = maps.anomaly_map(_config(map=name), defective, image)[0]
+  got = _map(name, defective, image)[0]
   row, column = np.unravel_index(np.argmax(got), got.shape)
   assert 38 <= row <= 47 and 18 <= column <= 27
 

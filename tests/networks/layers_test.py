@@ -156,12 +156,13 @@ def test_with_group_norms_no_image_sees_its_batch(fusion):
   variables = initialize(network, 16, jax.random.key(0))
   assert variables['batch_stats'] == {}
   images = jax.random.uniform(jax.random.key(1), (3, 16, 16, 3), minval=-1)
-  together = jax.jit(functools.partial(network.apply, train=True))(
-    variables, images
+  train, evaluate = (
+    jax.jit(functools.partial(network.apply, train=train))
+    for train in (True, False)
   )
+  together = train(variables, images)
   for index in range(3):
-    image = images[index : index + 1]
-    alone = network.apply(variables, image, train=False)
+    alone = evaluate(variables, images[index : index + 1])
     np.testing.assert_allclose(together[index], alone[0], atol=1e-5)
   assert np.ptp(together, axis=0).max() > 0.01
 

@@ -16,7 +16,7 @@ FIELDS = {'checkpoint.every_epochs': 1, 'checkpoint.max_to_keep': 3}
 
 def train_briefly(workdir, num_epochs):
   rng = np.random.default_rng(0)
-  images = rng.integers(0, 256, (8, 16, 16, 3), np.uint8)
+  images = rng.integers(0, 256, (6, 16, 16, 3), np.uint8)  # As loop_test.
   config = tiny_config(num_epochs=num_epochs, **FIELDS)
   return jax.device_get(loop.train(config, workdir, images, None))
 

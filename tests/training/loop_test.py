@@ -1,3 +1,4 @@
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ from afgan_jax.training.event_writer import EventWriter
 from tests.tiny import tiny_config
 
 
-def _images(num_images=8, size=16):
+def _images(num_images=6):
+  # With batches of four an epoch's last step falls inside a permutation.
   rng = np.random.default_rng(0)
-  return rng.integers(0, 256, (num_images, size, size, 3), np.uint8)
+  return rng.integers(0, 256, (num_images, 16, 16, 3), np.uint8)
 
 
 def _make_batches(config, images):
@@ -40,23 +42,45 @@ def _assert_same_bits(a, b):
     np.testing.assert_array_equal(x, y)
 
 
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+  """A run of three epochs with all there is to look at, and its last state."""
+  workdir = tmp_path_factory.mktemp('run')
+  return workdir, jax.device_get(_train(_shown_config(), workdir))
+
+
+def _shown_config(**fields):
+  fields = {
+    'num_epochs': 3,
+    'checkpoint.max_to_keep': 2,
+    'log.every_steps': 1,
+    'log.panel_every_epochs': 3,
+    **fields,
+  }
+  return tiny_config(**fields)
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+  """Returns a copy of the run that may be gone on with."""
+  shutil.copytree(trained[0], tmp_path / 'run')
+  return tmp_path / 'run'
+
+
 @pytest.mark.parametrize('placement', ['host', 'device'])
 def test_a_run_in_two_parts_ends_as_the_run_in_one(tmp_path, placement):
-  # Six images and batches of four: the stop falls inside a permutation.
-  images = _images(num_images=6)
   fields = {'data.placement': placement}
-  whole = _train(tiny_config(num_epochs=3, **fields), tmp_path / 'a', images)
-  _train(tiny_config(num_epochs=1, **fields), tmp_path / 'b', images)
-  parts = _train(tiny_config(num_epochs=3, **fields), tmp_path / 'b', images)
+  whole = _train(tiny_config(num_epochs=3, **fields), tmp_path / 'a')
+  _train(tiny_config(num_epochs=1, **fields), tmp_path / 'b')
+  parts = _train(tiny_config(num_epochs=3, **fields), tmp_path / 'b')
 
   assert int(whole.step) == 6
   _assert_same_bits(whole, parts)
 
 
-def test_training_changes_all_weights_and_both_optimizers(tmp_path):
-  config = tiny_config()
-  before = jax.device_get(parallel.create_replicated_state(config))
-  after = jax.device_get(_train(config, tmp_path))
+def test_training_changes_all_weights_and_both_optimizers(trained):
+  before = jax.device_get(parallel.create_replicated_state(_shown_config()))
+  after = trained[1]
 
   for network in ('generator', 'discriminator'):
     old, new = getattr(before, network), getattr(after, network)
@@ -64,51 +88,48 @@ def test_training_changes_all_weights_and_both_optimizers(tmp_path):
       jax.tree.leaves(old.params), jax.tree.leaves(new.params), strict=True
     ):
       assert not np.array_equal(x, y)
-    assert int(new.opt_state[0].count) == 4
+    assert int(new.opt_state[0].count) == 6
 
 
-def test_a_finished_run_is_left_as_it_is(tmp_path):
-  first = _train(tiny_config(), tmp_path)
-  second = _train(tiny_config(), tmp_path)
-  _assert_same_bits(first, second)
+def test_a_finished_run_is_left_as_it_is(trained):
+  workdir, first = trained
+  files = {p: p.read_bytes() for p in workdir.rglob('*') if p.is_file()}
+  _assert_same_bits(first, _train(_shown_config(), workdir))
+  for path, content in files.items():
+    assert path.read_bytes() == content
 
 
-def test_more_epochs_and_another_path_may_change(tmp_path):
-  _train(tiny_config(num_epochs=1), tmp_path)
-  fields = {'data.path': 'elsewhere', 'log.every_steps': 1}
-  assert int(_train(tiny_config(num_epochs=2, **fields), tmp_path).step) == 4
+def test_more_epochs_and_another_path_may_change(copy):
+  fields = {'data.path': 'elsewhere', 'log.every_steps': 10}
+  state = _train(_shown_config(num_epochs=4, **fields), copy)
+  assert int(state.step) == 8
 
 
-def test_what_weights_depend_on_may_not_change(tmp_path):
-  _train(tiny_config(num_epochs=1), tmp_path)
+def test_what_weights_depend_on_may_not_change(trained):
   fields = {'generator.fusion': 'concat', 'seed': 3}
   with pytest.raises(UsageError) as error:
-    _train(tiny_config(**fields), tmp_path)
+    _train(_shown_config(**fields), trained[0])
   assert 'config.generator.fusion' in str(error.value)
   assert "'aff'" in str(error.value) and "'concat'" in str(error.value)
   assert 'config.seed' in str(error.value)
 
 
-def test_only_the_newest_checkpoints_are_kept(tmp_path):
-  config = tiny_config(num_epochs=4, **{'checkpoint.max_to_keep': 2})
-  _train(config, tmp_path)
-  steps = sorted(int(p.name) for p in (tmp_path / 'checkpoints').iterdir())
-  assert steps == [6, 8]
+def test_only_the_newest_checkpoints_are_kept(trained):
+  steps = sorted(int(p.name) for p in (trained[0] / 'checkpoints').iterdir())
+  assert steps == [4, 6]
 
 
-def test_infinite_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path):
-  config = tiny_config(num_epochs=3)
-  _train(tiny_config(num_epochs=1), tmp_path)
-
+def test_infinite_loss_stops_and_keeps_the_last_good_checkpoint(copy):
   def make_batches(start, stop):
     for _ in range(start, stop):
       image = np.full((4, 16, 16, 3), np.inf, np.float32)
       yield {'image': image, 'input': image}
 
-  with pytest.raises(UsageError, match='step 3.*checkpoint of step 2 is kept'):
-    loop.train(config, tmp_path, _images(), make_batches)
-  _, state = checkpoints.restore(tmp_path)
-  assert int(state.step) == 2
+  config = _shown_config(num_epochs=4)
+  with pytest.raises(UsageError, match='step 7.*checkpoint of step 6 is kept'):
+    loop.train(config, copy, _images(), make_batches)
+  _, state = checkpoints.restore(copy)
+  assert int(state.step) == 6
   assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
 
 
@@ -153,16 +174,16 @@ def test_a_signal_at_the_last_step_is_heard_too(tmp_path):
   assert int(checkpoints.restore(tmp_path)[1].step) == 2
 
 
-def test_checkpoint_of_four_devices_opens_on_one(tmp_path):
+def test_checkpoint_of_four_devices_opens_on_one(trained):
+  workdir, state = trained
   assert jax.device_count() == 4
-  state = jax.device_get(_train(tiny_config(num_epochs=1), tmp_path))
   leaf = float(np.abs(jax.tree.leaves(state.generator.params)[0]).sum())
   program = f"""
 import pathlib, sys
 import jax, numpy as np
 from afgan_jax.training import checkpoints
-config, state = checkpoints.restore(pathlib.Path({str(tmp_path)!r}))
-assert jax.device_count() == 1 and int(state.step) == 2
+config, state = checkpoints.restore(pathlib.Path({str(workdir)!r}))
+assert jax.device_count() == 1 and int(state.step) == 6
 leaf = np.asarray(jax.tree.leaves(state.generator.params)[0])
 np.testing.assert_allclose(np.abs(leaf).sum(), {leaf!r}, rtol=1e-6)
 """
@@ -171,16 +192,15 @@ np.testing.assert_allclose(np.abs(leaf).sum(), {leaf!r}, rtol=1e-6)
   )
 
 
-def test_tensorboard_reads_losses_and_panel(tmp_path):
+def test_tensorboard_reads_losses_and_panel(trained):
   from tensorboard.backend.event_processing import event_accumulator
 
-  _train(tiny_config(**{'log.every_steps': 1}), tmp_path)
-  events = event_accumulator.EventAccumulator(str(tmp_path / 'tensorboard'))
+  events = event_accumulator.EventAccumulator(str(trained[0] / 'tensorboard'))
   events.Reload()
   steps = [event.step for event in events.Scalars('loss/reconstruction')]
-  assert steps == [1, 2, 3, 4]
+  assert steps == [1, 2, 3, 4, 5, 6]
   panel = events.Images('panel')[-1]
-  assert (panel.step, panel.height, panel.width) == (4, 4 * 16, 4 * 16)
+  assert (panel.step, panel.height, panel.width) == (6, 4 * 16, 4 * 16)
 
 
 def test_curves_are_read_back_also_where_a_run_was_cut_off(tmp_path):
