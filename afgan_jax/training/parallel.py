@@ -3,8 +3,8 @@
 Every function takes `devices`, those that share the work; None for all.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -165,7 +165,8 @@ def map_sampled_steps(config: ConfigDict, devices: Devices = None) -> Callable:
   sample = _sampler(config, devices)
   train_step = make_train_step(config, AXIS)
 
-  @partial(jax.jit, inline=True)  # Traced once, for its shapes and the loop.
+  # Traced once, for the shapes of its metrics and for the loop.
+  @functools.partial(jax.jit, inline=True)
   def step(state, images, device):
     return train_step(state, sample(images, state.step, device))
 

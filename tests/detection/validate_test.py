@@ -17,7 +17,6 @@ FIELDS = {
   'calibration.fraction': 0.2,
   'num_epochs': 1,
   'data.procedural.num_train': 10,
-  'log.panel_every_epochs': 0,
 }
 
 

@@ -28,13 +28,6 @@ def trained(tmp_path_factory):
   return workdir, train_briefly(workdir, 3)
 
 
-@pytest.fixture
-def copy(trained, tmp_path):
-  """Returns a copy of the run that may be damaged."""
-  shutil.copytree(trained[0], tmp_path / 'run')
-  return tmp_path / 'run'
-
-
 def _files(workdir, step, part):
   folder = workdir / 'checkpoints' / str(step) / part
   return sorted(p for p in folder.rglob('*') if p.is_file())

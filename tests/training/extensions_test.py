@@ -119,7 +119,8 @@ def test_map_is_the_heads_judgement_by_averaged_weights(states):
 
 
 def test_runs_of_a_fixed_number_of_steps_are_saved_and_restored(tmp_path):
-  config = tiny_config(**FIELDS)
+  # With panels, which show the head's map.
+  config = tiny_config(**FIELDS, **{'log.panel_every_epochs': 1})
   state = loop.train(config, tmp_path, _images(), None)
   assert int(state.step) == 4
   _, restored = restore(tmp_path)

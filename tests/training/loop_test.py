@@ -1,4 +1,3 @@
-import shutil
 import signal
 import subprocess
 import sys
@@ -58,13 +57,6 @@ def _shown_config(**fields):
     **fields,
   }
   return tiny_config(**fields)
-
-
-@pytest.fixture
-def copy(trained, tmp_path):
-  """Returns a copy of the run that may be gone on with."""
-  shutil.copytree(trained[0], tmp_path / 'run')
-  return tmp_path / 'run'
 
 
 @pytest.mark.parametrize('placement', ['host', 'device'])
