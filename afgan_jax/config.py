@@ -29,7 +29,44 @@ _FREE = (
   'benchmark',
 )
 # What trained weights depend on, but no score that is made with them.
-_FREE_IN_SCORING = ('data.placement', 'dtype')
+_FREE_IN_SCORING = (
+  'data.placement',
+  'dtype',
+  'discriminator.reset_below',
+  'loss.discriminator_latent_weight',
+  'optimizer.first',
+)
+# Fields whose default is not what was done before they came, or may be set
+# otherwise, and what was done before.
+_ADDED = {
+  'norm.kind': 'batch',
+  'generator.aff_norm': 'batch',
+  'discriminator.norm': 'batch',
+  'discriminator.reset_below': 0.0,
+  'loss.discriminator_latent_weight': 0.0,
+  'optimizer.first': 'discriminator',
+}
+
+
+def from_stored(fields: dict[str, Any]) -> ConfigDict:
+  """Brings a stored configuration up to date.
+
+  Args:
+    fields: as a checkpoint or `config.json` holds them, of any version.
+
+  Returns:
+    The configuration; fields that it lacks stand at what was done before they
+    came.
+  """
+  config = ConfigDict(fields)
+  for name, before in _ADDED.items():
+    *groups, field = name.split('.')
+    node = config
+    for group in groups:
+      node = node[group]
+    if field not in node:
+      node[field] = before
+  return config
 
 
 def flatten(config: ConfigDict) -> dict[str, Any]:
@@ -102,8 +139,8 @@ def check_continues(
   old, new = flatten(stored), flatten(given)
   changed = [
     f'config.{name} (was {old[name]!r}, is {new.get(name)!r})'
-    # A field that the checkpoint does not know was added since, and its
-    # default does what was done before.
+    # Other fields that the checkpoint does not know were added since, and
+    # their default does what was done before.
     for name in sorted(old)
     if old[name] != new.get(name)
     and not any(name == part or name.startswith(part + '.') for part in free)

@@ -12,7 +12,6 @@ from ml_collections import ConfigDict
 from afgan_jax.config import flatten, has_game, has_segmentation_head
 from afgan_jax.config_values import (
   CHOICES,
-  NORMS,
   PAIRS,
   POSITIVE,
   RANGES,
@@ -67,9 +66,6 @@ def _check_later_fields(flat: dict[str, Any]) -> None:
     window,
     'two numbers above 0 and up to 2, across the object and along it',
   )
-  for name in ('norm.kind', 'generator.aff_norm', 'discriminator.norm'):
-    kind = flat.get(name, 'batch')
-    _check(kind in NORMS, name, kind, f'one of {NORMS}')
   size = flat.get('norm.group_size', 2)
   _check(size > 1, 'norm.group_size', size, 'greater than 1')
   white = flat.get('data.white', 0)
@@ -159,7 +155,7 @@ def _check_extensions(config: ConfigDict) -> None:
 def _check_groups(config: ConfigDict) -> None:
   """Refuses group norms that would leave nothing of AFF's global branch."""
   generator = config.generator
-  if generator.get('aff_norm') != 'group' or generator.fusion != 'aff':
+  if generator.aff_norm != 'group' or generator.fusion != 'aff':
     return
   widths = {
     min(generator.base_features * 2**level, generator.max_features)

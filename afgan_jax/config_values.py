@@ -2,11 +2,16 @@
 
 import math
 
+_NORMS = ('batch', 'group')
 CHOICES = {
   'dtype': ('float32', 'bfloat16'),
   'data.placement': ('host', 'device'),
   'generator.fusion': ('aff', 'concat', 'none'),
   'generator.aff_gate': ('sigmoid', 'product'),
+  'optimizer.first': ('discriminator', 'generator'),
+  'norm.kind': _NORMS,
+  'generator.aff_norm': _NORMS,
+  'discriminator.norm': _NORMS,
   'augmentation.kind': ('cut_paste', 'random_erasing', 'none', 'mixture'),
   'score.image': ('paper', 'max', 'top_k'),
   'score.map': (
@@ -18,7 +23,6 @@ CHOICES = {
   ),
   'predict.overlay': ('jpeg', 'png', 'none'),
 }
-NORMS = ('batch', 'group')
 # Fields that hold several of these.
 SUBSETS = {
   'augmentation.mixture.shapes': ('blob', 'scar', 'rectangle'),
@@ -70,6 +74,8 @@ RANGES = {
   'loss.adversarial_weight': (0, math.inf),
   'loss.reconstruction_weight': (0, math.inf),
   'loss.latent_weight': (0, math.inf),
+  'loss.discriminator_latent_weight': (0, math.inf),
+  'discriminator.reset_below': (0, math.inf),
   'loss.ssim_weight': (0, math.inf),
   'loss.segmentation_weight': (0, math.inf),
   'optimizer.beta1': (0, 1),

@@ -235,10 +235,11 @@ def _torch_train(torch, generator, discriminator, image, autocast):
   def step() -> None:
     with autocast():
       fake = generator(image)
-      real_logit, _ = discriminator(image)
-      fake_logit, _ = discriminator(fake.detach())
+      real_logit, real_latent = discriminator(image)
+      fake_logit, fake_latent = discriminator(fake.detach())
       loss = bce(real_logit, torch.ones_like(real_logit))
       loss = loss + bce(fake_logit, torch.zeros_like(fake_logit))
+      loss = loss + functional.mse_loss(fake_latent, real_latent)
     update(optimizers[1], loss)
     # Its weights need no gradient of the generator's loss.
     discriminator.requires_grad_(False)

@@ -138,6 +138,9 @@ def _discriminator(generator: ConfigDict, norm: ConfigDict) -> ConfigDict:
   discriminator.max_features = 512
   discriminator.latent_features = 100  # Length of f in eq 11 (Skip-GANomaly).
   discriminator.norm = norm.get_oneway_ref('kind')
+  # Drawn anew, with its optimizer, when its whole loss falls below this; 0 for
+  # never. Skip-GANomaly's published code has 1e-5.
+  discriminator.reset_below = 0.0
   return discriminator
 
 
@@ -230,6 +233,11 @@ def _loss() -> ConfigDict:
   loss.adversarial_weight = 1.0
   loss.reconstruction_weight = 40.0
   loss.latent_weight = 1.0
+  # Of the latent loss in the discriminator's own loss, with the reconstruction
+  # detached: eq 12 is "the overall loss of GAN", and Skip-GANomaly's and
+  # OCR-GAN's published code give the term to both networks. With 0 only the
+  # generator has it, and the discriminator may win (docs/reproduction.md).
+  loss.discriminator_latent_weight = loss.get_oneway_ref('latent_weight')
   # Not the paper's. Structural similarity beside L1, and the segmentation
   # head, which exists only with a weight.
   loss.ssim_weight = 0.0
@@ -240,6 +248,10 @@ def _loss() -> ConfigDict:
 def _optimizer() -> ConfigDict:
   optimizer = ConfigDict()
   # Adam for both networks (§4.2).
+  # Which is updated first, 'discriminator' or 'generator'. The second one is
+  # judged by, or judges, the first as it is before the step if that is the
+  # generator (Skip-GANomaly's published code), else as it is after.
+  optimizer.first = 'discriminator'
   optimizer.learning_rate = 2e-4
   optimizer.beta1 = 0.5
   optimizer.beta2 = 0.999

@@ -33,6 +33,12 @@ REDUCTION = 2
 LATENT = 10
 BATCH = 6
 LEARNING_RATE = 2e-4
+# Which network is updated first, by the fusion: both orders are looked at.
+FIRST = {
+  'aff': 'discriminator',
+  'concat': 'generator',
+  'none': 'discriminator',
+}
 # Weights and images are whole multiples of it: exact in float32, and few
 # enough different ones for the files to be small.
 GRAIN = 2**-5
@@ -283,8 +289,13 @@ def train_step(
   discriminator: Discriminator,
   image: torch.Tensor,
   augmented: torch.Tensor,
+  first: str,
 ) -> dict[str, np.ndarray]:
-  """Updates both networks once; returns the losses and what changed."""
+  """Updates both networks once; returns the losses and what changed.
+
+  If the generator is updated first, it still is the reconstructions from before
+  that the discriminator sees: there is one pass for both.
+  """
   result = {}
 
   def update(
@@ -314,13 +325,13 @@ def train_step(
   generator.train()
   discriminator.train()
 
+  losses = {}
   fake = generator(augmented)
-  real_logit, _ = discriminator(image)
-  fake_logit, _ = discriminator(fake.detach())
+  real_logit, real_latent = discriminator(image)
+  fake_logit, fake_latent = discriminator(fake.detach())
   loss = bce(real_logit, torch.ones_like(real_logit))
-  loss += bce(fake_logit, torch.zeros_like(fake_logit))
-  update('discriminator', discriminator, adam(discriminator.parameters()), loss)
-  losses = {'discriminator': loss}
+  loss = loss + bce(fake_logit, torch.zeros_like(fake_logit))
+  losses['discriminator'] = loss + F.mse_loss(fake_latent, real_latent)
   # Taken here because PyTorch's norms go on counting below, where the
   # discriminator is only asked for its opinion.
   changed = {
@@ -330,6 +341,12 @@ def train_step(
     ),
   }
 
+  def update_discriminator() -> None:
+    optimizer = adam(discriminator.parameters())
+    update('discriminator', discriminator, optimizer, losses['discriminator'])
+
+  if first == 'discriminator':
+    update_discriminator()
   _, real_latent = discriminator(image)
   fake_logit, fake_latent = discriminator(fake)
   losses['adversarial'] = bce(fake_logit, torch.ones_like(fake_logit))
@@ -339,6 +356,8 @@ def train_step(
   loss = loss + losses['latent']
   update('generator', generator, adam(generator.parameters()), loss)
   losses['generator'] = loss
+  if first == 'generator':
+    update_discriminator()
 
   for name, values in changed.items():
     for path, value in values.items():
@@ -369,7 +388,9 @@ def make_fixture(fusion: str) -> dict[str, np.ndarray]:
   result |= outputs(
     copy.deepcopy(generator), copy.deepcopy(discriminator), augmented
   )
-  result |= train_step(generator, discriminator, image, augmented)
+  result |= train_step(
+    generator, discriminator, image, augmented, FIRST[fusion]
+  )
   return {k: np.asarray(v, np.float32) for k, v in result.items()}
 
 

@@ -46,9 +46,9 @@ def build_generator(
       config.generator.max_features,
       num_levels,
     ),
-    norm=_norm(config, axis_name, config.norm.get('kind')),
+    norm=_norm(config, axis_name, config.norm.kind),
     fusion=fusions[config.generator.fusion],
-    fusion_norm=_norm(config, axis_name, config.generator.get('aff_norm')),
+    fusion_norm=_norm(config, axis_name, config.generator.aff_norm),
     dtype=dtype,
   )
 
@@ -64,7 +64,7 @@ def build_discriminator(
       round(math.log2(config.tile_size)) - 2,
     ),
     latent_features=config.discriminator.latent_features,
-    norm=_norm(config, axis_name, config.discriminator.get('norm')),
+    norm=_norm(config, axis_name, config.discriminator.norm),
     dtype=jnp.dtype(config.dtype),
   )
 
@@ -79,13 +79,13 @@ def build_segmentation_head(
       config.segmentation.max_features,
       min(config.segmentation.num_levels, round(math.log2(config.tile_size))),
     ),
-    norm=_norm(config, axis_name, config.norm.get('kind')),
+    norm=_norm(config, axis_name, config.norm.kind),
     dtype=jnp.dtype(config.dtype),
   )
 
 
-def _norm(config: ConfigDict, axis_name: str | None, kind: str | None):
-  """Makes norms; configs from before there were kinds have batch norms."""
+def _norm(config: ConfigDict, axis_name: str | None, kind: str):
+  """Returns what makes norms of a kind."""
   dtype = jnp.dtype(config.dtype)
   if kind == 'group':
     return functools.partial(

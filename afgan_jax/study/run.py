@@ -10,7 +10,7 @@ import jax
 from ml_collections import ConfigDict
 
 from afgan_jax import modes
-from afgan_jax.config import check_continues
+from afgan_jax.config import check_continues, from_stored
 from afgan_jax.errors import Interrupted, PartlyFailed, UsageError
 from afgan_jax.files import write_text
 from afgan_jax.study.plan import Run, Study, make_plan
@@ -78,7 +78,7 @@ def _check(pending: Sequence[Run], data: Any) -> None:
     if stored.is_file() and any(run.workdir.glob('checkpoints/[0-9]*')):
       text = stored.read_text(encoding='utf-8')
       try:
-        check_continues(ConfigDict(json.loads(text)), run.config)
+        check_continues(from_stored(json.loads(text)), run.config)
       except UsageError as error:
         raise UsageError(f'{run.workdir}: {error}') from error
 

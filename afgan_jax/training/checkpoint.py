@@ -8,6 +8,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from ml_collections import ConfigDict
 
+from afgan_jax.config import from_stored
 from afgan_jax.errors import UsageError
 from afgan_jax.training.state import GanState, NetworkState, create_state
 
@@ -28,7 +29,7 @@ class Checkpoint:
     self.step = step
 
   def read_config(self) -> ConfigDict:
-    """Reads the config that it was trained with.
+    """Reads the config that it was trained with, brought up to date.
 
     Raises:
       UsageError: it was written in another format.
@@ -41,7 +42,7 @@ class Checkpoint:
         f'The checkpoints have format {stored["format_version"]} and this '
         f'version reads {FORMAT_VERSION}: use the version that wrote them.'
       )
-    return ConfigDict(stored['config'])
+    return from_stored(stored['config'])
 
   def read_state(
     self, config: ConfigDict, sharding: jax.sharding.Sharding

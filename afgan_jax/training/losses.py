@@ -16,7 +16,7 @@ _SSIM_VARIANCE = (0.03 * 2) ** 2
 def discriminator_loss(
   real_logit: jax.Array, fake_logit: jax.Array
 ) -> jax.Array:
-  """Computes what the discriminator minimises: −L_adv of eq 9.
+  """Computes the adversarial part of the discriminator's loss, −L_adv of eq 9.
 
   Args:
     real_logit: of defect-free images, [batch].

@@ -142,3 +142,25 @@ def create_state(config: ConfigDict) -> GanState:
       num_images=2,
     )
   )
+
+
+def reset_discriminator(config: ConfigDict, state: GanState) -> NetworkState:
+  """Draws the discriminator anew, as at the start, with other weights.
+
+  Args:
+    config: see `configs/default.py`.
+    state: at the step whose number decides which weights are drawn.
+
+  Returns:
+    Its new state: weights, running statistics and Adam's moments of step 0; a
+    learning rate that falls goes on from where it is.
+  """
+  _, key = jax.random.split(jax.random.key(config.seed))
+  variables = initialize(
+    build_discriminator(config),
+    config.tile_size,
+    jax.random.fold_in(key, 1 + state.step),
+  )
+  adam, *rest = state.discriminator.opt_state
+  fresh = jax.tree.map(jnp.zeros_like, adam)
+  return state.discriminator.replace(**variables, opt_state=(fresh, *rest))

@@ -20,7 +20,12 @@ from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Generator
 from afgan_jax.networks.segmentation import SegmentationHead
 from afgan_jax.training import losses
-from afgan_jax.training.state import GanState, NetworkState, build_optimizer
+from afgan_jax.training.state import (
+  GanState,
+  NetworkState,
+  build_optimizer,
+  reset_discriminator,
+)
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
@@ -31,12 +36,13 @@ def make_train_step(
 ) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:
   """Builds the train step (§3.3).
 
-  The discriminator is updated first, on the defect-free images and on their
-  reconstructions; then the generator, against the updated discriminator, and
-  with it the segmentation head, if there is one. The generator runs forward
-  once for all. The discriminator's norms take the statistics of real and fake
-  batches one after the other, in its own update alone. Where neither of its
-  losses has a weight, it stays as it is.
+  The discriminator is updated on the defect-free images and on their
+  reconstructions, and the generator, and with it the segmentation head, if
+  there is one, against the discriminator: as it is after its update, or, with
+  `config.optimizer.first` 'generator', as it was before. The generator runs
+  forward once for all. The discriminator's norms take the statistics of real
+  and fake batches one after the other, in its own update alone. Where neither
+  of its losses has a weight, it stays as it is.
 
   Args:
     config: see `configs/default.py`.
@@ -52,6 +58,9 @@ def make_train_step(
   networks = Networks.build(config, axis_name)
   update = _make_update(config, axis_name)
   game = has_game(config)
+  generator_first = config.optimizer.first == 'generator'
+  latent_weight = config.loss.discriminator_latent_weight
+  reset_below = config.discriminator.reset_below
 
   def train_step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
     fake, pullback, generator_stats = jax.vjp(
@@ -62,13 +71,17 @@ def make_train_step(
       has_aux=True,
     )
     totals, step = {}, state.step
-    judge, head = state.discriminator, state.segmentation
+    before, head = state.discriminator, state.segmentation
     if game:
       totals['discriminator'], stats, grads = _discriminator_gradient(
-        networks.discriminator, judge, batch['image'], fake
+        networks.discriminator, before, batch['image'], fake, latent_weight
       )
-      judge = update(step, judge, grads, stats)
-      state = state.replace(discriminator=judge)
+      after = update(step, before, grads, stats)
+      judge = before if generator_first else after
+      state = state.replace(discriminator=after)
+      if reset_below:
+        loss = _average(totals['discriminator'], axis_name)
+        state = _reset_if_below(reset_below, loss, state, config)
 
     # The generator's weights act on its loss through `fake` alone.
     objective = jax.value_and_grad(
@@ -179,20 +192,41 @@ def _discriminator_gradient(
   network: NetworkState,
   real: jax.Array,
   fake: jax.Array,
+  latent_weight: float,
 ) -> tuple[jax.Array, Any, Any]:
-  """Returns the loss, the next running statistics and the gradient."""
+  """Returns the loss, the next running statistics and the gradient.
+
+  Nothing of the loss flows back to the generator: reconstructions are values.
+  """
 
   def objective(params: Any) -> tuple[jax.Array, Any]:
-    real_logit, _, stats = _judge(
+    real_logit, real_latent, stats = _judge(
       discriminator, params, network.batch_stats, real
     )
-    fake_logit, _, stats = _judge(discriminator, params, stats, fake)
-    return losses.discriminator_loss(real_logit, fake_logit), stats
+    fake_logit, fake_latent, stats = _judge(discriminator, params, stats, fake)
+    loss = losses.discriminator_loss(real_logit, fake_logit)
+    if latent_weight:
+      latent = losses.latent_error(real_latent, fake_latent).mean()
+      loss += latent_weight * latent
+    return loss, stats
 
   (loss, stats), grads = jax.value_and_grad(objective, has_aux=True)(
     network.params
   )
   return loss, stats, grads
+
+
+def _reset_if_below(
+  bound: float, loss: jax.Array, state: GanState, config: ConfigDict
+) -> GanState:
+  """Draws the discriminator anew where its loss is below a bound."""
+  discriminator = lax.cond(
+    loss < bound,
+    lambda state: reset_discriminator(config, state),
+    lambda state: state.discriminator,
+    state,
+  )
+  return state.replace(discriminator=discriminator)
 
 
 def _generator_objective(

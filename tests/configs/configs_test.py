@@ -50,6 +50,11 @@ def test_every_config_is_valid_and_has_the_default_fields(name):
       default.get_config,
     ),
     ('num_steps', 'optimizer.decay_steps', plus_folder.get_config),
+    (
+      'loss.latent_weight',
+      'loss.discriminator_latent_weight',
+      default.get_config,
+    ),
   ],
 )
 def test_fields_follow_others_until_they_are_set(leader, follower, get_config):
@@ -74,11 +79,13 @@ def test_defaults_are_those_of_the_paper():
     'beta2': 0.999,
     'decay_steps': 0,
     'average': 0.0,
+    'first': 'discriminator',
   }
   assert config.loss.to_dict() == {
     'adversarial_weight': 1.0,
     'reconstruction_weight': 40.0,
     'latent_weight': 1.0,
+    'discriminator_latent_weight': 1.0,
     'ssim_weight': 0.0,
     'segmentation_weight': 0.0,
   }
@@ -118,6 +125,8 @@ def test_each_column_of_the_paper_has_its_config(name, fusion, kind):
     config = module.get_config(category)
     expected = importlib.import_module(f'configs.{category}').get_config()
     expected.calibration.fraction = 0.0  # The paper holds out none.
+    expected.data.normalize_brightness = False
+    expected.score.image = 'paper'
     expected.generator.fusion = fusion
     expected.augmentation.kind = kind
     assert configuration.flatten(config) == configuration.flatten(expected)
@@ -207,7 +216,10 @@ def test_fields_that_may_change(field):
     ('variation.rotation', 5.0),
     ('augmentation.mixture.contents', ('patch',)),
     ('loss.segmentation_weight', 1.0),
+    ('loss.discriminator_latent_weight', 0.5),
     ('optimizer.average', 0.9),
+    ('optimizer.first', 'generator'),
+    ('discriminator.reset_below', 1e-5),
   ],
 )
 def test_fields_that_may_not_change(field, value):
@@ -246,6 +258,10 @@ def test_fields_that_may_not_change(field, value):
     ('optimizer.average', 1.0),
     ('optimizer.decay_steps', -1),
     ('loss.segmentation_weight', -1.0),
+    ('loss.discriminator_latent_weight', -1.0),
+    ('discriminator.reset_below', -1e-5),
+    ('discriminator.reset_below', float('nan')),
+    ('optimizer.first', 'both'),
     ('variation.scale', (0.0, 1.0)),
     ('augmentation.mixture.shapes', ()),
     ('augmentation.mixture.contents', ('patch', 'dust')),

@@ -22,6 +22,8 @@ from configs import default
 FUSIONS = ('aff', 'concat', 'none')
 FOLDER = pathlib.Path(__file__).parent / 'fixtures'
 NETWORKS = ('generator', 'discriminator')
+# As in `tests/torch_twin.py`.
+FIRST = {'aff': 'discriminator', 'concat': 'generator', 'none': 'discriminator'}
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,7 @@ def _config(fusion: str = 'aff') -> ConfigDict:
   config.generator.aff_reduction = 2
   config.discriminator.max_features = 16
   config.discriminator.latent_features = 10
+  config.optimizer.first = FIRST[fusion]
   return config
 
 
