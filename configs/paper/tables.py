@@ -19,7 +19,7 @@ from configs.paper import variants
 def get_config() -> ConfigDict:
   """Returns the configuration."""
   config = mvtec_ad.get_config()
-  config.calibration.fraction = 0.0  # The paper holds out none.
+  variants.follow_paper(config)
   config.checkpoint.max_to_keep = 1  # Of hundreds of runs.
   config.study = variants.study(variants.VARIANTS, reference='state_4')
   return config
