@@ -10,6 +10,8 @@ from afgan_jax.detection import calibration as calibrations
 from afgan_jax.detection.calibration import Calibration
 from afgan_jax.detection.scorer import score_images
 from afgan_jax.errors import PartlyFailed, UsageError
+from afgan_jax.training.collapse import find_collapse
+from afgan_jax.training.event_reader import Curve, read_scalars
 from afgan_jax.training.state import GanState
 
 
@@ -72,7 +74,31 @@ def on_synthetic_defects(
   figures = validation.validate(
     config, workdir, state, held_out.images, train_split.images
   )
+  history = read_scalars(workdir / 'tensorboard', 'loss/')
+  collapsed = describe_training(config, history)['collapsed']
+  if collapsed:
+    print(collapsed)
   print(validation.summary(figures))
+
+
+def describe_training(
+  config: ConfigDict, history: dict[str, Curve]
+) -> dict[str, Any]:
+  """Says how training ended.
+
+  Args:
+    config: with which was trained.
+    history: its losses, see `read_scalars`.
+
+  Returns:
+    'collapsed', a sentence if it has, None if not; and the last value of each
+    loss that was logged.
+  """
+  collapse = find_collapse(history)
+  return {
+    'collapsed': collapse and collapse.describe(config),
+    'losses': {name: values[-1] for name, (_, values) in history.items()},
+  }
 
 
 def on_test_images(
@@ -107,9 +133,9 @@ def on_test_images(
   from afgan_jax.detection import evaluate as evaluation
   from afgan_jax.detection.summary import summary
   from afgan_jax.report.publish import publish
-  from afgan_jax.training.event_reader import read_scalars
 
   output.mkdir(parents=True, exist_ok=True)
+  history = read_scalars(workdir / 'tensorboard', 'loss/')
   metrics, results = evaluation.evaluate(
     config,
     output,
@@ -117,6 +143,7 @@ def on_test_images(
     test,
     None if train_split is None else train_split.images,
     calibration,
+    describe_training(config, history),
   )
   report = publish(
     config,
@@ -125,7 +152,7 @@ def on_test_images(
     results,
     test,
     calibration,
-    history=read_scalars(workdir / 'tensorboard', 'loss/'),
+    history=history,
   )
   print(summary(metrics))
   print(f'The report is {report}.')

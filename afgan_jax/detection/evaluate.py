@@ -69,6 +69,7 @@ def evaluate(
   test: LabelledImages,
   train_images: np.ndarray | None,
   calibration: Calibration | None,
+  training: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], Results]:
   """Scores a labelled set; writes `scores.csv` and `metrics.json`.
 
@@ -80,6 +81,8 @@ def evaluate(
     train_images: what the trivial baselines compare with, uint8
       [n, size, size, 3]; None leaves the baselines out.
     calibration: whose threshold is tried; None leaves the line figures out.
+    training: how it ended, see `measure.describe_training`; None if that is
+      not known.
 
   Returns:
     What `metrics.json` holds, and what the images were scored.
@@ -108,6 +111,7 @@ def evaluate(
     },
     'left_out': list(test.left_out),
     'notes': list(test.notes),
+    'training': training,
     'pixel_metrics_size': size,
     'step': int(state.step),
     'seconds': {

@@ -58,6 +58,9 @@ def summary(metrics: dict[str, Any]) -> str:
     lines.append('at the calibrated threshold')
     lines.append(_row('  good images rejected', line['false_reject_rate']))
     lines.append(_row('  defective images missed', line['missed_rate']))
+  training = metrics['training']
+  if training and training['collapsed']:
+    lines.append(training['collapsed'])
   lines += [*metrics['notes'], *metrics['left_out']]
   return '\n'.join(lines)
 

@@ -79,9 +79,12 @@ def verdict(metrics: dict[str, Any]) -> list[str]:
     metrics: what `evaluate` returned.
 
   Returns:
-    A sentence or two on the images and one on each pixel metric.
+    A sentence or two on the images and one on each pixel metric, after one on
+    training if it has collapsed.
   """
-  sentences = _image_verdict(metrics)
+  collapsed = metrics['training'] and metrics['training']['collapsed']
+  sentences = [collapsed] if collapsed else []
+  sentences += _image_verdict(metrics)
   maps = metrics['pixel_baselines']
   for key, name in (('pixel_auroc', 'Pixel AUROC'), ('aupro_0.3', 'AUPRO 0.3')):
     value = metrics[key]

@@ -12,7 +12,9 @@ from tensorboard.compat.proto.event_pb2 import Event
 Curve = tuple[list[int], list[float]]
 
 
-def read_scalars(folder: pathlib.Path, prefix: str) -> dict[str, Curve]:
+def read_scalars(
+  folder: pathlib.Path, prefix: str, before: float = math.inf
+) -> dict[str, Curve]:
   """Reads all numbers whose names begin with a prefix.
 
   Where a run went on from a checkpoint, steps that it made twice have the
@@ -21,6 +23,7 @@ def read_scalars(folder: pathlib.Path, prefix: str) -> dict[str, Curve]:
   Args:
     folder: of the event files; there may be none.
     prefix: of the names, such as 'loss/'.
+    before: a step; those from it on are left out.
 
   Returns:
     For each name, without the prefix, the steps and the finite values at them.
@@ -29,7 +32,8 @@ def read_scalars(folder: pathlib.Path, prefix: str) -> dict[str, Curve]:
   for path in sorted(folder.glob('events.out.tfevents.*')):
     for event in _events(path):
       for value in event.summary.value:
-        if value.tag.startswith(prefix) and math.isfinite(value.simple_value):
+        wanted = value.tag.startswith(prefix) and event.step < before
+        if wanted and math.isfinite(value.simple_value):
           curve = values.setdefault(value.tag.removeprefix(prefix), {})
           curve[event.step] = value.simple_value
   return {

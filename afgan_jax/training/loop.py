@@ -24,6 +24,8 @@ from afgan_jax.files import write_text
 from afgan_jax.training import parallel
 from afgan_jax.training.checkpoint import Checkpoint
 from afgan_jax.training.checkpoints import Checkpoints
+from afgan_jax.training.collapse import find_collapse
+from afgan_jax.training.event_reader import Curve, read_scalars
 from afgan_jax.training.event_writer import EventWriter
 from afgan_jax.training.feed import MakeBatches, make_advance
 from afgan_jax.training.panel import make_panel
@@ -73,7 +75,8 @@ def train(
       batch_size=config.batch_size,
     )
     stack.callback(progress.close)
-    watch = _Watch(config, writer, progress, checkpoints)
+    history = read_scalars(workdir / 'tensorboard', 'loss/', before=start + 1)
+    watch = _Watch(config, writer, progress, checkpoints, history)
     panel = make_panel(config, images)
     interrupted = stack.enter_context(_catch_interrupts())
     advance = make_advance(config, images, make_batches, start, stop)
@@ -144,11 +147,15 @@ class _Watch:
     writer: EventWriter,
     progress: Progress,
     checkpoints: Checkpoints,
+    history: dict[str, Curve],
   ):
+    self._config = config
     self._every_steps = config.log.every_steps
     self._writer = writer
     self._progress = progress
     self._checkpoints = checkpoints
+    self._history = history
+    self._collapsed = False
     self._pending = None
 
   def add(self, step: int, count: int, metrics: dict[str, jax.Array]) -> None:
@@ -175,6 +182,20 @@ class _Watch:
     self._progress.update(step, losses)
     if step % self._every_steps == 0:
       self._writer.scalars(step, {f'loss/{k}': v for k, v in losses.items()})
+      self._look_for_collapse(step, losses)
+
+  def _look_for_collapse(self, step: int, losses: dict[str, float]) -> None:
+    """Tells once that training has collapsed, as soon as it can be seen."""
+    if self._collapsed:
+      return
+    for name, loss in losses.items():
+      steps, values = self._history.setdefault(name, ([], []))
+      steps.append(step)
+      values.append(loss)
+    collapse = find_collapse(self._history)
+    if collapse:
+      self._collapsed = True
+      self._progress.say(collapse.describe(self._config))
 
 
 @jax.jit

@@ -19,7 +19,7 @@ class Progress:
     stop: int,
     steps_per_epoch: int,
     batch_size: int,
-    stream: TextIO = sys.stderr,
+    stream: TextIO | None = None,
   ):
     """Starts the clock.
 
@@ -28,13 +28,13 @@ class Progress:
       stop: number of steps at the end.
       steps_per_epoch: as it says.
       batch_size: images a step.
-      stream: where to write.
+      stream: where to write; None for stderr.
     """
     self._start = start
     self._stop = stop
     self._steps_per_epoch = steps_per_epoch
     self._batch_size = batch_size
-    self._stream = stream
+    self._stream = stream = stream or sys.stderr
     self._bar = None
     if stream.isatty():
       self._bar = tqdm(
@@ -70,6 +70,17 @@ class Progress:
         file=self._stream,
         flush=True,
       )
+
+  def say(self, text: str) -> None:
+    """Writes a sentence beside the bar or between the lines.
+
+    Args:
+      text: without a line feed at its end.
+    """
+    if self._bar is not None:
+      self._bar.write(text, file=self._stream)
+    else:
+      print(text, file=self._stream, flush=True)
 
   def close(self) -> None:
     """Ends the bar's line."""

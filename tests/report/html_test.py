@@ -71,6 +71,7 @@ def make_metrics(test, scores, maps, calibration, baseline):
     },
     'left_out': list(test.left_out),
     'notes': list(test.notes),
+    'training': None,
     'pixel_metrics_size': 16,
     'step': 7,
     'seconds': {'scoring': 1.0, 'evaluation': 2.0},
@@ -274,9 +275,11 @@ def test_gallery_keeps_to_the_limit(tmp_path):
     (None, None, 'not defined: the test set has no good images'),
   ],
 )
-def test_verdict(auroc, interval, words):
+@pytest.mark.parametrize('collapsed', [None, 'Training has collapsed.'])
+def test_verdict(auroc, interval, words, collapsed):
   sentences = verdict(
     {
+      'training': {'collapsed': collapsed, 'losses': {}},
       'image_auroc': auroc,
       'intervals_95': {'image_auroc': interval},
       'baselines': {'brightness': 0.7, 'mean_image': None},
@@ -286,6 +289,8 @@ def test_verdict(auroc, interval, words):
       'counts': {'test_good': 0 if auroc is None else 1},
     }
   )
+  if collapsed:
+    assert sentences.pop(0) == collapsed
   assert re.search(words, sentences[0])
   assert 'no better than the best trivial map (gradient' in sentences[1]
   assert 'not defined' in sentences[2]

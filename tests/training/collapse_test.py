@@ -1,0 +1,104 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from afgan_jax.training import loop
+from afgan_jax.training.collapse import Collapse, find_collapse
+from tests.tiny import tiny_config
+
+
+def _history(discriminator, reconstruction):
+  steps = list(range(10, 10 * len(discriminator) + 1, 10))
+  return {
+    'discriminator': (steps, list(discriminator)),
+    'reconstruction': (steps, list(reconstruction)),
+  }
+
+
+def _falling(count, last):
+  return np.geomspace(0.7, last, count)
+
+
+# As runs went (docs/reproduction.md): State 4 with the latent loss in the
+# generator's loss alone, and in both; the toothbrush at 64 px.
+@pytest.mark.parametrize(
+  ('discriminator', 'reconstruction', 'collapsed'),
+  [
+    (_falling(100, 1e-5), np.full(100, 0.67), True),
+    (np.full(100, 0.9), _falling(100, 0.03), False),
+    # It wins, but the generator learns all the same.
+    (_falling(100, 1e-3), _falling(100, 0.03), False),
+    # The error does not fall, but no one wins.
+    (np.full(100, 0.9), np.full(100, 0.67), False),
+    # It learnt, and then all was lost.
+    (
+      np.repeat([0.9, 1e-4], 50),
+      np.concatenate([_falling(50, 0.03), np.full(50, 0.3)]),
+      True,
+    ),
+    # A discriminator that was ahead for a while.
+    (
+      np.repeat([0.9, 1e-4, 0.9], [20, 60, 30]),
+      np.repeat([0.5, 0.5, 0.05], [20, 60, 30]),
+      False,
+    ),
+    # Too short to tell.
+    (np.full(39, 1e-5), np.full(39, 0.67), False),
+  ],
+)
+def test_collapsed_runs_are_told(discriminator, reconstruction, collapsed):
+  found = find_collapse(_history(discriminator, reconstruction))
+  assert (found is not None) == collapsed
+  if collapsed:
+    assert found.step == 10 * len(discriminator)
+    assert found.reconstruction == pytest.approx(reconstruction[-1])
+
+
+def test_single_values_do_not_decide():
+  rng = np.random.default_rng(0)
+  discriminator = np.where(rng.uniform(size=200) < 0.2, 1.0, 1e-4)
+  found = find_collapse(_history(discriminator, np.full(200, 0.6)))
+  assert found is not None
+
+
+def test_without_a_discriminator_nothing_collapses():
+  history = _history(np.zeros(100), np.full(100, 0.6))
+  del history['discriminator']
+  assert find_collapse(history) is None
+
+
+@pytest.mark.parametrize(
+  ('fields', 'remedy'),
+  [
+    (
+      {'loss.discriminator_latent_weight': 0.0},
+      'config.loss.discriminator_latent_weight=1',
+    ),
+    ({}, 'config.discriminator.norm=group'),
+    ({'discriminator.norm': 'group'}, 'config.loss.adversarial_weight'),
+  ],
+)
+def test_the_sentence_names_what_helps(fields, remedy):
+  text = Collapse(70, 0.0001, 0.67).describe(tiny_config(**fields))
+  assert 'step 70' in text and '0.0001' in text and '0.67' in text
+  assert remedy in text and text.count('.\n') == 0
+
+
+def test_training_tells_it_once_and_again_when_it_goes_on(
+  tmp_path, monkeypatch, capfd
+):
+  def make_advance(*_):
+    def advance(state, limit):
+      metrics = {'discriminator': 1e-4, 'reconstruction': 0.6}
+      metrics = {k: jnp.full(limit, v) for k, v in metrics.items()}
+      return state.replace(step=state.step + limit), limit, metrics
+
+    return advance
+
+  monkeypatch.setattr(loop, 'make_advance', make_advance)
+  images = np.zeros((8, 16, 16, 3), np.uint8)
+  fields = {'generator.fusion': 'none', 'log.every_steps': 1}
+  for num_steps in (60, 70):
+    config = tiny_config(num_steps=num_steps, **fields)
+    loop.train(config, tmp_path, images, None)
+    assert capfd.readouterr().err.count('collapsed') == 1
