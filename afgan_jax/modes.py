@@ -15,10 +15,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax import measure
+from afgan_jax.config import num_steps
 from afgan_jax.config_rules import validate as validate_config
 from afgan_jax.detection import calibration as calibrations
 from afgan_jax.errors import PartlyFailed, UsageError
-from afgan_jax.training.checkpoints import restore
+from afgan_jax.training.checkpoints import latest_step, restore
 from afgan_jax.workdir import check_not_file, claim
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def train(
     UsageError: see `loop.train`; or none were held out, and `blind` needs some.
     PartlyFailed: some test images could not be read; all else is done.
   """
+  from afgan_jax.benchmark.estimate import describe_duration
   from afgan_jax.training import loop
 
   validate_config(config, jax.device_count())
@@ -66,6 +68,9 @@ def train(
   test = None if blind else data.load_test(config)
   make_batches = data.host_batches(train_split.images, config)
   with claim(workdir):
+    left = num_steps(config, len(train_split)) - latest_step(workdir)
+    if left > 0:
+      print(describe_duration(config, left), file=sys.stderr, flush=True)
     state = loop.train(config, workdir, train_split.images, make_batches)
     print(
       f'Trained to step {int(state.step)}; the checkpoints are in {workdir}.'

@@ -19,6 +19,8 @@ OBJECTS = (
   'transistor',
   'zipper',
 )
+WEBSITE = 'www.mvtec.com/company/research/datasets/mvtec-ad'
+LICENCE = 'CC BY-NC-SA 4.0, so not for commercial use'
 CATEGORIES = tuple(sorted(TEXTURES + OBJECTS))
 
 
@@ -48,7 +50,10 @@ def open_category(
   folder = pathlib.Path(path) / category
   if not folder.is_dir():
     raise DataError(
-      f'{folder} is no folder: unpack MVTec AD into {path}, or set '
-      'config.data.path to where it is.'
+      f'{folder} is no folder: get MVTec AD from {WEBSITE} ({LICENCE}) and '
+      f'unpack it so that there are {folder}/train/good/*.png, '
+      f'{folder}/test/<good or a defect>/*.png and '
+      f'{folder}/ground_truth/<defect>/*_mask.png, or set config.data.path to '
+      'the folder that holds the categories.'
     )
   return FolderSource(str(folder), reader)

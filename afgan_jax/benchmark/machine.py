@@ -17,12 +17,15 @@ _ON_CPU = 2048, 2**28
 _ELSEWHERE = 8192, 2**30
 
 
-def matrix_peak(dtype: str, devices: Sequence[jax.Device]) -> float:
+def matrix_peak(
+  dtype: str, devices: Sequence[jax.Device], rounds: int = 8
+) -> float:
   """Measures the operations per second of a large matrix product.
 
   Args:
     dtype: of the factors and of the product.
     devices: each makes a product of its own at the same time.
+    rounds: how often it is timed.
 
   Returns:
     Operations per second of all of them together, the best of several rounds.
@@ -34,7 +37,7 @@ def matrix_peak(dtype: str, devices: Sequence[jax.Device]) -> float:
     np.tile(numbers, (len(devices), 1)).astype(jnp.dtype(dtype)), devices
   )
   multiply = parallel.map_each(lambda a: a @ a, devices)
-  seconds = _best_seconds(lambda: multiply(factors))
+  seconds = _best_seconds(lambda: multiply(factors), rounds)
   return 2 * side**3 * len(devices) / seconds
 
 

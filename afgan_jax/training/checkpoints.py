@@ -172,6 +172,16 @@ class Checkpoints:
       self._manager.reload()
 
 
+def latest_step(workdir: pathlib.Path) -> int:
+  """Returns the step of a run's newest checkpoint, 0 without one.
+
+  Args:
+    workdir: of the run; it need not be there.
+  """
+  names = [path.name for path in (workdir / _FOLDER).glob('*')]
+  return max((int(name) for name in names if name.isdigit()), default=0)
+
+
 def restore(
   workdir: pathlib.Path, given: ConfigDict | None = None
 ) -> tuple[ConfigDict, GanState]:
@@ -189,8 +199,7 @@ def restore(
     UsageError: there is no checkpoint, or it is of another config or format.
   """
   check_not_file(workdir)
-  folder = workdir / _FOLDER
-  if not folder.is_dir() or not any(p.name.isdigit() for p in folder.iterdir()):
+  if not latest_step(workdir):
     raise UsageError(
       f'{workdir} holds no checkpoint: train there first, or give the '
       '--workdir of a trained model.'

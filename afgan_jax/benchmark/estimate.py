@@ -1,0 +1,88 @@
+"""Estimates how long training takes, before anything is compiled."""
+
+import jax
+from ml_collections import ConfigDict
+
+from afgan_jax.benchmark import flops, machine
+from afgan_jax.config import size_in_words
+
+# A train step reaches the speed of a large matrix product but for what narrow
+# layers cost: with `_NARROW` features at the first level it takes twice as
+# long. On two cores 0.39 to 0.53 of that speed were measured with 16 features,
+# 0.70 to 0.91 with 64; on an H100 0.28 with 64 (docs/performance.md).
+_NARROW = 16
+_SHARE_OF_PEAK = {'cpu': 1.0, 'gpu': 0.35, 'tpu': 0.35}
+_HOUR = 3600
+# Sizes that a processor trains in an hour, from the largest on: side of the
+# image and features of the first level.
+_SMALLER = ((128, 32), (128, 16), (64, 16))
+_BATCH = 16
+_FEWEST_STEPS = 2000  # With fewer a size is not worth an hour.
+
+
+def describe_duration(config: ConfigDict, num_steps: int) -> str:
+  """Says how long training will take, and, if that is long, what takes less.
+
+  Args:
+    config: see `configs/default.py`.
+    num_steps: that are left.
+
+  Returns:
+    A line, and on a processor, where it takes much longer than an hour, another
+    one with the fields that make it an hour.
+  """
+  devices = jax.devices()
+  platform = devices[0].platform
+  peak = machine.matrix_peak(config.dtype, devices, rounds=2)
+  peak *= _SHARE_OF_PEAK.get(platform, _SHARE_OF_PEAK['gpu'])
+  seconds = num_steps * _step_seconds(config, peak)
+  name = 'processor' if platform == 'cpu' else devices[0].device_kind
+  if len(devices) > 1:
+    name = f'{len(devices)} × {name}'
+  lines = [
+    f'{num_steps} steps of {config.batch_size} images of '
+    f'{size_in_words(config.image_size, config.tile_size)} with '
+    f'{config.generator.base_features} features: about {in_words(seconds)} on '
+    f'this machine ({name}), by the speed of a matrix product; compiling comes '
+    'first.'
+  ]
+  if platform == 'cpu' and seconds > 1.5 * _HOUR:
+    lines.append(f'An hour: {_make_it_an_hour(config, peak)}')
+  return '\n'.join(lines)
+
+
+def in_words(seconds: float) -> str:
+  """Writes a duration to two digits."""
+  for unit, length in (('days', 24 * _HOUR), ('h', _HOUR), ('min', 60)):
+    if seconds >= 2 * length:
+      return f'{float(f"{seconds / length:.2g}"):g} {unit}'
+  return f'{float(f"{max(seconds, 1):.2g}"):g} s'
+
+
+def _step_seconds(config: ConfigDict, peak: float) -> float:
+  features = config.generator.base_features
+  operations = config.batch_size * flops.train_flops(config)
+  return operations / (peak * features / (features + _NARROW))
+
+
+def _make_it_an_hour(config: ConfigDict, peak: float) -> str:
+  """Returns the fields that let a run take an hour."""
+  smaller = config.copy_and_resolve_references()
+  smaller.batch_size = min(config.batch_size, _BATCH)
+  for image_size, features in _SMALLER:
+    smaller.image_size = min(config.image_size, image_size)
+    smaller.tile_size = min(config.tile_size, image_size)
+    for network in ('generator', 'discriminator', 'segmentation'):
+      before = config[network].base_features
+      smaller[network].base_features = min(before, features)
+    steps = _HOUR / _step_seconds(smaller, peak)
+    if steps >= _FEWEST_STEPS:
+      break
+  steps = int(float(f'{steps:.1e}'))
+  fields = {
+    'image_size': smaller.image_size,
+    'generator.base_features': smaller.generator.base_features,
+    'batch_size': smaller.batch_size,
+    'num_steps': steps,
+  }
+  return ' '.join(f'--config.{name}={value}' for name, value in fields.items())

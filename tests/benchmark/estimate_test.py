@@ -1,0 +1,54 @@
+import re
+
+import pytest
+
+from afgan_jax.benchmark import estimate, flops
+from afgan_jax.config_rules import validate
+from configs import default
+from tests.tiny import tiny_config
+
+
+@pytest.mark.parametrize(
+  ('seconds', 'words'),
+  [
+    (0.01, '1 s'),
+    (45.2, '45 s'),
+    (119, '120 s'),
+    (121, '2 min'),
+    (3600, '60 min'),
+    (2.54 * 3600, '2.5 h'),
+    (36000, '10 h'),
+    (60 * 3600, '2.5 days'),
+  ],
+)
+def test_durations_in_words(seconds, words):
+  assert estimate.in_words(seconds) == words
+
+
+@pytest.fixture
+def peak(monkeypatch):
+  """A machine whose matrix product reaches 10 GFLOP/s."""
+  monkeypatch.setattr(estimate.machine, 'matrix_peak', lambda *_, **__: 1e10)
+  return 1e10
+
+
+def test_the_duration_is_that_of_the_operations(peak):
+  config = tiny_config(**{'generator.base_features': 16})
+  # 16 features reach half of the peak.
+  operations = 4 * flops.train_flops(config)
+  seconds = 50_000 * operations / (peak / 2)
+  line = estimate.describe_duration(config, 50_000).splitlines()[0]
+  assert line.startswith('50000 steps of 4 images of 16 px with 16 features')
+  assert f'about {estimate.in_words(seconds)} on' in line
+
+
+def test_a_long_run_is_told_what_makes_it_an_hour(peak):
+  text = estimate.describe_duration(default.get_config(), 1600)
+  fields = dict(re.findall(r'--config\.(\S+)=(\d+)', text))
+  smaller = default.get_config()
+  smaller.update_from_flattened_dict({k: int(v) for k, v in fields.items()})
+  validate(smaller, num_devices=1)
+  hour = estimate.describe_duration(smaller, smaller.num_steps)
+  minutes = float(re.search(r'about (\d+) min', hour)[1])
+  assert 50 <= minutes <= 65
+  assert 'An hour' not in hour
