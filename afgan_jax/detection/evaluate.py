@@ -18,6 +18,7 @@ import afgan_jax
 from afgan_jax.config import digest
 from afgan_jax.detection.baselines import baseline_maps, baseline_scores
 from afgan_jax.detection.calibration import Calibration
+from afgan_jax.detection.image_scores import aurocs_by_score
 from afgan_jax.detection.maps import resize_maps
 from afgan_jax.detection.metrics import (
   bootstrap_intervals,
@@ -94,6 +95,7 @@ def evaluate(
   maps = resize_maps(results['map'], size)
   metrics = {
     **image_metrics(test.labels, scores),
+    'image_auroc_by_score': aurocs_by_score(config, test.labels, results),
     **pixel_metrics(maps, test.masks, test.has_mask),
     'intervals_95': bootstrap_intervals(test.labels, scores),
     'by_type': metrics_by_type(

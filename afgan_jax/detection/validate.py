@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from afgan_jax.augment.probe import KINDS, probe
 from afgan_jax.config import digest
 from afgan_jax.detection.baselines import baseline_maps, baseline_scores
+from afgan_jax.detection.image_scores import image_scores
 from afgan_jax.detection.metrics import image_metrics, pixel_metrics
 from afgan_jax.detection.scorer import make_scorer
 from afgan_jax.files import write_text
@@ -29,6 +30,7 @@ _SEED = 0  # The same defects whatever the run's seed.
 _PIXEL = ('pixel_auroc', 'aupro_0.3')
 # Scores and maps of some images by one way of scoring; either may be missing.
 Scored = tuple[np.ndarray | None, np.ndarray | None]
+_SCORE = 'score: '  # Before the names of other scores of the model.
 
 
 def validate(
@@ -60,7 +62,11 @@ def validate(
   def scored(images: np.ndarray) -> dict[str, Scored]:
     results = score(images)
     model = {'model': (results['score'], results['map'])}
-    return model | _baselines(config, train_images, images)
+    others = {
+      _SCORE + name: (scores, None)
+      for name, scores in image_scores(config, results).items()
+    }
+    return model | others | _baselines(config, train_images, images)
 
   good = scored(images)
   by_kind, num_images = {}, {}
@@ -196,7 +202,13 @@ def _average(
       for figure in each[0]
     }
   model = means.pop('model', {})
+  by_score = {
+    name.removeprefix(_SCORE): means.pop(name)['image_auroc']
+    for name in names
+    if name.startswith(_SCORE)
+  }
   return model | {
+    'image_auroc_by_score': by_score,
     'baselines': {
       name: values['image_auroc']
       for name, values in means.items()

@@ -22,6 +22,9 @@ BASELINES = {
   'pixel_auroc': ('gradient', 'mean_image'),
   'aupro_0.3': ('gradient', 'mean_image'),
 }
+# Scores whose image AUROC is compared, eq 13 and a local one, whichever of them
+# the runs go by.
+SCORES = {'paper': 'eq 13', 'max': 'largest of the map'}
 # What a run leaves, by `config.study.measure`.
 FILES = {'test': 'metrics.json', 'validation': 'validation.json'}
 NOT_RUN = 'not run yet'
@@ -48,6 +51,15 @@ class Results:
   def values(self, metric: str, category: str, variant: str) -> BySeed:
     """Returns a metric of a variant on a category, where it is defined."""
     return self._collect(category, variant, lambda m: m[metric])
+
+  def values_by_score(self, score: str, category: str, variant: str) -> BySeed:
+    """Returns the image AUROC of a score of `SCORES`, where it was measured."""
+    return self._collect(
+      category,
+      variant,
+      # Runs of older versions have only the score that they go by.
+      lambda m: m.get('image_auroc_by_score', {}).get(score),
+    )
 
   def baseline(self, metric: str, name: str, category: str) -> BySeed:
     """Returns a metric of a trivial score or map.

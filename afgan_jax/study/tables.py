@@ -8,6 +8,7 @@ from afgan_jax.study import paper
 from afgan_jax.study.results import (
   BASELINES,
   METRICS,
+  SCORES,
   BySeed,
   Results,
   average,
@@ -55,6 +56,7 @@ def markdown(results: Results) -> str:
     *_paper_table(results, 'Table 3', 'State', paper.TABLE_3_COLUMNS),
     *_paper_table(results, 'Table 4', 'Struct', paper.TABLE_4_COLUMNS),
     *(part for metric in METRICS for part in _metric_table(results, metric)),
+    *_score_table(results),
     *_differences(results),
     *_missing(results),
   ]
@@ -143,6 +145,28 @@ def _metric_table(results: Results, metric: str) -> list[str]:
   return [
     f'## {title[0].upper()}{title[1:]} beside trivial rivals',
     f'Trivial: {trivial}.',
+    _category_table(columns, groups),
+  ]
+
+
+def _score_table(results: Results) -> list[str]:
+  """Sets the scores of an image beside each other."""
+  study = results.study
+  columns = [
+    _Column(
+      f'{variant}, {title}',
+      {c: results.values_by_score(score, c, variant) for c in study.categories},
+      len(study.seeds),
+    )
+    for variant in study.variants
+    for score, title in SCORES.items()
+  ]
+  if not any(values for column in columns for values in column.values.values()):
+    return []
+  groups = _groups({c: study.mvtec_name(c) for c in study.categories})
+  return [
+    '## Image AUROC by score',
+    'Of the same runs: eq 13, and the largest value of the anomaly map.',
     _category_table(columns, groups),
   ]
 

@@ -41,6 +41,7 @@ def write_metrics(config: ConfigDict, workdir, image, pixel=None, aupro=None):
   workdir.mkdir(parents=True, exist_ok=True)
   metrics = {
     'image_auroc': image,
+    'image_auroc_by_score': {'paper': image, 'max': 1 - image},
     'image_average_precision': 0.75,
     'pixel_auroc': pixel,
     'aupro_0.3': aupro,

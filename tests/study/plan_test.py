@@ -48,6 +48,7 @@ def test_a_variant_sets_its_fields_and_no_other():
     'discriminator.base_features': 8,
     'segmentation.base_features': 8,
     'loss.latent_weight': 2.0,
+    'loss.discriminator_latent_weight': 2.0,
   }
 
 

@@ -111,6 +111,12 @@ def test_tables_of_a_study_that_is_not_the_papers(embedded):
     ['y', '62.5', '–', '–', '70.0 ± 0.0'],
     ['*average of others (1)*', '62.5', '–', '50.0 ± 0.0', '60.0 ± 0.0'],
   ]
+  assert section(text, 'Image AUROC by score')[:2] == [
+    ['category']
+    + ['a, eq 13', 'a, largest of the map']
+    + ['b, eq 13', 'b, largest of the map'],
+    ['x', '85.0 ± 7.1', '15.0 ± 7.1', '65.0 ± 7.1', '35.0 ± 7.1'],
+  ]
   assert section(text, 'Differences from b')[1:] == [
     ['a', 'image AUROC', '+10.0 ± 20.0', '3', '67 %'],
     ['a', 'pixel AUROC', '-10.0 ± 0.0', '2', '0 %'],
@@ -164,6 +170,7 @@ def test_each_run_has_its_row(embedded):
   assert float(first['image_auroc']) == 0.8
   assert first['aupro_0.3'] == ''  # Not defined.
   assert float(first['image_auroc/brightness']) == 0.5
+  assert float(first['image_auroc/max']) == pytest.approx(0.2)
   assert float(first['pixel_auroc/gradient']) == 0.625
   assert first['pixel_auroc/mean_image'] == ''
   assert (first['step'], first['failure']) == ('4', '')
