@@ -43,6 +43,7 @@ PARTS = (
   'more',
   'compiled',
 )
+_NEED_DATA = ('screw', 'checks', 'plus', 'more')
 # A program that other parts compile too is compiled once; and a process must
 # leave memory of the accelerator to PyTorch beside it.
 _ENVIRONMENT = {
@@ -169,6 +170,9 @@ def _parse() -> argparse.Namespace:
   unknown = set(args.parts) - set(PARTS)
   if unknown:
     parser.error(f'--parts has {sorted(unknown)}: choose among {PARTS}.')
+  needing = [part for part in args.parts if part in _NEED_DATA]
+  if needing and not args.data:
+    parser.error(f'--parts has {needing}, which need --data.')
   if args.data and not (args.data / 'screw' / 'train').is_dir():
     parser.error(f'--data is {args.data}: it holds no folder screw/train.')
   return args
@@ -204,8 +208,6 @@ def _commands(part: str, args: argparse.Namespace, output: pathlib.Path):
     for name, flags in runs.items():
       yield name, [*compare, *flags], _read_comparison
   else:
-    if args.data is None:
-      raise SystemExit(f'The part {part} needs --data.')
     yield from _training(part, args, output)
 
 

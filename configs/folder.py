@@ -1,6 +1,9 @@
 """One's own folder of good images.
 
-python main.py --config=configs/folder.py --config.data.path=my_images
+  python main.py --config=configs/folder.py --config.data.path=my_images
+
+The paper's networks, losses and schedule; images are scored by the largest
+value of their smoothed residual, as those of `mvtec_ad.py`.
 """
 
 from ml_collections import ConfigDict
@@ -12,4 +15,5 @@ def get_config() -> ConfigDict:
   """Returns the configuration."""
   config = default.get_config()
   config.data.source = 'folder'
+  config.score.image = 'max'
   return config

@@ -1,0 +1,166 @@
+"""Takes eq 13 apart, and measures a run by the protocol of published code.
+
+  PYTHONPATH=. python benchmarks/score_protocols.py WORKDIR
+
+Reads all checkpoints of a run that kept them, such as one trained with
+`--config.checkpoint.max_to_keep=100`, and its test images. Prints two tables:
+
+- of the last checkpoint each part of the score: its image AUROC, and how much
+  of its variance among the good images is explained by their brightness, their
+  grain and their edges (R² of a linear fit);
+- image AUROC of eq 13 with L1 and with squares (as Skip-GANomaly's code has it)
+  by what norms do: inference mode; training mode in batches of one class;
+  training mode in shuffled batches. `best` is that of the best checkpoint,
+  which published code chooses with the test labels. Only inference mode and the
+  last checkpoint are honest; the others show what published figures may owe.
+"""
+
+import pathlib
+import sys
+
+import jax
+import numpy as np
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import roc_auc_score
+
+from afgan_jax import cpu_runtime
+from afgan_jax.errors import UsageError
+from afgan_jax.filters import gradient_magnitude, smooth_map
+from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.pixels import to_float
+from afgan_jax.training.checkpoint import Checkpoint
+from afgan_jax.training.checkpoints import Checkpoints
+from afgan_jax.training.losses import latent_error, reconstruction_error
+from afgan_jax.training.parallel import replicated
+from datasets import load
+from datasets.errors import DataError
+
+BATCH = 64  # Of the published code.
+_SIGMA = 1 / 64  # Of the image's side, as `config.score.smoothing`.
+
+
+def main() -> None:
+  """Prints both tables."""
+  if len(sys.argv) != 2:
+    sys.exit('Give the workdir of a trained run.')
+  cpu_runtime.prepare()
+  try:
+    states, config = _read(pathlib.Path(sys.argv[1]))
+    test = load.load_test(config)
+  except (UsageError, DataError) as error:
+    sys.exit(str(error))
+  images = np.asarray(to_float(test.levels.astype(np.float32)))
+  score = _make_score(config)
+  last = score(states[-1], images, np.arange(len(images)), train=False)
+  _print_parts(last, images, test.labels)
+  _print_protocols(score, states, images, test)
+
+
+def _read(workdir: pathlib.Path):
+  """Returns the variables of all checkpoints and the config of the last."""
+  states = []
+  with Checkpoints(workdir) as checkpoints:
+    for step in sorted(checkpoints._manager.all_steps()):
+      checkpoint = Checkpoint(checkpoints._manager, step)
+      config = checkpoint.read_config()
+      state = checkpoint.read_variables(config, replicated())
+      states.append(state.variables)
+  if not states:
+    raise UsageError(f'{workdir} holds no checkpoint.')
+  return states, config
+
+
+def _make_score(config):
+  """Returns what scores images in batches, norms in either mode."""
+  generator = build_generator(config)
+  discriminator = build_discriminator(config)
+
+  def apply(network, variables, x, train):
+    if not train:
+      return network.apply(variables, x, train=False)
+    return network.apply(variables, x, train=True, mutable=['batch_stats'])[0]
+
+  def parts(variables, x, train):
+    fake = apply(generator, variables['generator'], x, train)
+    latents = [
+      apply(discriminator, variables['discriminator'], image, train)[1]
+      for image in (x, fake)
+    ]
+    residual = abs(x - fake).mean(axis=-1)
+    smoothed = smooth_map(residual, sigma=_SIGMA)
+    return {
+      'L1': reconstruction_error(x, fake),
+      'squares': ((x - fake) ** 2).mean(axis=(1, 2, 3)),
+      'latent': latent_error(*latents),
+      'largest smoothed residual': smoothed.max(axis=(1, 2)),
+    }
+
+  compiled = jax.jit(parts, static_argnums=2)
+
+  def score(variables, images, order, train):
+    batches = [
+      compiled(variables, images[order[i : i + BATCH]], train)
+      for i in range(0, len(order), BATCH)
+    ]
+    result = {name: np.empty(len(order)) for name in batches[0]}
+    for name, values in result.items():
+      values[order] = np.concatenate([np.asarray(b[name]) for b in batches])
+    return result | {
+      f'0.9 {name} + 0.1 latent': 0.9 * result[name] + 0.1 * result['latent']
+      for name in ('L1', 'squares')
+    }
+
+  return score
+
+
+def _print_parts(scores, images, labels) -> None:
+  good = labels == 0
+  grey = images.mean(axis=-1)
+  smooth = np.asarray(smooth_map(grey, sigma=_SIGMA))
+  causes = {
+    'brightness': grey.mean(axis=(1, 2)),
+    'grain': (grey - smooth).std(axis=(1, 2)),
+    'edges': np.asarray(gradient_magnitude(smooth)).mean(axis=(1, 2)),
+  }
+
+  def explained(names, score) -> float:
+    x = np.stack([causes[name][good] for name in names], axis=1)
+    return LinearRegression().fit(x, score[good]).score(x, score[good])
+
+  print(f'| | image AUROC | {" | ".join(causes)} | all three |')
+  print('| --- | --- |' + ' --- |' * (len(causes) + 1))
+  for name, score in scores.items():
+    cells = [f'{roc_auc_score(labels, score):.3f}']
+    cells += [f'{explained([cause], score):.2f}' for cause in causes]
+    cells.append(f'{explained(list(causes), score):.2f}')
+    print(f'| {name} | {" | ".join(cells)} |')
+  for name, values in causes.items():
+    print(f'| {name} alone | {roc_auc_score(labels, values):.3f} |')
+  print()
+
+
+def _print_protocols(score, states, images, test) -> None:
+  rng = np.random.default_rng(0)
+  by_class = np.lexsort(
+    (np.arange(len(images)), test.defect_types, test.labels)
+  )
+  modes = {
+    'inference mode': (np.arange(len(images)), False),
+    'training mode, one class a batch': (by_class, True),
+    'training mode, shuffled': (rng.permutation(len(images)), True),
+  }
+  names = ('0.9 L1 + 0.1 latent', '0.9 squares + 0.1 latent')
+  print('| | ' + ' | '.join(f'{n}, last | best' for n in names) + ' |')
+  print('| --- |' + ' --- |' * 2 * len(names))
+  for mode, (order, train) in modes.items():
+    cells = []
+    scores = [score(state, images, order, train) for state in states]
+    for name in names:
+      aurocs = [roc_auc_score(test.labels, s[name]) for s in scores]
+      cells += [f'{aurocs[-1]:.3f}', f'{max(aurocs):.3f}']
+    print(f'| {mode} | {" | ".join(cells)} |')
+  print(f'\nOf {len(states)} checkpoints, {len(images)} test images.')
+
+
+if __name__ == '__main__':
+  main()
