@@ -20,7 +20,7 @@ def get_config() -> ConfigDict:
   config = default.get_config()
   config.image_size = 64
   config.batch_size = 16
-  config.num_steps = 1050
+  config.num_steps = 900
   config.generator.base_features = 16
   config.generator.max_features = 128
   config.discriminator.base_features = 8

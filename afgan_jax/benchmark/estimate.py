@@ -10,7 +10,7 @@ from afgan_jax.config import size_in_words
 # layers cost: with `_NARROW` features at the first level it takes twice as
 # long. On two cores 0.39 to 0.53 of that speed were measured with 16 features,
 # 0.70 to 0.91 with 64; on an H100 0.28 with 64 (docs/performance.md).
-_NARROW = 16
+_NARROW = 20
 _SHARE_OF_PEAK = {'cpu': 1.0, 'gpu': 0.35, 'tpu': 0.35}
 _HOUR = 3600
 # Sizes that a processor trains in an hour, from the largest on: side of the

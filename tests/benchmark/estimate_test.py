@@ -33,12 +33,12 @@ def peak(monkeypatch):
 
 
 def test_the_duration_is_that_of_the_operations(peak):
-  config = tiny_config(**{'generator.base_features': 16})
-  # 16 features reach half of the peak.
+  config = tiny_config(**{'generator.base_features': 20})
+  # 20 features reach half of the peak.
   operations = 4 * flops.train_flops(config)
   seconds = 50_000 * operations / (peak / 2)
   line = estimate.describe_duration(config, 50_000).splitlines()[0]
-  assert line.startswith('50000 steps of 4 images of 16 px with 16 features')
+  assert line.startswith('50000 steps of 4 images of 16 px with 20 features')
   assert f'about {estimate.in_words(seconds)} on' in line
 
 
