@@ -24,6 +24,7 @@ TINY = [
   '--config.generator.max_features=8',
   '--config.discriminator.max_features=8',
   '--config.benchmark.num_steps=2',
+  '--config.score.image=paper',
 ]
 # As on a machine where TensorFlow is not installed.
 WITHOUT_TENSORFLOW = """
