@@ -102,8 +102,8 @@ def _agreement(tiny: bool) -> Iterator[Row]:
     config.data.procedural.num_test_good = 4
     config.data.procedural.num_test_per_defect = 2
     config.generator.base_features = 4
-  # The latent error is a difference of what passed two networks.
-  config.score.gamma = 0.9
+  # Eq 13, whose latent error is a difference of what passed two networks.
+  config.score.image = 'paper'
   train, _ = load.load_train(config)
   test = load.load_test(config)
   state = parallel.create_replicated_state(config)

@@ -247,11 +247,11 @@ def _loss() -> ConfigDict:
 
 def _optimizer() -> ConfigDict:
   optimizer = ConfigDict()
-  # Adam for both networks (§4.2).
   # Which is updated first, 'discriminator' or 'generator'. The second one is
   # judged by, or judges, the first as it is before the step if that is the
   # generator (Skip-GANomaly's published code), else as it is after.
   optimizer.first = 'discriminator'
+  # Adam for both networks (§4.2).
   optimizer.learning_rate = 2e-4
   optimizer.beta1 = 0.5
   optimizer.beta2 = 0.999

@@ -2,7 +2,7 @@
 
   python main.py --config=configs/demo.py
 
-The paper's recipe needs hours on a processor. This one has two minutes, in
+The paper's recipe needs hours on a processor. This one has a minute, in
 which an adversarial game at the paper's weights leaves too little time to learn
 to reconstruct: it counts for a tenth, the discriminator is half as wide as the
 generator, and the learning rate is ten times the paper's. Weights are averaged,

@@ -14,6 +14,10 @@ from configs import folder
 from configs.paper import variants
 
 _OLD = {'loss': {'discriminator_latent_weight': 0.0}}
+_RELEASED = {
+  'optimizer': {'first': 'generator'},
+  'discriminator': {'reset_below': 1e-5},
+}
 VARIANTS = {
   # The latent loss in both networks' losses, with equal weights.
   'both': {},
@@ -24,16 +28,9 @@ VARIANTS = {
   # discriminator that has won is drawn anew.
   'generator_first': {'optimizer': {'first': 'generator'}},
   'reset': {'discriminator': {'reset_below': 1e-5}},
-  'released': {
-    'optimizer': {'first': 'generator'},
-    'discriminator': {'reset_below': 1e-5},
-  },
+  'released': _RELEASED,
   # The same, without the latent loss in the discriminator's.
-  'generator_alone_released': _OLD
-  | {
-    'optimizer': {'first': 'generator'},
-    'discriminator': {'reset_below': 1e-5},
-  },
+  'generator_alone_released': _OLD | _RELEASED,
   # Nothing of the batch in the discriminator's norms.
   'group_norm': {'discriminator': {'norm': 'group'}},
   'generator_alone_group_norm': _OLD | {'discriminator': {'norm': 'group'}},
