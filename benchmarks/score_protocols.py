@@ -32,7 +32,7 @@ from afgan_jax.filters import gradient_magnitude, smooth_map
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.pixels import to_float
 from afgan_jax.training.checkpoint import Checkpoint
-from afgan_jax.training.checkpoints import Checkpoints
+from afgan_jax.training.checkpoints import Checkpoints, latest_step
 from afgan_jax.training.losses import latent_error, reconstruction_error
 from afgan_jax.training.parallel import replicated
 from datasets import load
@@ -65,6 +65,9 @@ def main() -> None:
 
 def _read(workdir: pathlib.Path):
   """Returns the variables of all checkpoints and the config of the last."""
+  # Opening the folder of a mistyped name would make it.
+  if not latest_step(workdir):
+    raise UsageError(f'{workdir} holds no checkpoint.')
   states = []
   with Checkpoints(workdir) as checkpoints:
     for step in sorted(checkpoints._manager.all_steps()):
@@ -72,8 +75,6 @@ def _read(workdir: pathlib.Path):
       config = checkpoint.read_config()
       state = checkpoint.read_variables(config, replicated())
       states.append(state.variables)
-  if not states:
-    raise UsageError(f'{workdir} holds no checkpoint.')
   return states, config
 
 
