@@ -12,10 +12,14 @@ import warnings
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from afgan_jax import cpu_runtime
-from afgan_jax.command_line import default_workdir, parse_flags
-from afgan_jax.errors import Interrupted, PartlyFailed, UsageError
-from datasets.errors import DataError
+from afgan_jax.cli.flags import default_workdir, parse_flags
+from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.system.errors import (
+  DataError,
+  Interrupted,
+  PartlyFailed,
+  UsageError,
+)
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'A file of configs/; single fields as --config.seed=1.'
@@ -100,7 +104,7 @@ def _dispatch(mode: str) -> None:
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
   _check_flags(mode)
   if mode == 'inspect':  # Which needs no JAX.
-    from afgan_jax.config_rules import validate
+    from afgan_jax.config.rules import validate
     from datasets.inspection import inspect
 
     validate(config, num_devices=1)
@@ -108,7 +112,8 @@ def _dispatch(mode: str) -> None:
     return
   cpu_runtime.prepare()
   # Imported only now: JAX takes a second, which a wrong flag need not.
-  from afgan_jax import compilation_cache, modes
+  from afgan_jax.cli import commands as modes
+  from afgan_jax.system import compilation_cache
   from datasets import load
 
   if mode != 'benchmark':  # Which measures compilation.

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from afgan_jax import cpu_runtime
+from afgan_jax.system import cpu as cpu_runtime
 
 Row = dict[str, Any]
 
@@ -91,8 +91,8 @@ def _agreement(tiny: bool) -> Iterator[Row]:
   """Scores the same images with the same weights here and on the processor."""
   import jax
 
-  from afgan_jax.detection.scorer import make_scorer
-  from afgan_jax.training import parallel
+  from afgan_jax import devices as parallel
+  from afgan_jax.detector import make_scorer
   from configs import demo
   from datasets import load
 
@@ -201,8 +201,8 @@ def _digest(tiny: bool) -> Iterator[Row]:
   """Trains twice from the same seed and sums up the bits of the weights."""
   import jax
 
+  from afgan_jax import devices as parallel
   from afgan_jax.benchmark.run import random_images
-  from afgan_jax.training import parallel
   from configs import demo
 
   config = demo.get_config()

@@ -148,13 +148,13 @@ def _pixels(args: argparse.Namespace) -> np.ndarray:
 
 def _prepare_jax(args: argparse.Namespace):
   """Returns the name of the device, and what times some steps on it."""
-  from afgan_jax import cpu_runtime
+  from afgan_jax.system import cpu as cpu_runtime
 
   cpu_runtime.prepare()
   import jax
 
+  from afgan_jax import devices as parallel
   from afgan_jax.benchmark.run import clean_batch
-  from afgan_jax.training import parallel
   from benchmarks.workload import paper_config
 
   config = paper_config(args.image_size, args.base_features, args.batch_size)

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 import jax
 import numpy as np
 
-from afgan_jax import cpu_runtime
+from afgan_jax import devices as parallel
 from afgan_jax.benchmark.run import clean_batch, random_images
-from afgan_jax.training import feed, parallel
+from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.training import step_runner as feed
 from benchmarks.workload import parse_config
 from datasets import load
 

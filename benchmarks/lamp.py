@@ -12,12 +12,11 @@ import sys
 
 import numpy as np
 
-from afgan_jax import cpu_runtime
-from afgan_jax.detection.scorer import make_scorer
-from afgan_jax.errors import UsageError
-from afgan_jax.training.checkpoints import restore
+from afgan_jax.checkpoints.store import restore
+from afgan_jax.detector import make_scorer
+from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.system.errors import DataError, UsageError
 from datasets import load
-from datasets.errors import DataError
 from datasets.source import GOOD
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from afgan_jax.benchmark.memory import process_peak
-from afgan_jax.detection import metrics
+from afgan_jax.metrics import image as metrics
 
 _SIZE = 256
 _NUM_TYPES = 8

@@ -14,13 +14,13 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from afgan_jax import cpu_runtime
-from afgan_jax.detection.scoring import reconstruct
-from afgan_jax.errors import UsageError
+from afgan_jax.checkpoints.store import restore
+from afgan_jax.methods.losses import reconstruction_error
+from afgan_jax.methods.scoring import reconstruct
 from afgan_jax.networks.build import build_discriminator, build_generator
-from afgan_jax.pixels import to_float
-from afgan_jax.training.checkpoints import restore
-from afgan_jax.training.losses import reconstruction_error
+from afgan_jax.ops.pixels import to_float
+from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.system.errors import UsageError
 from datasets import load
 
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from afgan_jax import cpu_runtime
-from afgan_jax.detection.calibration import Calibration
-from afgan_jax.detection.predict import Predictor, predict
-from afgan_jax.detection.scorer import make_scorer
-from afgan_jax.training.parallel import create_replicated_state
+from afgan_jax.detector import make_scorer
+from afgan_jax.devices import create_replicated_state
+from afgan_jax.jobs.predict import Predictor, predict
+from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.system import cpu as cpu_runtime
 from configs import default
 from datasets import load
 from datasets.procedural import ProceduralSource

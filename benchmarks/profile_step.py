@@ -19,10 +19,10 @@ import time
 import jax
 import numpy as np
 
-from afgan_jax import cpu_runtime
+from afgan_jax import devices as parallel
 from afgan_jax.benchmark import flops, machine
 from afgan_jax.benchmark.run import clean_batch, random_images
-from afgan_jax.training import parallel
+from afgan_jax.system import cpu as cpu_runtime
 from benchmarks.workload import parse_config
 
 _STEPS = 2

@@ -26,17 +26,16 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 
-from afgan_jax import cpu_runtime
-from afgan_jax.errors import UsageError
-from afgan_jax.filters import gradient_magnitude, smooth_map
+from afgan_jax.checkpoints.checkpoint import Checkpoint
+from afgan_jax.checkpoints.store import Checkpoints, latest_step
+from afgan_jax.devices import replicated
+from afgan_jax.methods.losses import latent_error, reconstruction_error
 from afgan_jax.networks.build import build_discriminator, build_generator
-from afgan_jax.pixels import to_float
-from afgan_jax.training.checkpoint import Checkpoint
-from afgan_jax.training.checkpoints import Checkpoints, latest_step
-from afgan_jax.training.losses import latent_error, reconstruction_error
-from afgan_jax.training.parallel import replicated
+from afgan_jax.ops.filters import gradient_magnitude, smooth_map
+from afgan_jax.ops.pixels import to_float
+from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.system.errors import DataError, UsageError
 from datasets import load
-from datasets.errors import DataError
 
 BATCH = 64  # Of the published code.
 _MOST_IMAGES = 256  # Whose statistics are taken.

@@ -22,12 +22,12 @@ import json, os, runpy, sys, time
 times = {}
 def reach(name):
   times[name] = time.time()
-from afgan_jax import cpu_runtime
+from afgan_jax.system import cpu as cpu_runtime
 prepare = cpu_runtime.prepare
 def prepared():
   reach('python, flags and config')
   prepare()
-  from afgan_jax import modes
+  from afgan_jax.cli import commands as modes
   from afgan_jax.training import loop, progress
   reach('import JAX and the program')
   train = loop.train

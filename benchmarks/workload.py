@@ -2,8 +2,8 @@
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config_rules import validate
-from afgan_jax.errors import UsageError
+from afgan_jax.config.rules import validate
+from afgan_jax.system.errors import UsageError
 from configs import default
 
 

@@ -4,10 +4,10 @@ import dataclasses
 import functools
 import pathlib
 
-from datasets.errors import DataError
+from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
 from datasets.listing import EXTENSIONS, files_in, images_in
-from datasets.reader import Reader
 from datasets.source import GOOD, Sample
 
 # Folders beside `good` that hold no defective images.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.errors import DataError
+from afgan_jax.system.errors import DataError
 
 
 def hold_out(

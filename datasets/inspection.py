@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax.system.errors import DataError
 from datasets import contact_sheet, load
-from datasets.errors import DataError
-from datasets.look import (
+from datasets.from_config import open_source
+from datasets.image_statistics import (
   Look,
   brightness_auroc,
   find_copies,
   look_at,
   nearest_auroc,
 )
-from datasets.opening import open_source
 from datasets.source import Sample
 
 # Above this a trivial score all but separates the test set.

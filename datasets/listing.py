@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import NoReturn
 
-from datasets.errors import DataError
+from afgan_jax.system.errors import DataError
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 

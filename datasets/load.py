@@ -10,18 +10,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from ml_collections import ConfigDict
 
-from datasets.errors import DataError
-from datasets.geometry import Frame
-from datasets.hold_out import hold_out
-from datasets.light import clip_levels
-from datasets.listing import images_in
-from datasets.opening import (
+from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.intensity import clip_levels
+from afgan_jax.system.errors import DataError
+from datasets.from_config import (
   data_fields,
   light_adjustment,
   make_reader,
   open_path,
   open_source,
 )
+from datasets.hold_out import hold_out
+from datasets.listing import images_in
 from datasets.source import Sample, Split, read_split
 
 

@@ -2,9 +2,9 @@
 
 import pathlib
 
-from datasets.errors import DataError
+from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.system.errors import DataError
 from datasets.folder import FolderSource
-from datasets.reader import Reader
 
 TEXTURES = ('carpet', 'grid', 'leather', 'tile', 'wood')
 OBJECTS = (

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from afgan_jax.preprocessing.intensity import to_bytes
 from datasets import mvtec_ad
-from datasets.light import to_bytes
 from datasets.source import GOOD, Sample
 
 

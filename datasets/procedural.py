@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from datasets.errors import DataError
+from afgan_jax.system.errors import DataError
 from datasets.procedural_defects import DEFECTS, NUM_TEETH, Defect, smoothstep
 from datasets.source import GOOD, Reading, Sample
 

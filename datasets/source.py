@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from datasets.errors import DataError
-from datasets.light import clip_levels, to_bytes
+from afgan_jax.preprocessing.intensity import clip_levels, to_bytes
+from afgan_jax.system.errors import DataError
 
 GOOD = 'good'
 

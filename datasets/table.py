@@ -5,9 +5,9 @@ import dataclasses
 import functools
 import pathlib
 
-from datasets.errors import DataError
+from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
-from datasets.reader import Reader
 from datasets.source import GOOD, Sample
 
 SPLITS = ('train', 'test')

@@ -131,7 +131,7 @@ except SystemExit as error:
 
 
 def test_training_begins_without_what_the_report_takes():
-  loaded = loaded_by('import afgan_jax.modes, afgan_jax.training.loop')
+  loaded = loaded_by('import afgan_jax.cli.commands, afgan_jax.training.loop')
   assert 'jax' in loaded
   assert not loaded & {'matplotlib', 'sklearn', 'jinja2'}
 

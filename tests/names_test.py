@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from afgan_jax import modes
+from afgan_jax.cli import commands as modes
 from datasets import load
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 HOLE = b'L\xf6cher'  # In Latin-1; no UTF-8.
 

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from afgan_jax.detection.baselines import baseline_scores
-from afgan_jax.detection.metrics import image_metrics
+from afgan_jax.metrics.baselines import baseline_scores
+from afgan_jax.metrics.image import image_metrics
 from configs import default
 from datasets import load
 

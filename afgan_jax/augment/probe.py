@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from afgan_jax.augment.content import blur
 from afgan_jax.augment.mixture import draw_place, visible_change
 from afgan_jax.augment.rectangle import Range, log_uniform, pixel_centers
-from afgan_jax.augment.warp import sample
+from afgan_jax.ops.warp import sample
 
 _CRACK_POINTS = 48
 

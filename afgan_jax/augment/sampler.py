@@ -12,7 +12,7 @@ from afgan_jax.augment.mixture import mixture
 from afgan_jax.augment.random_erasing import random_erasing
 from afgan_jax.augment.rectangle import draw_corner
 from afgan_jax.augment.vary import build_variation
-from afgan_jax.pixels import to_float
+from afgan_jax.ops.pixels import to_float
 
 Augment = Callable[
   [jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]

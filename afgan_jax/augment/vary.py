@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from afgan_jax.augment.warp import draw_motion, warp
+from afgan_jax.ops.warp import draw_motion, warp
 
 
 def build_variation(

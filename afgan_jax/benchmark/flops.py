@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from afgan_jax.config import has_game, has_segmentation_head
-from afgan_jax.detection.tiles import tile_corners
+from afgan_jax.config.store import has_game, has_segmentation_head
+from afgan_jax.methods.tiles import tile_corners
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,

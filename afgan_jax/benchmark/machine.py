@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from afgan_jax import devices as parallel
 from afgan_jax.benchmark import memory
-from afgan_jax.training import parallel
 
 # Side of the matrices and bytes of the array that is copied: large enough to
 # reach the peak, small enough for a second.

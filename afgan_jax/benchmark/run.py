@@ -8,12 +8,12 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax import devices as parallel
 from afgan_jax.benchmark import flops, machine
-from afgan_jax.config import size_in_words
-from afgan_jax.pixels import to_float
-from afgan_jax.training import parallel
-from afgan_jax.training.feed import MakeBatches
-from afgan_jax.training.state import GanState
+from afgan_jax.config.store import size_in_words
+from afgan_jax.methods.state import GanState
+from afgan_jax.ops.pixels import to_float
+from afgan_jax.training.step_runner import MakeBatches
 
 Figures = dict[str, Any]
 # From a training set and the configuration to what makes batches on the host,

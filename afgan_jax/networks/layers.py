@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from afgan_jax.networks.convolution import conv, conv_transpose
+from afgan_jax.ops.conv4x4.convolution import conv, conv_transpose
 
 ModuleDef = Any
 

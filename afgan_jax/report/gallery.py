@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from afgan_jax.detection.calibration import Calibration
+from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report.comparison import compare
 from afgan_jax.report.overlay import color_table
 

@@ -9,8 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from afgan_jax.detection.calibration import Calibration
-from afgan_jax.files import write_text
+from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report import figures
 from afgan_jax.report.gallery import (
   ALARM,
@@ -20,6 +19,7 @@ from afgan_jax.report.gallery import (
   UNDEFINED,
   Card,
 )
+from afgan_jax.system.files import write_text
 
 _ACRONYMS = ('auroc', 'aupro', 'aupimo', 'f1')
 

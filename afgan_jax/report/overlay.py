@@ -3,7 +3,7 @@
 import matplotlib
 import numpy as np
 
-from afgan_jax.errors import UsageError
+from afgan_jax.system.errors import UsageError
 
 HEAT_SHARE = 0.7  # And 0.3 of the image (Figure 1).
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.detection.calibration import Calibration
-from afgan_jax.detection.summary import scalars
+from afgan_jax.jobs.summary import scalars
+from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report.comparison import panel
 from afgan_jax.report.figures import History
 from afgan_jax.report.gallery import find_outcomes, make_cards
 from afgan_jax.report.html import write_report
-from afgan_jax.training.event_writer import EventWriter
+from afgan_jax.tracking.event_writer import EventWriter
 
 _MAX_IMAGES = 60  # In the report.
 _PANEL_ROWS = 8  # In TensorBoard.

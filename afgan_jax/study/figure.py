@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from afgan_jax.files import replacing
 from afgan_jax.study import paper
 from afgan_jax.study.results import Results, mean_and_deviation
+from afgan_jax.system.files import replacing
 
 # Okabe and Ito's palette, which colour-blind people can tell apart; what is
 # ours comes first.

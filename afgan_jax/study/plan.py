@@ -9,10 +9,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config import flatten
-from afgan_jax.config_rules import validate
-from afgan_jax.errors import UsageError
+from afgan_jax.config.rules import validate
+from afgan_jax.config.store import flatten
 from afgan_jax.study import paper
+from afgan_jax.system.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)

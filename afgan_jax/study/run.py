@@ -9,13 +9,13 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from afgan_jax import modes
-from afgan_jax.config import check_continues, from_stored
-from afgan_jax.errors import Interrupted, PartlyFailed, UsageError
-from afgan_jax.files import write_text
+from afgan_jax.cli import commands as modes
+from afgan_jax.config.store import check_continues, from_stored
 from afgan_jax.study.plan import Run, Study, make_plan
 from afgan_jax.study.results import collect, read_metrics
-from afgan_jax.workdir import check_not_file, claim
+from afgan_jax.system.errors import Interrupted, PartlyFailed, UsageError
+from afgan_jax.system.files import write_text
+from afgan_jax.system.workdir import check_not_file, claim
 
 # `modes.train` is one.
 Train = Callable[..., None]

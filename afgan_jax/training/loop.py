@@ -13,24 +13,24 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.config import (
+from afgan_jax import devices as parallel
+from afgan_jax.checkpoints.checkpoint import Checkpoint
+from afgan_jax.checkpoints.store import Checkpoints
+from afgan_jax.config.store import (
   check_continues,
   num_steps,
   steps_per_epoch,
   to_json,
 )
-from afgan_jax.errors import Interrupted, UsageError
-from afgan_jax.files import write_text
-from afgan_jax.training import parallel
-from afgan_jax.training.checkpoint import Checkpoint
-from afgan_jax.training.checkpoints import Checkpoints
+from afgan_jax.methods.state import GanState
+from afgan_jax.system.errors import Interrupted, UsageError
+from afgan_jax.system.files import write_text
+from afgan_jax.tracking.event_reader import Curve, read_scalars
+from afgan_jax.tracking.event_writer import EventWriter
+from afgan_jax.tracking.panel import make_panel
+from afgan_jax.tracking.progress import Progress
 from afgan_jax.training.collapse import find_collapse
-from afgan_jax.training.event_reader import Curve, read_scalars
-from afgan_jax.training.event_writer import EventWriter
-from afgan_jax.training.feed import MakeBatches, make_advance
-from afgan_jax.training.panel import make_panel
-from afgan_jax.training.progress import Progress
-from afgan_jax.training.state import GanState
+from afgan_jax.training.step_runner import MakeBatches, make_advance
 
 
 def train(

@@ -13,7 +13,7 @@ from afgan_jax.augment import cut_paste
 from afgan_jax.augment.sampler import make_sampler
 from datasets import cut_paste as tf_cut_paste
 from datasets.pipeline import train_batches
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 SIZE = 32
 LARGE = 4096  # Rounding to whole pixels does not show at this size.

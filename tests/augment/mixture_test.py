@@ -11,8 +11,8 @@ from afgan_jax.augment import mixture as mixtures
 from afgan_jax.augment.noise import fractal_noise
 from afgan_jax.augment.probe import KINDS
 from afgan_jax.augment.vary import build_variation, change_light
-from afgan_jax.config_values import SUBSETS
-from tests.tiny import tiny_config
+from afgan_jax.config.schema import SUBSETS
+from tests.support.tiny import tiny_config
 
 SIZE = 32
 NUM = 64

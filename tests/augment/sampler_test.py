@@ -10,7 +10,7 @@ from scipy import stats
 
 from afgan_jax.augment.sampler import make_sampler, order
 from datasets.pipeline import train_batches
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 SIZE = 16
 ERASING = {'augmentation.kind': 'random_erasing', 'batch_size': 800}

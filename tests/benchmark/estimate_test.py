@@ -3,9 +3,9 @@ import re
 import pytest
 
 from afgan_jax.benchmark import estimate, flops
-from afgan_jax.config_rules import validate
+from afgan_jax.config.rules import validate
 from configs import default
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from flax import linen as nn
 
 from afgan_jax.benchmark import flops
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 # 16 px, features 4, 8, 8, 8: sides 8, 4, 2, 1.
 _ENCODER = [

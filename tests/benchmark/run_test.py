@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from afgan_jax.benchmark import flops, run
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 
 def _no_host(images, config):

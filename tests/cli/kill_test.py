@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests.saved import saved_state
+from tests.support.saved import saved_state
 
 ROOT = pathlib.Path(__file__).parents[2]
 NUM_KILLS = 30

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from datasets.light import to_bytes
+from afgan_jax.preprocessing.intensity import to_bytes
 from datasets.procedural import ProceduralSource
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -5,9 +5,9 @@ import pathlib
 import pytest
 from ml_collections import ConfigDict
 
-from afgan_jax import config as configuration
-from afgan_jax.config_rules import validate
-from afgan_jax.errors import UsageError
+from afgan_jax.config import store as configuration
+from afgan_jax.config.rules import validate
+from afgan_jax.system.errors import UsageError
 from configs import default, demo
 from configs.paper import tables, variants
 from configs.plus import folder as plus_folder

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ml_collections import ConfigDict
 
-from afgan_jax.config import check_continues, digest, flatten, to_json
-from afgan_jax.config_rules import validate
-from afgan_jax.errors import UsageError
+from afgan_jax.config.rules import validate
+from afgan_jax.config.store import check_continues, digest, flatten, to_json
+from afgan_jax.system.errors import UsageError
 from configs import default
 from configs.plus import folder
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.errors import DataError
+from afgan_jax.preprocessing.geometry import Geometry
+from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.system.errors import DataError
 from datasets.folder import FolderSource
-from datasets.geometry import Geometry
 from datasets.hold_out import Division
-from datasets.reader import Reader
 from datasets.source import read_split
 
 SIZE = 8

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from afgan_jax.system.errors import DataError
 from datasets import load
-from datasets.errors import DataError
+from datasets.from_config import open_source
+from datasets.image_statistics import look_at
 from datasets.inspection import describe
-from datasets.look import look_at
-from datasets.opening import open_source
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 SETTINGS = settings(
   max_examples=250,

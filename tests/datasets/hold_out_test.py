@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets.errors import DataError
+from afgan_jax.system.errors import DataError
 from datasets.hold_out import hold_out
 
 # Part 0 has one image, part 1 two, and so on.

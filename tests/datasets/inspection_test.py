@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.errors import DataError
+from afgan_jax.system.errors import DataError
 from datasets.folder import FolderSource
-from datasets.inspection import describe, inspect
-from datasets.look import (
+from datasets.image_statistics import (
   brightness_auroc,
   find_copies,
   look_at,
   nearest_auroc,
 )
-from tests.tiny import tiny_config
+from datasets.inspection import describe, inspect
+from tests.support.tiny import tiny_config
 
 SIZE = 32
 

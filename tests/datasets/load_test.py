@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.errors import DataError
+from afgan_jax.system.errors import DataError
+from datasets.from_config import open_source
 from datasets.load import (
   find_train,
   host_batches,
@@ -14,8 +15,7 @@ from datasets.load import (
   load_test,
   load_train,
 )
-from datasets.opening import open_source
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 SIZE = 16
 

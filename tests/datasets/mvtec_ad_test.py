@@ -1,8 +1,8 @@
 import pytest
 from PIL import Image
 
+from afgan_jax.system.errors import DataError
 from datasets import mvtec_ad
-from datasets.errors import DataError
 
 
 def test_mvtec_ad_opens_one_category(tmp_path):

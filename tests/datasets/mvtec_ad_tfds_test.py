@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.light import to_bytes
+from afgan_jax.preprocessing.intensity import to_bytes
 
 
 @pytest.mark.filterwarnings('ignore')  # Those of tensorflow-datasets itself.
 def test_builder_holds_what_the_folder_holds(tmp_path):
   import tensorflow_datasets as tfds
 
+  from afgan_jax.preprocessing.reader import Reader
   from datasets.mvtec_ad_tfds import MvtecAd, MvtecAdConfig
-  from datasets.reader import Reader
 
   rng = np.random.default_rng(0)
   root = tmp_path / 'mvtec' / 'screw'

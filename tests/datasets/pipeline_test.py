@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.pipeline import order, train_batches
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 SIZE = 16
 BATCH = 4

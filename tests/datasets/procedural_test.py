@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from datasets import errors, procedural, source
+from afgan_jax.system import errors
+from datasets import procedural, source
 
 SIZE = 64
 GRAIN_LEVELS = 9  # Six standard deviations of the grain, of 255 grey levels.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.errors import DataError
+from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
 from datasets.source import read_split
 from datasets.table import TableSource

@@ -14,13 +14,13 @@ from flax import linen as nn
 from flax import traverse_util
 from ml_collections import ConfigDict
 
-from afgan_jax.config import from_stored
-from afgan_jax.config_rules import validate
+from afgan_jax.config.rules import validate
+from afgan_jax.config.store import from_stored
 from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.build import build_discriminator, build_generator
-from afgan_jax.networks.convolution import conv_transpose
 from afgan_jax.networks.initialize import initialize
 from afgan_jax.networks.layers import GroupNorm
+from afgan_jax.ops.conv4x4.convolution import conv_transpose
 from configs import default
 
 

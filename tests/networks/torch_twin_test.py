@@ -14,9 +14,9 @@ import pytest
 from flax import traverse_util
 from ml_collections import ConfigDict
 
+from afgan_jax.methods.afgan import make_train_step
+from afgan_jax.methods.state import GanState, NetworkState, build_optimizer
 from afgan_jax.networks.build import build_discriminator, build_generator
-from afgan_jax.training.state import GanState, NetworkState, build_optimizer
-from afgan_jax.training.step import make_train_step
 from configs import default
 
 FUSIONS = ('aff', 'concat', 'none')

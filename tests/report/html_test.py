@@ -8,10 +8,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from afgan_jax.detection import metrics as measures
-from afgan_jax.detection.calibration import Calibration
-from afgan_jax.detection.evaluate import GOOD, line_figures
-from afgan_jax.detection.pixel_curves import PRO_CURVE_FPR
+from afgan_jax.jobs.evaluate import GOOD, line_figures
+from afgan_jax.metrics import image as measures
+from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
+from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report.gallery import choose, find_outcomes, make_cards
 from afgan_jax.report.html import verdict, write_report
 from datasets.source import Split

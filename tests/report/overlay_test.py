@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from afgan_jax.errors import UsageError
 from afgan_jax.report.overlay import color_table, overlay
+from afgan_jax.system.errors import UsageError
 
 
 def test_seven_tenths_heat_and_three_tenths_image():

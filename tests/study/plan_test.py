@@ -3,13 +3,13 @@ import pathlib
 import pytest
 from ml_collections import ConfigDict
 
-from afgan_jax.config import digest, flatten
-from afgan_jax.errors import UsageError
+from afgan_jax.config.store import digest, flatten
 from afgan_jax.study.plan import make_plan
+from afgan_jax.system.errors import UsageError
 from configs import default
 from configs.paper import state_4, tables
 from configs.plus import ablations, comparison
-from tests.study.fake import paper_config, study_config
+from tests.support.fake_study import paper_config, study_config
 
 ROOT = pathlib.Path('runs/x')
 

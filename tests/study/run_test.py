@@ -2,11 +2,15 @@ import json
 
 import pytest
 
-from afgan_jax.errors import Interrupted, PartlyFailed, UsageError
 from afgan_jax.study.run import run_study
+from afgan_jax.system.errors import (
+  DataError,
+  Interrupted,
+  PartlyFailed,
+  UsageError,
+)
 from datasets import load
-from datasets.errors import DataError
-from tests.study.fake import study_config, write_metrics
+from tests.support.fake_study import study_config, write_metrics
 
 ERRORS = (UsageError, DataError)
 

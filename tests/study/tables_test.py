@@ -15,7 +15,7 @@ from afgan_jax.study.results import (
 )
 from afgan_jax.study.rows import to_csv
 from afgan_jax.study.tables import markdown
-from tests.study.fake import paper_config, study_config, write_metrics
+from tests.support.fake_study import paper_config, study_config, write_metrics
 
 
 def finished(config, workdir, figures, failures=None):

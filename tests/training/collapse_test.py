@@ -4,7 +4,7 @@ import pytest
 
 from afgan_jax.training import loop
 from afgan_jax.training.collapse import Collapse, find_collapse
-from tests.tiny import tiny_config
+from tests.support.tiny import tiny_config
 
 
 def _history(discriminator, reconstruction):

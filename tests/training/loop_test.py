@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from afgan_jax.errors import Interrupted, UsageError
-from afgan_jax.training import checkpoints, loop, parallel
-from afgan_jax.training.event_reader import read_scalars
-from afgan_jax.training.event_writer import EventWriter
-from tests.tiny import tiny_config
+from afgan_jax import devices as parallel
+from afgan_jax.checkpoints import store as checkpoints
+from afgan_jax.system.errors import Interrupted, UsageError
+from afgan_jax.tracking.event_reader import read_scalars
+from afgan_jax.tracking.event_writer import EventWriter
+from afgan_jax.training import loop
+from tests.support.tiny import tiny_config
 
 
 def _images(num_images=6):
@@ -173,7 +175,7 @@ def test_checkpoint_of_four_devices_opens_on_one(trained):
   program = f"""
 import pathlib, sys
 import jax, numpy as np
-from afgan_jax.training import checkpoints
+from afgan_jax.checkpoints import store as checkpoints
 config, state = checkpoints.restore(pathlib.Path({str(workdir)!r}))
 assert jax.device_count() == 1 and int(state.step) == 6
 leaf = np.asarray(jax.tree.leaves(state.generator.params)[0])

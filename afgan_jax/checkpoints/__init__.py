@@ -1,0 +1,1 @@
+"""Checkpoints with Orbax; the only place that knows it."""

@@ -1,0 +1,1 @@
+"""Fields of a configuration: their rules, and how stored ones are read."""

@@ -1,0 +1,152 @@
+"""Compares and stores configurations; `config_rules.py` checks them.
+
+Imports nothing that takes long: flags are checked with it.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from afgan_jax.system.errors import UsageError
+
+# Fields and groups that may change when a run goes on: trained weights do not
+# depend on them, or, with `num_epochs` and `data.path`, the user means them to.
+_FREE = (
+  'num_epochs',
+  'num_steps',
+  'data.path',
+  'data.cache_gib',
+  'data.max_pixels',
+  'data.skip_unreadable',
+  'score',
+  'calibration.false_reject_rate',
+  'metrics',
+  'predict',
+  'log',
+  'checkpoint',
+  'benchmark',
+)
+# What trained weights depend on, but no score that is made with them.
+_FREE_IN_SCORING = (
+  'data.placement',
+  'dtype',
+  'discriminator.reset_below',
+  'loss.discriminator_latent_weight',
+  'optimizer.first',
+)
+# Fields whose default is not what was done before they came, or may be set
+# otherwise, and what was done before.
+_ADDED = {
+  'norm.kind': 'batch',
+  'generator.aff_norm': 'batch',
+  'discriminator.norm': 'batch',
+  'discriminator.reset_below': 0.0,
+  'loss.discriminator_latent_weight': 0.0,
+  'optimizer.first': 'discriminator',
+}
+
+
+def from_stored(fields: dict[str, Any]) -> ConfigDict:
+  """Brings a stored configuration up to date.
+
+  Args:
+    fields: as a checkpoint or `config.json` holds them, of any version.
+
+  Returns:
+    The configuration; fields that it lacks stand at what was done before they
+    came.
+  """
+  config = ConfigDict(fields)
+  for name, before in _ADDED.items():
+    *groups, field = name.split('.')
+    node = config
+    for group in groups:
+      node = node[group]
+    if field not in node:
+      node[field] = before
+  return config
+
+
+def flatten(config: ConfigDict) -> dict[str, Any]:
+  """Returns all fields by their dotted names, as JSON would give them back."""
+  flat = {}
+
+  def visit(prefix: str, node: Any) -> None:
+    if isinstance(node, dict):
+      for name, value in node.items():
+        visit(f'{prefix}.{name}' if prefix else name, value)
+    else:
+      flat[prefix] = node
+
+  visit('', json.loads(to_json(config)))
+  return flat
+
+
+def to_json(config: ConfigDict) -> str:
+  """Writes a configuration as JSON."""
+  return json.dumps(config.to_dict(), indent=2, sort_keys=True)
+
+
+def digest(config: ConfigDict) -> str:
+  """Returns 16 hexadecimal digits that name the configuration."""
+  return hashlib.sha256(to_json(config).encode()).hexdigest()[:16]
+
+
+def size_in_words(image_size: int, tile_size: int) -> str:
+  """Says how large images are, and tiles where there are any."""
+  tiles = f' in tiles of {tile_size}' if tile_size < image_size else ''
+  return f'{image_size} px{tiles}'
+
+
+def num_steps(config: ConfigDict, num_images: int) -> int:
+  """Returns the length of training in steps."""
+  if config.num_steps:
+    return config.num_steps
+  return config.num_epochs * steps_per_epoch(config, num_images)
+
+
+def steps_per_epoch(config: ConfigDict, num_images: int) -> int:
+  """Returns round(images / batch), at least 1."""
+  return max(1, round(num_images / config.batch_size))
+
+
+def has_game(config: ConfigDict) -> bool:
+  """Tells whether a config trains the discriminator."""
+  return config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
+
+
+def has_segmentation_head(config: ConfigDict) -> bool:
+  """Tells whether a config trains a segmentation head."""
+  return config.loss.segmentation_weight > 0
+
+
+def check_continues(
+  stored: ConfigDict, given: ConfigDict, *, scoring: bool = False
+) -> None:
+  """Refuses a configuration that cannot go on from a checkpoint.
+
+  Args:
+    stored: with which the checkpoint was written.
+    given: with which to go on.
+    scoring: whether images are scored and nothing is trained.
+
+  Raises:
+    UsageError: a field differs that the weights depend on.
+  """
+  free = _FREE + (_FREE_IN_SCORING if scoring else ())
+  old, new = flatten(stored), flatten(given)
+  changed = [
+    f'config.{name} (was {old[name]!r}, is {new.get(name)!r})'
+    # Other fields that the checkpoint does not know were added since, and
+    # their default does what was done before.
+    for name in sorted(old)
+    if old[name] != new.get(name)
+    and not any(name == part or name.startswith(part + '.') for part in free)
+  ]
+  if changed:
+    raise UsageError(
+      'The weights in this workdir depend on other values of '
+      f'{", ".join(changed)}: set them back, or take another --workdir.'
+    )

@@ -1,1 +1,0 @@
-"""Scores, metrics, baselines and evaluation."""

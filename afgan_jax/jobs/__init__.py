@@ -1,0 +1,1 @@
+"""Train, evaluate, validate, calibrate and predict: files in, results out."""

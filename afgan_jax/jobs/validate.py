@@ -1,0 +1,223 @@
+"""Measures a model without a test set: on defects it was not trained on.
+
+Recipes are chosen by this, never by a test set.
+"""
+
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax.augment.probe import KINDS, probe
+from afgan_jax.config.store import digest
+from afgan_jax.detector import make_scorer
+from afgan_jax.methods.state import GanState
+from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
+from afgan_jax.metrics.image import image_metrics, pixel_metrics
+from afgan_jax.metrics.image_scores import image_scores
+from afgan_jax.ops.pixels import to_bytes, to_float
+from afgan_jax.system.files import write_text
+
+FILE = 'validation.json'
+# Defective images of each kind, at least.
+NUM_IMAGES = 96
+_SEED = 0  # The same defects whatever the run's seed.
+_PIXEL = ('pixel_auroc', 'aupro_0.3')
+# Scores and maps of some images by one way of scoring; either may be missing.
+Scored = tuple[np.ndarray | None, np.ndarray | None]
+_SCORE = 'score: '  # Before the names of other scores of the model.
+
+
+def validate(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  state: GanState,
+  images: np.ndarray,
+  train_images: np.ndarray,
+) -> dict[str, Any]:
+  """Scores good images and the same with synthetic defects on them.
+
+  Writes `validation.json`. No kind of defect here is among those that training
+  makes (`augment.probe`).
+
+  Args:
+    config: see `configs/default.py`.
+    workdir: where the file goes.
+    state: of training, or restored.
+    images: good ones that were not trained on, uint8 [n, size, size, 3], n ≥ 1.
+    train_images: what the trivial baselines compare with.
+
+  Returns:
+    What `validation.json` holds, under the names of `metrics.json`: figures of
+    the model and of the trivial baselines, each the mean over the kinds of
+    defects; and 'by_kind', the model's figures for each of them.
+  """
+  score = make_scorer(config, state)
+
+  def scored(images: np.ndarray) -> dict[str, Scored]:
+    results = score(images)
+    model = {'model': (results['score'], results['map'])}
+    others = {
+      _SCORE + name: (scores, None)
+      for name, scores in image_scores(config, results).items()
+    }
+    return model | others | _baselines(config, train_images, images)
+
+  good = scored(images)
+  by_kind, num_images = {}, {}
+  for kind, defective, masks in make_probes(images):
+    if len(defective):  # On a flat image some kinds change nothing.
+      num_images[kind] = len(defective)
+      found = scored(defective)
+      by_kind[kind] = {
+        name: _figures(good[name], found[name], masks) for name in good
+      }
+  figures = _average(by_kind) | {
+    'counts': {
+      'train': len(train_images),
+      'held_out': len(images),
+      'by_kind': num_images,
+    },
+    'step': int(state.step),
+    'config_digest': digest(config),
+  }
+  write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
+  return figures
+
+
+def make_probes(
+  images: np.ndarray,
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+  """Puts defects on good images; those that cannot be seen are left out.
+
+  Args:
+    images: uint8 [n, size, size, 3].
+
+  Yields:
+    The name of a kind, defective images, uint8 [m, size, size, 3], and where
+    they are defective, bool [m, size, size], one kind after the other.
+  """
+  repeats = -(-NUM_IMAGES // len(images))
+  clean = to_float(np.repeat(images, repeats, axis=0))
+  # Fewer pixels than one in four thousand are no defect that could be found.
+  smallest = images.shape[1] ** 2 / 4096
+  for number, kind in enumerate(KINDS):
+    key = jax.random.fold_in(jax.random.key(_SEED), number)
+    keys = jax.random.split(key, len(clean))
+    make = jax.jit(_each(functools.partial(probe, kind)))
+    defective, masks = jax.device_get(make(keys, clean))
+    visible = masks.sum(axis=(1, 2)) >= smallest
+    yield kind, defective[visible], masks[visible]
+
+
+def summary(figures: dict[str, Any]) -> str:
+  """Writes what `validate` returns for a person."""
+  names = ('image_auroc', *_PIXEL)
+
+  def row(title: str, values: dict[str, float]) -> str:
+    cells = [
+      f'{values[name]:14.4f}' if name in values else f'{"–":>14}'
+      for name in names
+    ]
+    return f'{title:<17}' + ''.join(cells)
+
+  trivial = {
+    name: {'image_auroc': value} for name, value in figures['baselines'].items()
+  }
+  for name, values in figures['pixel_baselines'].items():
+    trivial[name] = trivial.get(name, {}) | values
+  return '\n'.join(
+    [
+      f'{figures["counts"]["held_out"]} held-out good images against synthetic '
+      'defects on them, of kinds that were not trained on',
+      f'{"":<17}' + ''.join(f'{name:>14}' for name in names),
+      row('mean over kinds', figures),
+      *(row(f'  {name}', values) for name, values in trivial.items()),
+      *(row(kind, values) for kind, values in figures['by_kind'].items()),
+    ]
+  )
+
+
+def _each(make: Callable) -> Callable:
+  """Maps over keys and images, one after another: memory stays small."""
+
+  def run(keys: jax.Array, images: jax.Array):
+    def one(pair):
+      defective, mask = make(*pair)
+      return to_bytes(defective), mask
+
+    return jax.lax.map(one, (keys, images), batch_size=16)
+
+  return run
+
+
+def _baselines(
+  config: ConfigDict, train_images: np.ndarray, images: np.ndarray
+) -> dict[str, Scored]:
+  """Returns the trivial scores and maps."""
+  scores = baseline_scores(train_images, images)
+  maps = dict(baseline_maps(train_images, images, config.score.smoothing))
+  names = dict.fromkeys([*scores, *maps])
+  return {name: (scores.get(name), maps.get(name)) for name in names}
+
+
+def _figures(
+  good: Scored, defective: Scored, masks: np.ndarray
+) -> dict[str, float]:
+  """Measures good images against defective ones."""
+  figures = {}
+  if good[0] is not None:
+    labels = np.repeat([0, 1], [len(good[0]), len(defective[0])])
+    measured = image_metrics(labels, np.concatenate([good[0], defective[0]]))
+    figures['image_auroc'] = measured['image_auroc']
+  if good[1] is not None:
+    maps = np.concatenate([good[1], defective[1]])
+    clean = np.zeros(good[1].shape, bool)
+    truth = np.concatenate([clean, masks]).astype(np.uint8)
+    measured = pixel_metrics(maps, truth, np.ones(len(maps), bool))
+    figures |= {name: measured[name] for name in _PIXEL}
+  return figures
+
+
+def _average(
+  by_kind: dict[str, dict[str, dict[str, float]]],
+) -> dict[str, Any]:
+  """Averages over kinds, under the names of `metrics.json`.
+
+  Args:
+    by_kind: for each kind of defect the figures of the model and of each
+      trivial baseline.
+  """
+  names = dict.fromkeys(name for values in by_kind.values() for name in values)
+  means = {}
+  for name in names:
+    each = [values[name] for values in by_kind.values()]
+    means[name] = {
+      figure: float(np.mean([values[figure] for values in each]))
+      for figure in each[0]
+    }
+  model = means.pop('model', {})
+  by_score = {
+    name.removeprefix(_SCORE): means.pop(name)['image_auroc']
+    for name in names
+    if name.startswith(_SCORE)
+  }
+  return model | {
+    'image_auroc_by_score': by_score,
+    'baselines': {
+      name: values['image_auroc']
+      for name, values in means.items()
+      if 'image_auroc' in values
+    },
+    'pixel_baselines': {
+      name: {figure: values[figure] for figure in _PIXEL}
+      for name, values in means.items()
+      if _PIXEL[0] in values
+    },
+    'by_kind': {kind: values['model'] for kind, values in by_kind.items()},
+  }

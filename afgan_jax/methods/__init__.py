@@ -1,0 +1,1 @@
+"""Methods: what is trained, and how images are scored with it."""

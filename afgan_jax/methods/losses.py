@@ -1,0 +1,132 @@
+"""The losses of §3.3, each a mean over the batch, in float32."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from afgan_jax.ops.filters import smooth_map
+
+# Of structural similarity (Wang et al. 2004): standard deviation of its window
+# in pixels and its two constants, for a range of 2.
+_SSIM_WINDOW = 1.5
+_SSIM_MEAN = (0.01 * 2) ** 2
+_SSIM_VARIANCE = (0.03 * 2) ** 2
+
+
+def discriminator_loss(
+  real_logit: jax.Array, fake_logit: jax.Array
+) -> jax.Array:
+  """Computes the adversarial part of the discriminator's loss, −L_adv of eq 9.
+
+  Args:
+    real_logit: of defect-free images, [batch].
+    fake_logit: of reconstructions, [batch].
+
+  Returns:
+    BCE(real, 1) + BCE(fake, 0), a scalar.
+  """
+  real = optax.sigmoid_binary_cross_entropy(
+    real_logit, jnp.ones_like(real_logit)
+  )
+  fake = optax.sigmoid_binary_cross_entropy(
+    fake_logit, jnp.zeros_like(fake_logit)
+  )
+  return jnp.mean(real) + jnp.mean(fake)
+
+
+def adversarial_loss(fake_logit: jax.Array) -> jax.Array:
+  """Computes the generator's adversarial loss, the non-saturating BCE(fake, 1).
+
+  Eq 9 as written gives the generator no gradient while the discriminator wins
+  (Goodfellow et al. 2014, §3), so its usual replacement stands here.
+
+  Args:
+    fake_logit: of reconstructions, [batch].
+
+  Returns:
+    A scalar.
+  """
+  return jnp.mean(
+    optax.sigmoid_binary_cross_entropy(fake_logit, jnp.ones_like(fake_logit))
+  )
+
+
+def reconstruction_error(
+  image: jax.Array, reconstruction: jax.Array
+) -> jax.Array:
+  """Computes the L1 distance of eq 10, as a mean over pixels and channels.
+
+  Args:
+    image: [batch, h, w, c], in [-1, 1].
+    reconstruction: of the same shape.
+
+  Returns:
+    [batch], in [0, 2].
+  """
+  return jnp.mean(jnp.abs(image - reconstruction), axis=(1, 2, 3))
+
+
+def latent_error(real_latent: jax.Array, fake_latent: jax.Array) -> jax.Array:
+  """Computes the distance of eq 11 as Skip-GANomaly does, a mean square.
+
+  Args:
+    real_latent: f(x), [batch, features].
+    fake_latent: f(G(x)), of the same shape.
+
+  Returns:
+    [batch], at least 0.
+  """
+  return jnp.mean(jnp.square(real_latent - fake_latent), axis=-1)
+
+
+def ssim_error(image: jax.Array, reconstruction: jax.Array) -> jax.Array:
+  """Computes 1 − the mean structural similarity (Wang et al. 2004).
+
+  Args:
+    image: [batch, size, size, c], in [-1, 1].
+    reconstruction: of the same shape.
+
+  Returns:
+    [batch], in [0, 2].
+  """
+  batch, size, _, channels = image.shape
+
+  def planes(x: jax.Array) -> jax.Array:
+    return jnp.moveaxis(x, -1, 1).reshape(batch * channels, size, size)
+
+  def local_mean(x: jax.Array) -> jax.Array:
+    return smooth_map(x, sigma=_SSIM_WINDOW / size)
+
+  x, y = planes(image), planes(reconstruction)
+  mean_x, mean_y = local_mean(x), local_mean(y)
+  variance_x = local_mean(x**2) - mean_x**2
+  variance_y = local_mean(y**2) - mean_y**2
+  covariance = local_mean(x * y) - mean_x * mean_y
+  similarity = (
+    (2 * mean_x * mean_y + _SSIM_MEAN)
+    / (mean_x**2 + mean_y**2 + _SSIM_MEAN)
+    * (2 * covariance + _SSIM_VARIANCE)
+    / (variance_x + variance_y + _SSIM_VARIANCE)
+  )
+  return 1 - jnp.mean(similarity.reshape(batch, -1), axis=-1)
+
+
+def segmentation_loss(
+  logits: jax.Array, mask: jax.Array, *, focus: float
+) -> jax.Array:
+  """Computes the focal loss of pixels (Lin et al., ICCV 2017).
+
+  Args:
+    logits: that a pixel is defective, [batch, size, size].
+    mask: whether it is, bool of the same shape.
+    focus: γ, how much less well judged pixels count; 0 for cross entropy.
+
+  Returns:
+    A scalar, the mean over all pixels.
+  """
+  cross_entropy = optax.sigmoid_binary_cross_entropy(
+    logits, mask.astype(jnp.float32)
+  )
+  # 1 − the probability of the right answer.
+  wrong = -jnp.expm1(-cross_entropy)
+  return jnp.mean(wrong**focus * cross_entropy)

@@ -1,0 +1,107 @@
+"""Anomaly maps: where an image and its reconstruction differ (§4.4.2)."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+from PIL import Image
+
+from afgan_jax.ops.filters import gradient_magnitude, smooth_map
+
+# RIAD (Zavrtanik et al. 2021): scales of the gradient similarity, and the
+# constant that keeps it defined where both gradients vanish.
+_NUM_SCALES = 4
+_STABILITY = 0.0026
+
+
+def anomaly_map(
+  config: ConfigDict, image: jax.Array, reconstruction: jax.Array
+) -> jax.Array:
+  """Computes the map that `config.score.map` names.
+
+  Args:
+    config: see `configs/default.py`.
+    image: [batch, size, size, 3], float32 in [-1, 1].
+    reconstruction: of the same shape.
+
+  Returns:
+    [batch, size, size], float32, at least 0; larger where more anomalous.
+  """
+  smooth = functools.partial(smooth_map, sigma=config.score.smoothing)
+  residual = jnp.mean(jnp.abs(image - reconstruction), axis=-1)
+  if config.score.map == 'residual':
+    return residual
+  if config.score.map == 'smoothed_residual':
+    return smooth(residual)
+  dissimilarity = smooth(1 - gradient_similarity(image, reconstruction))
+  if config.score.map == 'gradient_similarity':
+    return dissimilarity
+  # Halved, the residual has the range of the other, [0, 1].
+  return (smooth(residual) / 2 + dissimilarity) / 2
+
+
+def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
+  """Brings maps to another size, as prediction brings them to an image's.
+
+  Args:
+    maps: float32 [n, side, side].
+    size: in pixels.
+
+  Returns:
+    float32 [n, size, size], interpolated.
+  """
+  if maps.shape[1] == size:
+    return maps
+  resized = np.empty((len(maps), size, size), np.float32)
+  for i, values in enumerate(maps):
+    image = Image.fromarray(np.asarray(values, np.float32))
+    resized[i] = image.resize((size, size), Image.Resampling.BILINEAR)
+  return resized
+
+
+def image_score(config: ConfigDict, maps: jax.Array) -> jax.Array:
+  """Reduces maps to one number an image, for local scores.
+
+  Args:
+    config: see `configs/default.py`; `score.image` is 'max' or 'top_k'.
+    maps: [batch, size, size].
+
+  Returns:
+    [batch]: the largest value, or the mean of the `score.top_k` largest.
+  """
+  values = maps.reshape(maps.shape[0], -1)
+  if config.score.image == 'max':
+    return jnp.max(values, axis=-1)
+  top, _ = jax.lax.top_k(values, min(config.score.top_k, values.shape[-1]))
+  return jnp.mean(top, axis=-1)
+
+
+def gradient_similarity(image: jax.Array, other: jax.Array) -> jax.Array:
+  """Computes the multi-scale gradient magnitude similarity of RIAD.
+
+  Args:
+    image: [batch, size, size, 3], float32 in [-1, 1].
+    other: of the same shape.
+
+  Returns:
+    [batch, size, size], in (0, 1], 1 where the gradients are the same at all
+    scales.
+  """
+  size = image.shape[1]
+  pair = [(x.mean(axis=-1) + 1) / 2 for x in (image, other)]
+  total = 0.0
+  for scale in range(_NUM_SCALES):
+    if scale:
+      pair = [_halve(x) for x in pair]
+    a, b = (gradient_magnitude(x) for x in pair)
+    similarity = (2 * a * b + _STABILITY) / (a**2 + b**2 + _STABILITY)
+    shape = (similarity.shape[0], size, size)
+    total += jax.image.resize(similarity, shape, 'linear')
+  return total / _NUM_SCALES
+
+
+def _halve(x: jax.Array) -> jax.Array:
+  batch, height, width = x.shape
+  return x.reshape(batch, height // 2, 2, width // 2, 2).mean(axis=(2, 4))

@@ -1,0 +1,49 @@
+"""All scores of an image that maps and errors give, beside the one chosen."""
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax.detector import Results
+from afgan_jax.metrics.image import image_metrics
+
+
+def image_scores(config: ConfigDict, results: Results) -> dict[str, np.ndarray]:
+  """Computes each score that `config.score.image` may name.
+
+  Args:
+    config: see `configs/default.py`.
+    results: what `score_images` returned of n images.
+
+  Returns:
+    Scores [n] by name; 'paper' (eq 13) only where its terms are there.
+  """
+  values = results['map'].reshape(len(results['map']), -1)
+  count = min(config.score.top_k, values.shape[1])
+  largest = np.partition(values, -count, axis=1)[:, -count:]
+  scores = {'max': largest.max(axis=1), 'top_k': largest.mean(axis=1)}
+  gamma = config.score.gamma
+  paper = gamma * results['reconstruction_error']
+  if gamma == 1:
+    return {'paper': paper} | scores
+  if 'latent_error' not in results:
+    return scores
+  return {'paper': paper + (1 - gamma) * results['latent_error']} | scores
+
+
+def aurocs_by_score(
+  config: ConfigDict, labels: np.ndarray, results: Results
+) -> dict[str, float | None]:
+  """Measures each of these scores.
+
+  Args:
+    config: see `configs/default.py`.
+    labels: 0 for a good image, 1 for a defective one, [n].
+    results: what `score_images` returned of these images.
+
+  Returns:
+    Image AUROC by name of the score; None where it is not defined.
+  """
+  return {
+    name: image_metrics(labels, scores)['image_auroc']
+    for name, scores in image_scores(config, results).items()
+  }

@@ -1,0 +1,1 @@
+"""Numeric functions that networks, augmentation and scores share."""

@@ -1,0 +1,1 @@
+"""The 4×4 convolutions of stride 2, in the form that is fastest."""

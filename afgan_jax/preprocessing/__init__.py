@@ -1,0 +1,1 @@
+"""Image files to the pixels that networks see, without JAX."""

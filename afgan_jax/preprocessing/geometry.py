@@ -1,0 +1,178 @@
+"""How an image of any shape becomes the square that the networks see."""
+
+import dataclasses
+import math
+
+import numpy as np
+from PIL import Image
+
+from afgan_jax.preprocessing.pose import find_object
+
+GEOMETRIES = ('stretch', 'pad', 'object')
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+  """One way for all images of a set.
+
+  Attributes:
+    kind: 'stretch' maps the whole image to the square; 'pad' first repeats the
+      edge pixels until the image is square; 'object' cuts a window around the
+      object, turned so that its longest axis lies along the rows, the heavier
+      end to the left, and maps it to the square.
+    window: for 'object', how far it reaches across and along that axis, as
+      shares of the image's longer side.
+  """
+
+  kind: str = 'stretch'
+  window: tuple[float, float] = (1.0, 1.0)
+
+  def frame(self, image: np.ndarray) -> 'Frame':
+    """Finds where the square lies in an image.
+
+    Args:
+      image: uint8 [height, width, 3].
+
+    Returns:
+      The square.
+    """
+    height, width = image.shape[:2]
+    side = max(height, width)
+    if self.kind == 'object':
+      pose = find_object(image)
+      along = side * self.window[1] * pose.axis
+      across = side * self.window[0] * np.array([-pose.axis[1], pose.axis[0]])
+      corner = pose.center - along / 2 - across / 2
+      matrix = np.stack([along, across, corner], axis=1)
+      return Frame(height, width, matrix, is_turned=True)
+    if self.kind == 'pad':
+      # An odd pixel goes to the bottom or the right.
+      left, top = (side - width) // 2, (side - height) // 2
+      matrix = [[side, 0, -left], [0, side, -top]]
+    else:
+      matrix = [[width, 0, 0], [0, height, 0]]
+    return Frame(height, width, np.array(matrix, float))
+
+
+STRETCH = Geometry()
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+  """Where the square lies in one image.
+
+  Places are (column, row), and those of pixels' centres end in a half.
+
+  Attributes:
+    height: of the image in pixels.
+    width: likewise.
+    matrix: [2, 3], maps (x, y, 1), x and y in [0, 1] from the square's left top
+      corner, to a place in the image, which may lie outside of it.
+    is_turned: False where the square's sides are the image's and the whole
+      image lies in it.
+  """
+
+  height: int
+  width: int
+  matrix: np.ndarray
+  is_turned: bool = False
+
+  def cut(
+    self,
+    image: np.ndarray,
+    size: int,
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
+  ) -> np.ndarray:
+    """Cuts the square out, antialiased; beyond the edge, the edge repeats.
+
+    Args:
+      image: uint8, [height, width] or [height, width, 3].
+      size: side length in pixels of the result.
+      resampling: of a square that is not turned.
+
+    Returns:
+      float32, not rounded: [size, size] or [size, size, 3].
+    """
+    if image.ndim == 3:
+      bands = np.moveaxis(image, -1, 0)
+      cuts = [self.cut(band, size, resampling) for band in bands]
+      return np.stack(cuts, axis=-1)
+    extended, matrix = self._extend(image)
+    picture = Image.fromarray(extended)
+    if not self.is_turned:
+      (width, _, left), (_, height, top) = matrix
+      box = (left, top, left + width, top + height)
+      levels = picture.convert('F')
+      return np.asarray(levels.resize((size, size), resampling, box))
+    # Pillow turns without antialiasing: turned finely, then averaged.
+    factor = math.ceil(np.hypot(*matrix[:, :2]).max() / size)
+    fine = size * factor
+    coefficients = matrix / [fine, fine, 1]
+    turned = picture.transform(
+      (fine, fine),
+      Image.Transform.AFFINE,
+      coefficients.ravel(),
+      Image.Resampling.BILINEAR,
+    )
+    return np.asarray(turned.convert('F').reduce(factor))
+
+  def restore(self, values: np.ndarray) -> np.ndarray:
+    """Brings a map of the square back to the image.
+
+    Args:
+      values: [size, size], float32.
+
+    Returns:
+      [height, width], float32, interpolated; 0 where the square is not.
+    """
+    size = values.shape[0]
+    picture = Image.fromarray(np.asarray(values, np.float32))
+    shape = (self.width, self.height)
+    inverse = size * self._inverse
+    if not self.is_turned:
+      left, top = inverse[:, 2]
+      right, bottom = inverse @ [*shape, 1]
+      box = (left, top, right, bottom)
+      return np.asarray(picture.resize(shape, Image.Resampling.BILINEAR, box))
+    return np.asarray(
+      picture.transform(
+        shape,
+        Image.Transform.AFFINE,
+        inverse.ravel(),
+        Image.Resampling.BILINEAR,
+      )
+    )
+
+  def cells(
+    self, rows: np.ndarray, columns: np.ndarray, size: int
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the pixels of the square that show pixels of the image.
+
+    Args:
+      rows: in the image.
+      columns: likewise.
+      size: side length in pixels of the square.
+
+    Returns:
+      Rows and columns in the square; of what lies outside, the nearest ones.
+    """
+    places = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
+    found = np.floor(size * (self._inverse @ places)).astype(int)
+    columns, rows = np.clip(found, 0, size - 1)
+    return rows, columns
+
+  @property
+  def _inverse(self) -> np.ndarray:
+    whole = np.vstack([self.matrix, [0, 0, 1]])
+    return np.linalg.inv(whole)[:2]
+
+  def _extend(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Repeats the edges until the square lies within, where it does not."""
+    corners = self.matrix @ [[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
+    left, top = np.ceil(np.maximum(-corners.min(axis=1), 0)).astype(int)
+    beyond = corners.max(axis=1) - [self.width, self.height]
+    right, bottom = np.ceil(np.maximum(beyond, 0)).astype(int)
+    if not max(left, top, right, bottom):
+      return image, self.matrix
+    extended = np.pad(image, [(top, bottom), (left, right)], mode='edge')
+    return extended, self.matrix + [[0, 0, left], [0, 0, top]]

@@ -1,0 +1,1 @@
+"""Files, threads, caches and errors: nothing of images or of networks."""

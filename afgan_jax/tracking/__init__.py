@@ -1,0 +1,1 @@
+"""Records of training: scalars, pictures and progress."""

@@ -1,0 +1,126 @@
+"""What there is to see of each image of a data set, and among them."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent import futures
+
+import numpy as np
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from afgan_jax.system.errors import DataError
+from datasets.source import GOOD, Sample, Source
+
+_THUMBNAIL = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+  """What is kept of one image.
+
+  Attributes:
+    sample: where it came from.
+    split: 'train' or 'test'.
+    size: width and height in pixels.
+    is_grey: whether its channels are equal.
+    brightness: mean grey level, [0, 255].
+    digest: of its pixels.
+    thumbnail: float32 [256], grey levels of 16×16 parts, of mean 1.
+    note: what its user should know, or ''.
+    error: why it cannot be read; '' if it can, else the rest means nothing.
+  """
+
+  sample: Sample
+  split: str
+  size: tuple[int, int] = (0, 0)
+  is_grey: bool = False
+  brightness: float = 0.0
+  digest: bytes = b''
+  thumbnail: np.ndarray | None = None
+  note: str = ''
+  error: str = ''
+
+
+def look_at(source: Source) -> list[Look]:
+  """Looks at all images of a source, each once and in parallel.
+
+  Args:
+    source: what is inspected.
+
+  Returns:
+    What was seen, the training images first.
+
+  Raises:
+    DataError: the source cannot be used at all.
+  """
+  offered = [('train', sample) for sample in source.train()]
+  offered += [('test', sample) for sample in source.test()]
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    return list(pool.map(lambda pair: _look(*pair), offered))
+
+
+def _look(split: str, sample: Sample) -> Look:
+  try:
+    image, note = sample.original()
+  except DataError as error:
+    return Look(sample, split, error=str(error))
+  height, width = image.shape[:2]
+  picture = Image.fromarray(image)
+  small = np.asarray(picture.reduce(min(8, height, width)))
+  tiny = picture.resize((_THUMBNAIL,) * 2, reducing_gap=2.0).convert('L')
+  thumbnail = np.asarray(tiny, np.float32).ravel()
+  return Look(
+    sample,
+    split,
+    size=(width, height),
+    is_grey=bool((small == small[..., :1]).all()),
+    brightness=float(small.mean()),
+    digest=hashlib.sha256(
+      np.ascontiguousarray(image), usedforsecurity=False
+    ).digest(),
+    thumbnail=thumbnail / max(float(thumbnail.mean()), 1.0),
+    note=note and f'{sample.path}: {note}',
+  )
+
+
+def find_copies(looks: Sequence[Look]) -> list[tuple[Look, Look]]:
+  """Finds images with equal pixels.
+
+  Args:
+    looks: at images that can be read.
+
+  Returns:
+    Pairs of the first of its kind and a copy of it.
+  """
+  first, pairs = {}, []
+  for look in looks:
+    candidate = first.setdefault((look.size, look.digest), look)
+    if candidate is not look:
+      pairs.append((candidate, look))
+  return pairs
+
+
+def brightness_auroc(looks: Sequence[Look]) -> float | None:
+  """Measures how well brightness tells defective test images; None without."""
+  test = [look for look in looks if look.split == 'test']
+  return _auroc(test, [look.brightness for look in test])
+
+
+def nearest_auroc(looks: Sequence[Look]) -> float | None:
+  """Measures how well the nearest training image does; None without any."""
+  test = [look for look in looks if look.split == 'test']
+  train = [look.thumbnail for look in looks if look.split == 'train']
+  if not (test and train):
+    return None
+  train = np.stack(train)
+  distances = [np.abs(train - x.thumbnail).mean(axis=1).min() for x in test]
+  return _auroc(test, distances)
+
+
+def _auroc(looks: Sequence[Look], scores: Sequence[float]) -> float | None:
+  labels = [look.sample.defect_type != GOOD for look in looks]
+  if len(set(labels)) < 2:
+    return None
+  return float(roc_auc_score(labels, scores))

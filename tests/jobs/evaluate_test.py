@@ -1,0 +1,65 @@
+import csv
+import json
+
+import numpy as np
+
+from afgan_jax import devices as parallel
+from afgan_jax.detector import score_images
+from afgan_jax.jobs import evaluate as evaluation
+from afgan_jax.jobs.summary import summary
+from datasets.source import Split
+from tests.support.tiny import tiny_config
+
+
+def _split(defect_types):
+  rng = np.random.default_rng(0)
+  count = len(defect_types)
+  return Split(
+    levels=rng.integers(0, 256, (count, 16, 16, 3), np.uint8),
+    masks=np.zeros((count, 16, 16), np.uint8),
+    has_mask=np.ones(count, bool),
+    paths=tuple(f'test/{i}, "ü".png' for i in range(count)),
+    defect_types=tuple(defect_types),
+  )
+
+
+def test_one_class_gives_null_and_the_reason(tmp_path):
+  config = tiny_config()
+  state = parallel.create_replicated_state(config)
+  split = _split(['scratch', 'dent'])
+  metrics, _ = evaluation.evaluate(config, tmp_path, state, split, None, None)
+  stored = json.loads((tmp_path / 'metrics.json').read_text())
+  assert stored == metrics
+  assert stored['image_auroc'] is None
+  assert stored['baselines']['brightness'] is None
+  assert stored['counts']['test_by_type'] == {'dent': 1, 'scratch': 1}
+  assert stored['notes'] == [
+    'Image metrics are not defined: no test image is good.',
+    'Pixel metrics are not defined: no pixel that has a mask is defective.',
+    'Trivial scores are not measured: no training images.',
+  ]
+  assert all(note in summary(metrics) for note in stored['notes'])
+  split = _split(['good', 'good'])
+  metrics, _ = evaluation.evaluate(
+    config, tmp_path, state, split, split.images, None
+  )
+  assert metrics['notes'][0] == (
+    'Image metrics are not defined: no test image is defective.'
+  )
+  assert len(metrics['notes']) == 2
+
+
+def test_scores_are_written_in_full_precision(tmp_path):
+  config = tiny_config()
+  state = parallel.create_replicated_state(config)
+  split = _split(['good', 'scratch', 'good'])
+  evaluation.evaluate(config, tmp_path, state, split, split.images, None)
+  scores = score_images(config, state, split.images)
+  with (tmp_path / 'scores.csv').open(encoding='utf-8') as file:
+    rows = list(csv.DictReader(file))
+  assert [row['path'] for row in rows] == list(split.paths)
+  for name in ('score', 'reconstruction_error', 'latent_error'):
+    np.testing.assert_array_equal(
+      np.array([float(row[name]) for row in rows], np.float32), scores[name]
+    )
+  assert not list(tmp_path.glob('*.tmp'))

@@ -1,0 +1,88 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import ndimage
+
+from afgan_jax.methods import losses
+
+LOG2 = np.log(2)
+
+
+def test_discriminator_loss_by_hand():
+  # An undecided discriminator pays log 2 for each side.
+  loss = losses.discriminator_loss(jnp.zeros(3), jnp.zeros(3))
+  np.testing.assert_allclose(loss, 2 * LOG2, rtol=1e-6)
+  # −log σ(2) and −log(1 − σ(−1)) = −log σ(1).
+  loss = losses.discriminator_loss(jnp.array([2.0]), jnp.array([-1.0]))
+  np.testing.assert_allclose(loss, 0.126928 + 0.313262, rtol=1e-5)
+
+
+def test_adversarial_loss_wants_the_fake_to_pass():
+  np.testing.assert_allclose(
+    losses.adversarial_loss(jnp.array([0.0, 2.0])),
+    (LOG2 + 0.126928) / 2,
+    rtol=1e-5,
+  )
+
+
+def test_losses_of_extreme_logits_are_finite():
+  huge = jnp.array([1e4])
+  np.testing.assert_allclose(losses.adversarial_loss(-huge), 1e4)
+  np.testing.assert_allclose(losses.discriminator_loss(-huge, huge), 2e4)
+
+
+def test_reconstruction_error_is_a_mean_over_pixels_and_channels():
+  image = jnp.zeros((2, 4, 4, 3))
+  other = image.at[1, 0, 0].set(jnp.array([0.5, -0.25, 0.25]))
+  np.testing.assert_allclose(
+    losses.reconstruction_error(image, other), [0, 1 / 48], rtol=1e-6
+  )
+
+
+def test_latent_error_is_a_mean_square():
+  real = jnp.array([[1.0, 2.0], [0.0, 0.0]])
+  fake = jnp.array([[1.0, 4.0], [3.0, -1.0]])
+  np.testing.assert_allclose(losses.latent_error(real, fake), [2, 5])
+
+
+def test_structural_similarity_is_that_of_scipys_gaussian_windows():
+  rng = np.random.default_rng(0)
+  x = rng.uniform(-1, 1, (2, 16, 16, 3))
+  y = np.clip(x + rng.normal(0, 0.2, x.shape), -1, 1)
+
+  def local_mean(z):
+    return ndimage.gaussian_filter(z, (0, 1.5, 1.5, 0), truncate=4)
+
+  mean_x, mean_y = local_mean(x), local_mean(y)
+  covariance = local_mean(x * y) - mean_x * mean_y
+  variances = local_mean(x * x) - mean_x**2 + local_mean(y * y) - mean_y**2
+  similarity = (
+    (2 * mean_x * mean_y + 0.0004)
+    * (2 * covariance + 0.0036)
+    / ((mean_x**2 + mean_y**2 + 0.0004) * (variances + 0.0036))
+  )
+  expected = 1 - similarity.mean(axis=(1, 2, 3))
+  got = losses.ssim_error(jnp.asarray(x), jnp.asarray(y))
+  np.testing.assert_allclose(got, expected, rtol=1e-4)
+  np.testing.assert_allclose(losses.ssim_error(x, x), 0, atol=1e-5)
+
+
+def test_focal_loss_by_hand():
+  logits = jnp.array([[[0.0, 2.0], [-1.0, 0.0]]])
+  mask = jnp.array([[[True, True], [False, False]]])
+  # Probabilities of the right answers, and −log of them.
+  right = np.array([0.5, 0.880797, 0.731059, 0.5])
+  for focus in (0.0, 2.0):
+    expected = np.mean((1 - right) ** focus * -np.log(right))
+    got = losses.segmentation_loss(logits, mask, focus=focus)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_focal_loss_of_certain_pixels_is_finite_and_so_is_its_gradient():
+  logits = jnp.array([[[1e4, -1e4, 60.0]]])
+  mask = jnp.array([[[False, True, True]]])
+  value, gradient = jax.value_and_grad(
+    lambda x: losses.segmentation_loss(x, mask, focus=2.0)
+  )(logits)
+  np.testing.assert_allclose(value, 2e4 / 3, rtol=1e-6)
+  assert np.isfinite(gradient).all()

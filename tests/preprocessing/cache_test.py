@@ -1,0 +1,155 @@
+"""A second run decodes nothing, and a changed file is noticed."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from afgan_jax.preprocessing.cache import Cache, default_folder
+from afgan_jax.preprocessing.decode import Decoder
+from afgan_jax.preprocessing.geometry import Geometry
+from afgan_jax.preprocessing.reader import Reader
+from datasets import load
+from datasets.folder import FolderSource
+from datasets.source import read_split
+from tests.support.tiny import tiny_config
+
+SIZE = 16
+
+
+def _write(path, seed=0, side=24):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  rng = np.random.default_rng(seed)
+  Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(path)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+  """Counts the files that are decoded."""
+  paths = []
+  for name in ('image', 'mask'):
+    original = getattr(Decoder, name)
+
+    def spy(self, path, content=None, original=original):
+      paths.append(os.path.basename(path))
+      return original(self, path, content)
+
+    monkeypatch.setattr(Decoder, name, spy)
+  return paths
+
+
+def _read(root, folder, max_bytes=10**6, **options):
+  reader = Reader(cache=Cache(folder, max_bytes), **options)
+  return read_split(FolderSource(str(root), reader).test(), SIZE)
+
+
+def _fill(root):
+  for i, name in enumerate(('good/a', 'hole/b')):
+    _write(root / f'test/{name}.png', i)
+  mask = np.zeros((24, 24), np.uint8)
+  mask[4:16, 4:16] = 255
+  (root / 'ground_truth/hole').mkdir(parents=True)
+  Image.fromarray(mask).save(root / 'ground_truth/hole/b_mask.png')
+
+
+def test_what_was_decoded_once_is_not_decoded_again(tmp_path, decoded):
+  _fill(tmp_path)
+  first = _read(tmp_path, tmp_path / 'cache')
+  assert sorted(decoded) == ['a.png', 'b.png', 'b_mask.png']
+  second = _read(tmp_path, tmp_path / 'cache')
+  assert len(decoded) == 3
+  plain = read_split(FolderSource(str(tmp_path)).test(), SIZE)
+  for split in (first, second):
+    np.testing.assert_array_equal(split.levels, plain.levels)
+    np.testing.assert_array_equal(split.masks, plain.masks)
+    np.testing.assert_array_equal(split.has_mask, plain.has_mask)
+
+
+@pytest.mark.parametrize(
+  'name', ['test/hole/b.png', 'ground_truth/hole/b_mask.png']
+)
+def test_a_changed_file_is_noticed(tmp_path, decoded, name):
+  _fill(tmp_path)
+  before = _read(tmp_path, tmp_path / 'cache')
+  status = (tmp_path / name).stat()
+  _write(tmp_path / name, seed=9)
+  # Even where its time says nothing.
+  os.utime(tmp_path / name, ns=(status.st_atime_ns, status.st_mtime_ns))
+  decoded.clear()
+  after = _read(tmp_path, tmp_path / 'cache')
+  assert sorted(decoded) == ['b.png', 'b_mask.png']
+  changed = before.levels if 'test' in name else before.masks
+  other = after.levels if 'test' in name else after.masks
+  assert not np.array_equal(changed, other)
+
+
+def test_other_ways_of_reading_are_other_entries(tmp_path, decoded):
+  _fill(tmp_path)
+  _read(tmp_path, tmp_path / 'cache')
+  decoded.clear()
+  _read(tmp_path, tmp_path / 'cache', geometry=Geometry('pad'))
+  assert len(decoded) == 3
+  _read(tmp_path, tmp_path / 'cache', decoder=Decoder(white=9.0))
+  assert len(decoded) == 6
+
+
+def test_notes_are_kept_under_the_name_of_each_file(tmp_path):
+  pages = [Image.new('RGB', (8, 8), color) for color in ('red', 'blue')]
+  for name in ('a', 'b'):
+    path = tmp_path / f'{name}.tiff'
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    reader = Reader(cache=Cache(tmp_path / 'cache', 10**6))
+    notes = reader.read(str(path), None, SIZE).notes
+    assert notes == (f'{path}: the first of 2 pages',)
+  assert len(list((tmp_path / 'cache').glob('*/*'))) == 1
+
+
+def test_damaged_entries_are_decoded_anew(tmp_path, decoded):
+  _fill(tmp_path)
+  expected = _read(tmp_path, tmp_path / 'cache')
+  entries = sorted((tmp_path / 'cache').glob('*/*'))
+  for damage in (
+    lambda x: x[:-1] + bytes([x[-1] ^ 1]),
+    lambda x: x[: len(x) // 2],
+    lambda x: b'',
+    lambda x: b'{"crc32": 0}\n',
+    lambda x: b'\xff\n' + x,
+  ):
+    for entry in entries:
+      entry.write_bytes(damage(entry.read_bytes()))
+    decoded.clear()
+    split = _read(tmp_path, tmp_path / 'cache')
+    assert len(decoded) == 3
+    np.testing.assert_array_equal(split.levels, expected.levels)
+
+
+def test_the_longest_unused_go_first(tmp_path):
+  cache = Cache(tmp_path, 2500)
+  keys = [cache.key('x', bytes([i])) for i in range(4)]
+  for i, key in enumerate(keys):
+    cache.put(key, [np.zeros(1000, np.uint8)], {})
+    os.utime(cache._path(key), (i, i))
+  assert cache.get(keys[0]) is not None  # Used just now.
+  cache.prune()
+  assert [cache.get(key) is not None for key in keys] == [True, 0, 0, True]
+
+
+def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path):
+  _fill(tmp_path)
+  (tmp_path / 'cache').write_text('a file')
+  assert len(_read(tmp_path, tmp_path / 'cache')) == 2
+
+
+def test_the_config_says_whether_and_how_much(tmp_path, monkeypatch, decoded):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'home'))
+  _write(tmp_path / 'images/a.png')
+  fields = {'data.source': 'folder', 'data.path': str(tmp_path / 'images')}
+  for _ in range(2):
+    load.load_train(tiny_config(**fields, **{'data.cache_gib': 0.0}))
+  assert decoded == ['a.png'] * 2
+  assert not default_folder().exists()
+  for _ in range(2):
+    load.load_train(tiny_config(**fields))
+  assert decoded == ['a.png'] * 3
+  assert len(list(default_folder().glob('*/*'))) == 1

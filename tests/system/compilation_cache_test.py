@@ -1,0 +1,93 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from afgan_jax.system import compilation_cache
+
+ROOT = pathlib.Path(__file__).parents[1]
+PROGRAM = """
+import jax
+from afgan_jax.system import compilation_cache
+compilation_cache.enable()
+print(jax.config.jax_compilation_cache_dir)
+print(jax.config.jax_persistent_cache_min_compile_time_secs)
+jax.jit(lambda x: x + 1)(1.0).block_until_ready()
+"""
+
+
+def run(**variables):
+  """Returns folder and threshold as JAX has them, and what stderr says."""
+  environment = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(('JAX_', 'XDG_'))
+  }
+  done = subprocess.run(
+    [sys.executable, '-c', PROGRAM],
+    cwd=ROOT,
+    env=environment | {'JAX_PLATFORMS': 'cpu'} | variables,
+    check=True,
+    capture_output=True,
+    text=True,
+  )
+  return *done.stdout.splitlines(), done.stderr
+
+
+@pytest.mark.parametrize('name', ['XDG_CACHE_HOME', 'HOME'])
+def test_the_default_is_the_users_cache_folder(name, tmp_path):
+  folder, seconds, stderr = run(**{name: str(tmp_path)})
+  cache = tmp_path if name == 'XDG_CACHE_HOME' else tmp_path / '.cache'
+  assert pathlib.Path(folder) == cache / 'afgan_jax' / 'xla'
+  assert pathlib.Path(folder).is_dir()
+  assert float(seconds) == compilation_cache.MIN_COMPILE_SECONDS
+  assert stderr == ''
+
+
+def test_the_variables_of_jax_go_first(tmp_path):
+  other = tmp_path / 'other'
+  folder, seconds, stderr = run(
+    HOME=str(tmp_path / 'home'),
+    JAX_COMPILATION_CACHE_DIR=str(other),
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
+  )
+  assert pathlib.Path(folder) == other
+  assert float(seconds) == 0
+  assert list(other.glob('*-cache'))  # JAX does keep programs there.
+  assert stderr == ''
+  assert not (tmp_path / 'home').exists()
+
+
+def test_an_empty_variable_turns_it_off(tmp_path):
+  folder, _, stderr = run(
+    HOME=str(tmp_path),
+    JAX_COMPILATION_CACHE_DIR='',
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
+  )
+  assert folder == '' and stderr == ''
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_a_line(tmp_path):
+  (tmp_path / 'afgan_jax').write_text('not a folder')
+  folder, _, stderr = run(XDG_CACHE_HOME=str(tmp_path))
+  assert folder == 'None'
+  assert len(stderr.splitlines()) == 1
+  assert str(tmp_path) in stderr and 'JAX_COMPILATION_CACHE_DIR' in stderr
+
+
+def test_the_oldest_files_go_first(tmp_path):
+  (tmp_path / 'sub').mkdir()
+  names = ['new', 'sub/old', 'middle']
+  for name, age in zip(names, (1, 3, 2), strict=True):
+    (tmp_path / name).write_bytes(bytes(10))
+    os.utime(tmp_path / name, (100 - age, 100 - age))
+  compilation_cache.prune(tmp_path, 30)
+  assert all((tmp_path / name).exists() for name in names)
+  compilation_cache.prune(tmp_path, 25)
+  assert [name for name in names if (tmp_path / name).exists()] == [
+    'new',
+    'middle',
+  ]
