@@ -1,57 +1,248 @@
-"""Scores any number of images on any number of devices."""
+"""A trained detector: preprocessing, method, weights and threshold in one."""
 
+import dataclasses
+import os
+import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.devices import Devices, map_score, replicated, shard
-from afgan_jax.methods.state import GanState
+from afgan_jax import devices as device_mapping
+from afgan_jax.checkpoints.store import restore
+from afgan_jax.devices import Devices
+from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.state import TrainState
+from afgan_jax.metrics import threshold
+from afgan_jax.metrics.regions import Region, find_regions
+from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.preprocessing.preprocessor import (
+  ImageLike,
+  PreparedImage,
+  Preprocessor,
+)
+from afgan_jax.system.errors import MissingThreshold
 
-Results = dict[str, np.ndarray]
+# `methods.base.Scores` of any number of images, as NumPy arrays.
+Scores = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+  """The verdict on one image.
+
+  Attributes:
+    score: the anomaly score; larger is more anomalous.
+    probability: of a defect, in [0, 1]; 0.5 at the threshold.
+    verdict: 'good' or 'defective'.
+    anomaly_map: float32 [height, width], at the image's own size.
+    regions: where the map is above the pixel threshold, the largest first, in
+      the image's own pixels.
+    note: what the user should know of the image, or ''.
+  """
+
+  score: float
+  probability: float
+  verdict: str
+  anomaly_map: np.ndarray
+  regions: list[Region]
+  note: str = ''
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Detector:
+  """Scores images and finds their defects.
+
+  Immutable, and safe to call from several threads.
+
+  Attributes:
+    config: that it was trained with, see `configs/default.py`.
+    step: number of train steps behind its weights.
+    preprocessor: from image files to pixels.
+    calibration: the threshold; None where there is none yet.
+    score: maps pixels in [0, 255], [n, size, size, 3], n ≥ 1, as
+      `Preprocessor.prepare` makes them, to `methods.base.Scores` of each. It
+      works in batches of `config.score.batch_size`, the last one padded.
+  """
+
+  config: ConfigDict
+  step: int
+  preprocessor: Preprocessor
+  score: Callable[[np.ndarray], Scores]
+  calibration: Calibration | None = None
+
+  @classmethod
+  def load(
+    cls,
+    workdir: str | os.PathLike[str],
+    config: ConfigDict | None = None,
+    *,
+    devices: Devices = None,
+    **fields: Any,
+  ) -> 'Detector':
+    """Loads the newest checkpoint of a run, and its threshold.
+
+    Args:
+      workdir: folder of the run.
+      config: to go by in everything that weights do not depend on; None for the
+        run's own.
+      devices: that share each batch; None for all.
+      **fields: such fields by dotted names, e.g. `**{'score.batch_size': 1}`
+        for images that come one by one.
+
+    Returns:
+      The detector; without a calibration where none was made for this
+      checkpoint and score.
+
+    Raises:
+      UsageError: there is no checkpoint, or it is of another config or format.
+    """
+    workdir = pathlib.Path(workdir)
+    config, state = restore(workdir, config, fields)
+    calibration = threshold.load(workdir)
+    if calibration and not calibration.fits(config, int(state.step)):
+      calibration = None
+    return cls.from_state(config, state, calibration, devices=devices)
+
+  @classmethod
+  def from_state(
+    cls,
+    config: ConfigDict,
+    state: TrainState,
+    calibration: Calibration | None = None,
+    *,
+    devices: Devices = None,
+  ) -> 'Detector':
+    """Builds the detector of a state in memory.
+
+    Args:
+      config: see `configs/default.py`.
+      state: of training, or restored.
+      calibration: of this state and config; None for none.
+      devices: that share each batch; None for all.
+    """
+    return cls(
+      config,
+      int(state.step),
+      Preprocessor.from_config(config),
+      make_scorer(config, state, devices),
+      calibration,
+    )
+
+  def calibrate(self, pixels: np.ndarray) -> 'Detector':
+    """Sets the threshold from good images that were not trained on.
+
+    Args:
+      pixels: of the images, [n, size, size, 3] in [0, 255], n ≥ 1.
+
+    Returns:
+      The detector with the new threshold.
+    """
+    scores = self.score(pixels)
+    calibration = threshold.fit(
+      scores['score'],
+      scores['map'].max(axis=(1, 2)),
+      config=self.config,
+      step=self.step,
+    )
+    return dataclasses.replace(self, calibration=calibration)
+
+  def predict(self, image: ImageLike) -> Prediction:
+    """Gives one image a verdict, a map and the places of its defects.
+
+    Args:
+      image: a path, the bytes of an image file, or an array, uint8
+        [height, width, 3] (RGB) or uint8 or uint16 [height, width] (grey).
+
+    Returns:
+      The prediction.
+
+    Raises:
+      DataError: it cannot be read as an image.
+      MissingThreshold: there is none for this checkpoint and score.
+    """
+    prepared = self.preprocessor.prepare(image)
+    scores = self.score(prepared.pixels[None])
+    return self.interpret(prepared, scores['score'][0], scores['map'][0])
+
+  def interpret(
+    self, prepared: PreparedImage, score: float, values: np.ndarray
+  ) -> Prediction:
+    """Makes a prediction of what `score` returned of an image.
+
+    Args:
+      prepared: the image.
+      score: its score.
+      values: its anomaly map, [size, size].
+
+    Returns:
+      The prediction.
+
+    Raises:
+      MissingThreshold: there is none.
+    """
+    calibration = self.calibration
+    if calibration is None:
+      raise MissingThreshold(
+        'The detector has no threshold for this checkpoint and score.'
+      )
+    anomaly_map = prepared.frame.restore(values)
+    defective = score > calibration.threshold
+    return Prediction(
+      score=float(score),
+      probability=float(calibration.probability(score)),
+      verdict='defective' if defective else 'good',
+      anomaly_map=anomaly_map,
+      regions=find_regions(anomaly_map, calibration.pixel_threshold),
+      note=prepared.note,
+    )
+
+
+def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
+  """Maps a method's `score` over devices.
+
+  Args:
+    config: see `configs/default.py`.
+    devices: that share the batch.
+
+  Returns:
+    A function of the networks' variables and a sharded batch of pixels;
+    results keep the leading axis of devices.
+  """
+  return device_mapping.map_batches(build_method(config).score, devices)
 
 
 def make_scorer(
-  config: ConfigDict, state: GanState, devices: Devices = None
-) -> Callable[[np.ndarray], Results]:
-  """Builds what scores images.
+  config: ConfigDict, state: TrainState, devices: Devices = None
+) -> Callable[[np.ndarray], Scores]:
+  """Builds the function `Detector.score`.
 
   Args:
     config: see `configs/default.py`.
     state: of training, or restored.
     devices: that share each batch; None for all.
-
-  Returns:
-    A function from images, levels in [0, 255], [n, size, size, 3], n ≥ 1, to
-    what `make_score` describes for each. It works in batches of
-    `config.score.batch_size`, the last one padded and cut again.
   """
   score = map_score(config, devices)
-  variables = jax.device_put(state.variables, replicated(devices))
-  num_devices = jax.device_count() if devices is None else len(devices)
+  variables = jax.device_put(
+    state.scoring_variables, device_mapping.replicated(devices)
+  )
+  num_devices = device_mapping.count(devices)
   size = -(-config.score.batch_size // num_devices) * num_devices
 
-  def score_all(images: np.ndarray) -> Results:
+  def score_all(pixels: np.ndarray) -> Scores:
     results = []
-    for start in range(0, len(images), size):
-      batch = images[start : start + size]
+    for start in range(0, len(pixels), size):
+      batch = pixels[start : start + size]
       padding = np.repeat(batch[-1:], size - len(batch), axis=0)
       batch = np.concatenate([batch, padding])
-      results.append(score(variables, shard(batch, devices)))
+      results.append(score(variables, device_mapping.shard(batch, devices)))
     return {
       name: np.concatenate(
-        # Joins the axes of devices and of a device's share of the batch.
-        [np.concatenate(np.asarray(result[name])) for result in results]
-      )[: len(images)]
+        [device_mapping.unshard(result[name]) for result in results]
+      )[: len(pixels)]
       for name in results[0]
     }
 
   return score_all
-
-
-def score_images(
-  config: ConfigDict, state: GanState, images: np.ndarray
-) -> Results:
-  """Scores images once, on all devices; see `make_scorer`."""
-  return make_scorer(config, state)(images)

@@ -12,42 +12,38 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from ml_collections import ConfigDict
-
-from afgan_jax.augment.sampler import make_sampler
-from afgan_jax.methods.afgan import make_train_step
-from afgan_jax.methods.scoring import make_score
-from afgan_jax.methods.state import GanState, create_state
 
 AXIS = 'batch'
-# Of one call of `map_sampled_steps`'s function.
+# Of one call of `map_sampled_updates`'s function.
 MAX_STEPS = 64
 
 Devices = Sequence[jax.Device] | None
 
 
+def count(devices: Devices = None) -> int:
+  """Returns the number of devices."""
+  return jax.device_count() if devices is None else len(devices)
+
+
 def replicated(devices: Devices = None) -> NamedSharding:
-  """Returns the sharding of what every device holds whole."""
+  """Returns the sharding of arrays that every device holds whole."""
   return NamedSharding(_mesh(devices), PartitionSpec())
 
 
-def create_replicated_state(
-  config: ConfigDict, devices: Devices = None
-) -> GanState:
-  """Draws the initial state on every device.
+def create_replicated(
+  create: Callable[[], Any], devices: Devices = None
+) -> Any:
+  """Calls a function of no arguments on every device.
 
   Args:
-    config: see `configs/default.py`.
-    devices: to draw on.
+    create: returns a pytree of arrays; compiled as a whole, for op by op it
+      takes several times as long.
+    devices: to compute on.
 
   Returns:
-    The state at step 0.
+    The pytree, replicated.
   """
-  # Compiled as a whole: op by op it takes several times as long.
-  create = jax.jit(
-    lambda: create_state(config), out_shardings=replicated(devices)
-  )
-  return create()
+  return jax.jit(create, out_shardings=replicated(devices))()
 
 
 def shard(batch: Any, devices: Devices = None) -> Any:
@@ -70,6 +66,11 @@ def shard(batch: Any, devices: Devices = None) -> Any:
   return jax.tree.map(put, batch)
 
 
+def unshard(array: jax.Array) -> np.ndarray:
+  """Joins the axes of devices and of a device's share of the batch."""
+  return np.concatenate(np.asarray(array))
+
+
 def prefetch(
   batches: Iterable[Any], devices: Devices = None
 ) -> Iterator[tuple[Any]]:
@@ -80,7 +81,7 @@ def prefetch(
     devices: likewise.
 
   Yields:
-    The arguments after the state of `map_train_step`'s function.
+    The arguments after the state of `map_update`'s function.
   """
   ready = None
   for batch in batches:
@@ -103,8 +104,8 @@ def resident(
     devices: to put it on.
 
   Returns:
-    What `map_sampler`'s function and `map_sampled_steps`'s take: the images and
-    the numbers of the devices.
+    The images and the numbers of the devices, as `map_sampler`'s function and
+    `map_sampled_updates`'s take them.
   """
   return (
     jax.device_put(images, replicated(devices)),
@@ -112,41 +113,62 @@ def resident(
   )
 
 
-def map_train_step(config: ConfigDict, devices: Devices = None) -> Callable:
-  """Maps the train step for batches made on the host.
+def over_devices(function: Callable, devices: Devices = None) -> Callable:
+  """Maps a function of one array over the leading axis, a device for each."""
+  return jax.pmap(function, devices=devices)
+
+
+def map_batches(function: Callable, devices: Devices = None) -> Callable:
+  """Maps a function of replicated variables and of a batch.
 
   Args:
-    config: see `configs/default.py`.
+    function: of variables and a device's share of a batch.
+    devices: that share the batch.
+
+  Returns:
+    The function of variables and a sharded batch; results keep the leading
+    axis of devices.
+  """
+  return jax.pmap(function, axis_name=AXIS, in_axes=(None, 0), devices=devices)
+
+
+def map_update(update: Callable, devices: Devices = None) -> Callable:
+  """Maps a train step for batches made on the host.
+
+  Args:
+    update: of a state and a device's share of a batch to the next state and
+      metrics, both averaged over `AXIS`.
     devices: that share the batch.
 
   Returns:
     A function from the state, which it consumes, and a sharded batch to the
     next state and the metrics over the whole batch.
   """
-  return _map_updates(make_train_step(config, AXIS), (None, 0), devices)
+  return _map_updates(update, (None, 0), devices)
 
 
-def map_sampler(config: ConfigDict, devices: Devices = None) -> Callable:
+def map_sampler(sample: Callable, devices: Devices = None) -> Callable:
   """Maps the making of batches alone.
 
   Args:
-    config: see `configs/default.py`.
+    sample: of the training set, the step and the number of a device to its
+      share of the batch.
     devices: that share the batch.
 
   Returns:
     A function from what `resident` returns and a step to its sharded batch.
   """
   return jax.pmap(
-    lambda images, device, step: _sampler(config, devices)(
-      images, step, device
-    ),
+    lambda images, device, step: sample(images, step, device),
     axis_name=AXIS,
     in_axes=(None, 0, None),
     devices=devices,
   )
 
 
-def map_sampled_steps(config: ConfigDict, devices: Devices = None) -> Callable:
+def map_sampled_updates(
+  update: Callable, sample: Callable, devices: Devices = None
+) -> Callable:
   """Maps several train steps together with the making of their batches.
 
   The number of steps is an argument, not part of the program as it would be
@@ -154,21 +176,21 @@ def map_sampled_steps(config: ConfigDict, devices: Devices = None) -> Callable:
   program is compiled.
 
   Args:
-    config: see `configs/default.py`.
+    update: as in `map_update`; the state has a `step`.
+    sample: as in `map_sampler`.
     devices: that share the batch.
 
   Returns:
-    A function from the state, which it consumes, what `resident` returns and
-    the number of steps, up to `MAX_STEPS`, to the next state and the metrics of
-    each step over its whole batch, [MAX_STEPS], 0 where there was no step.
+    A function from the state, which it consumes, the two arrays of `resident`
+    and the number of steps, up to `MAX_STEPS`, to the next state and the
+    metrics of each step over its whole batch, [MAX_STEPS], 0 where there was
+    no step.
   """
-  sample = _sampler(config, devices)
-  train_step = make_train_step(config, AXIS)
 
   # Traced once, for the shapes of its metrics and for the loop.
   @functools.partial(jax.jit, inline=True)
   def step(state, images, device):
-    return train_step(state, sample(images, state.step, device))
+    return update(state, sample(images, state.step, device))
 
   def steps(state, images, device, num_steps):
     _, shapes = jax.eval_shape(step, state, images, device)
@@ -189,31 +211,10 @@ def map_sampled_steps(config: ConfigDict, devices: Devices = None) -> Callable:
   return _map_updates(steps, (None, None, 0, None), devices)
 
 
-def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
-  """Maps scoring.
-
-  Args:
-    config: see `configs/default.py`.
-    devices: that share the batch.
-
-  Returns:
-    `make_score`'s function of the networks' variables and a sharded batch of
-    images; results keep the leading axis of devices.
-  """
-  return jax.pmap(
-    make_score(config), axis_name=AXIS, in_axes=(None, 0), devices=devices
-  )
-
-
-def map_each(function: Callable, devices: Devices = None) -> Callable:
-  """Maps a function of one array over the leading axis, a device for each."""
-  return jax.pmap(function, devices=devices)
-
-
 def _map_updates(
   update: Callable, in_axes: tuple[int | None, ...], devices: Devices
 ) -> Callable:
-  """Maps what takes a state, and consumes it, to the next and to metrics."""
+  """Maps a function of a state, which it consumes, to the next and metrics."""
   return jax.pmap(
     update,
     axis_name=AXIS,
@@ -222,10 +223,6 @@ def _map_updates(
     donate_argnums=0,
     devices=devices,
   )
-
-
-def _sampler(config: ConfigDict, devices: Devices) -> Callable:
-  return make_sampler(config, _mesh(devices).size)
 
 
 def _mesh(devices: Devices) -> Mesh:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.training import programs
 
 Row = dict[str, Any]
 
@@ -106,20 +107,20 @@ def _agreement(tiny: bool) -> Iterator[Row]:
   config.score.image = 'paper'
   train, _ = load.load_train(config)
   test = load.load_test(config)
-  state = parallel.create_replicated_state(config)
-  steps = parallel.map_sampled_steps(config)
+  state = programs.create_state(config)
+  steps = programs.map_sampled_steps(config)
   images = parallel.resident(train.images)
   for _ in range(1 if tiny else 8):
     state, _ = steps(state, *images, 2 if tiny else 64)
   state = jax.device_get(state)
   cpu = jax.devices('cpu')[:1]
-  reference = make_scorer(config, state, cpu)(test.levels)
+  reference = make_scorer(config, state, cpu)(test.pixels)
   good = test.labels == 0
   for precision in ('default', 'tensorfloat32', 'highest'):
     with jax.default_matmul_precision(
       None if precision == 'default' else precision
     ):
-      scores = make_scorer(config, state, jax.devices())(test.levels)
+      scores = make_scorer(config, state, jax.devices())(test.pixels)
     row = {
       'what': f'scores, {precision} precision',
       'images': len(test.labels),
@@ -209,12 +210,12 @@ def _digest(tiny: bool) -> Iterator[Row]:
   if tiny:
     config.image_size = 16
     config.generator.base_features = 4
-  steps = parallel.map_sampled_steps(config)
+  steps = programs.map_sampled_steps(config)
   images = parallel.resident(random_images(64, config.image_size))
   digests, seconds = [], []
   count = 2 if tiny else 64
   for _ in range(2):
-    state = parallel.create_replicated_state(config)
+    state = programs.create_state(config)
     begin = time.perf_counter()
     state, _ = steps(state, *images, count)
     jax.block_until_ready(state)

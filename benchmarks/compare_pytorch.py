@@ -155,16 +155,21 @@ def _prepare_jax(args: argparse.Namespace):
 
   from afgan_jax import devices as parallel
   from afgan_jax.benchmark.run import clean_batch
+  from afgan_jax.detector import map_score
+  from afgan_jax.training import programs
   from benchmarks.workload import paper_config
 
   config = paper_config(args.image_size, args.base_features, args.batch_size)
   config.dtype = args.dtype
   device = jax.devices()[:1]
-  state = parallel.create_replicated_state(config, device)
+  state = programs.create_state(config, device)
   result = None
   if args.mode == 'score':
-    variables, images = state.variables, parallel.shard(_pixels(args), device)
-    score = parallel.map_score(config, device)
+    variables, images = (
+      state.scoring_variables,
+      parallel.shard(_pixels(args), device),
+    )
+    score = map_score(config, device)
 
     def step() -> None:
       nonlocal result
@@ -172,7 +177,7 @@ def _prepare_jax(args: argparse.Namespace):
 
   else:
     batch = clean_batch(_pixels(args), device)
-    train = parallel.map_train_step(config, device)
+    train = programs.map_train_step(config, device)
 
     def step() -> None:
       nonlocal result, state

@@ -19,6 +19,7 @@ import numpy as np
 from afgan_jax import devices as parallel
 from afgan_jax.benchmark.run import clean_batch, random_images
 from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.training import programs
 from afgan_jax.training import step_runner as feed
 from benchmarks.workload import parse_config
 from datasets import load
@@ -40,7 +41,7 @@ def main() -> None:
     return load.host_batches(images, config)(0, num_batches)
 
   def sample_all() -> Callable:
-    sample = parallel.map_sampler(config)
+    sample = programs.map_sampler(config)
     resident = parallel.resident(images)
     return lambda: jax.block_until_ready(sample(*resident, 0))
 
@@ -56,8 +57,8 @@ def main() -> None:
 
   batch = clean_batch(images[:batch_size])
   num_calls = 1 + _ROUNDS * (_NOT_TIMED + _BLOCK)
-  step = parallel.map_train_step(config)
-  steps = parallel.map_sampled_steps(config)
+  step = programs.map_train_step(config)
+  steps = programs.map_sampled_steps(config)
   advances = {
     'bare': feed.from_host(step, iter([(batch,)] * num_calls)),
     'host': feed.from_host(step, parallel.prefetch(make_batches(num_calls))),
@@ -81,7 +82,7 @@ class _Run:
   """A training run that is advanced a step at a time."""
 
   def __init__(self, config, advance):
-    self._state = parallel.create_replicated_state(config)
+    self._state = programs.create_state(config)
     self._advance = advance
     self()  # Compiles.
 

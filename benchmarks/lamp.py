@@ -7,13 +7,11 @@ brighter, rounded and clipped as a camera would. The change of an image's score
 is given as a share of the spread between good images as they are.
 """
 
-import pathlib
 import sys
 
 import numpy as np
 
-from afgan_jax.checkpoints.store import restore
-from afgan_jax.detector import make_scorer
+from afgan_jax.detector import Detector
 from afgan_jax.system import cpu as cpu_runtime
 from afgan_jax.system.errors import DataError, UsageError
 from datasets import load
@@ -26,15 +24,14 @@ def main() -> None:
     sys.exit('Give the workdir of a trained run.')
   cpu_runtime.prepare()
   try:
-    config, state = restore(pathlib.Path(sys.argv[1]))
+    detector = Detector.load(sys.argv[1])
     samples = [
       sample
-      for sample in load.open_source(config).test()
+      for sample in load.open_source(detector.config).test()
       if sample.defect_type == GOOD
     ]
-    score = make_scorer(config, state)
     scores = {
-      factor: score(_lit(config, samples, factor))['score']
+      factor: detector.score(_lit(detector, samples, factor))['score']
       for factor in (1.0, 0.9, 1.1)
     }
   except (UsageError, DataError) as error:
@@ -47,13 +44,13 @@ def main() -> None:
     print(f'brightness × {factor}: median change {change:.2%} of it')
 
 
-def _lit(config, samples, factor: float) -> np.ndarray:
+def _lit(detector, samples, factor: float) -> np.ndarray:
   """Reads images as prediction does, under another lamp."""
   images = []
   for sample in samples:
-    original = load.read_original(config, sample.path)
+    original = detector.preprocessor.prepare(sample.path).original
     lit = np.clip(np.rint(original * factor), 0, 255).astype(np.uint8)
-    images.append(load.prepare(lit, config)[0])
+    images.append(detector.preprocessor.prepare(lit).pixels)
   return np.stack(images)
 
 

@@ -38,7 +38,9 @@ def main() -> None:
   results = {}
   for dtype in ('float32', 'bfloat16'):
     config.dtype = dtype
-    results[dtype] = jax.device_get(_score(config, state.variables, image))
+    results[dtype] = jax.device_get(
+      _score(config, state.scoring_variables, image)
+    )
   for name in results['float32']:
     exact, rounded = (results[d][name].astype(float) for d in results)
     change = np.abs(rounded / exact - 1)

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from afgan_jax.detector import make_scorer
-from afgan_jax.devices import create_replicated_state
-from afgan_jax.jobs.predict import Predictor, predict
+from afgan_jax.detector import Detector, make_scorer
+from afgan_jax.jobs.predict import predict
 from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.training.programs import create_state
 from configs import default
-from datasets import load
 from datasets.procedural import ProceduralSource
 from datasets.source import read_split
 
@@ -35,17 +35,14 @@ def main() -> None:
   rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
   cpu_runtime.prepare()
   config = default.get_config()
-  images = read_split(ProceduralSource(0, count, 0, 0).train(), 256).images
-  state = create_replicated_state(config)
+  images = read_split(
+    ProceduralSource(0, count, 0, 0).train(), Preprocessor(256)
+  ).images
+  state = create_state(config)
   score = make_scorer(config, state)
   threshold = float(np.median(score(images)['map'].max(axis=(1, 2))))
   calibration = Calibration(count, 0.01, 0.1, 0.5, 0.4, threshold, 0, {})
-  predictor = Predictor(
-    config,
-    state,
-    calibration,
-    load.prediction_reader(config),
-  )
+  detector = Detector.from_state(config, state, calibration)
   with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
     paths = [str(root / f'{i}.png') for i in range(count)]
@@ -53,7 +50,7 @@ def main() -> None:
       Image.fromarray(image).save(path)
 
     def predict_all() -> None:
-      predict(predictor, paths, root / 'out', overwrite=True)
+      predict(detector, paths, root / 'out', overwrite=True)
 
     predict_all()  # Compiles.
     ratio = _compare(predict_all, lambda: score(images), count, rounds)

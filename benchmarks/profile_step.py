@@ -19,10 +19,11 @@ import time
 import jax
 import numpy as np
 
-from afgan_jax import devices as parallel
-from afgan_jax.benchmark import flops, machine
+from afgan_jax.benchmark import machine
 from afgan_jax.benchmark.run import clean_batch, random_images
+from afgan_jax.methods.registry import build_method
 from afgan_jax.system import cpu as cpu_runtime
+from afgan_jax.training import programs
 from benchmarks.workload import parse_config
 
 _STEPS = 2
@@ -51,11 +52,11 @@ def main() -> None:
   devices = jax.devices()[:1]
   peak = machine.matrix_peak('float32', devices)
   bandwidth = machine.bandwidth(devices)
-  state = parallel.create_replicated_state(config, devices)
+  state = programs.create_state(config, devices)
   batch = clean_batch(random_images(batch_size, size), devices)
-  step = parallel.map_train_step(config, devices).lower(state, batch).compile()
+  step = programs.map_train_step(config, devices).lower(state, batch).compile()
 
-  work = flops.train_flops(config) * batch_size
+  work = build_method(config).train_flops() * batch_size
   moved = step.cost_analysis()['bytes accessed']
   base_features = config.generator.base_features
   print(f'{size} px, {base_features} features, batch {batch_size}')

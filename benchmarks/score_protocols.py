@@ -26,7 +26,6 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 
-from afgan_jax.checkpoints.checkpoint import Checkpoint
 from afgan_jax.checkpoints.store import Checkpoints, latest_step
 from afgan_jax.devices import replicated
 from afgan_jax.methods.losses import latent_error, reconstruction_error
@@ -53,7 +52,7 @@ def main() -> None:
     test = load.load_test(config)
   except (UsageError, DataError) as error:
     sys.exit(str(error))
-  images = np.asarray(to_float(test.levels.astype(np.float32)))
+  images = np.asarray(to_float(test.pixels.astype(np.float32)))
   score = _make_score(config)
   last = score(states[-1], images, np.arange(len(images)), train=False)
   _print_parts(last, images, test.labels)
@@ -69,11 +68,10 @@ def _read(workdir: pathlib.Path):
     raise UsageError(f'{workdir} holds no checkpoint.')
   states = []
   with Checkpoints(workdir) as checkpoints:
-    for step in sorted(checkpoints._manager.all_steps()):
-      checkpoint = Checkpoint(checkpoints._manager, step)
+    for checkpoint in checkpoints.each():
       config = checkpoint.read_config()
       state = checkpoint.read_variables(config, replicated())
-      states.append(state.variables)
+      states.append(state.scoring_variables)
   return states, config
 
 

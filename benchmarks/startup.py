@@ -27,7 +27,7 @@ prepare = cpu_runtime.prepare
 def prepared():
   reach('python, flags and config')
   prepare()
-  from afgan_jax.cli import commands as modes
+  from afgan_jax.cli import commands
   from afgan_jax.training import loop, progress
   reach('import JAX and the program')
   train = loop.train

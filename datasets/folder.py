@@ -4,11 +4,10 @@ import dataclasses
 import functools
 import pathlib
 
-from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.preprocessing.listing import EXTENSIONS, files_in, images_in
 from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
-from datasets.listing import EXTENSIONS, files_in, images_in
-from datasets.source import GOOD, Sample
+from datasets.source import GOOD, Sample, file_sample
 
 # Folders beside `good` that hold no defective images.
 _RESERVED = ('ground_truth', 'test')
@@ -35,12 +34,10 @@ class FolderSource:
 
   Attributes:
     path: the folder.
-    reader: reads the files.
     division: which good images are measured on where folders do not tell.
   """
 
   path: str
-  reader: Reader = Reader()
   division: Division = Division()
 
   def train(self) -> list[Sample]:
@@ -161,7 +158,7 @@ class FolderSource:
 
   def _sample(self, path: pathlib.Path, defect_type: str) -> Sample:
     mask = self._mask(path, defect_type)
-    return self.reader.sample(str(path), defect_type, mask and str(mask))
+    return file_sample(str(path), defect_type, mask and str(mask))
 
   def _mask(self, path: pathlib.Path, defect_type: str) -> pathlib.Path | None:
     if defect_type == GOOD:

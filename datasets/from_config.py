@@ -1,19 +1,8 @@
-"""What a configuration names: the source, how files are read, the light."""
+"""The source of images that a configuration names."""
 
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.preprocessing.cache import Cache, default_folder
-from afgan_jax.preprocessing.decode import MAX_PIXELS, Decoder
-from afgan_jax.preprocessing.geometry import GEOMETRIES, Geometry
-from afgan_jax.preprocessing.intensity import (
-  normalize_brightness,
-  normalize_light,
-)
-from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.preprocessing.geometry import GEOMETRIES
 from afgan_jax.system.errors import DataError
 from datasets import mvtec_ad
 from datasets.folder import FolderSource
@@ -23,18 +12,6 @@ from datasets.source import Source
 from datasets.table import TableSource
 
 SOURCES = ('procedural', 'folder', 'mvtec_ad')
-
-# What configs meant that were stored before these fields of `data` came.
-_LATER_FIELDS = {
-  'window': (1.0, 1.0),
-  'part': '',
-  'test_fraction': 0.2,
-  'white': 0.0,
-  'max_pixels': MAX_PIXELS,
-  'skip_unreadable': False,
-  'cache_gib': 4.0,
-  'normalize_brightness': False,
-}
 
 
 def open_source(config: ConfigDict) -> Source:
@@ -68,7 +45,7 @@ def open_source(config: ConfigDict) -> Source:
       f'The source {data.source!r} needs a folder: set config.data.path.'
     )
   if data.source == 'mvtec_ad':
-    return mvtec_ad.open_category(data.path, data.category, make_reader(config))
+    return mvtec_ad.open_category(data.path, data.category)
   return open_path(config, data.path)
 
 
@@ -83,37 +60,8 @@ def open_path(
     test_fraction: share of the good images that is measured on where nothing
       else tells; None for that of the config.
   """
-  data = data_fields(config)
   if test_fraction is None:
-    test_fraction = data['test_fraction']
-  division = Division(test_fraction, data['part'])
+    test_fraction = config.data.test_fraction
+  division = Division(test_fraction, config.data.part)
   kind = TableSource if path.lower().endswith('.csv') else FolderSource
-  return kind(path, make_reader(config), division)
-
-
-def make_reader(config: ConfigDict) -> Reader:
-  """Makes what reads files as `config.data` says."""
-  data = data_fields(config)
-  max_bytes = round(data['cache_gib'] * 2**30)
-  return Reader(
-    Geometry(data['geometry'], tuple(data['window'])),
-    Decoder(data['white'], data['max_pixels']),
-    Cache(default_folder(), max_bytes) if max_bytes else None,
-  )
-
-
-def light_adjustment(
-  config: ConfigDict,
-) -> Callable[[np.ndarray], np.ndarray]:
-  """Returns what evens out the light of an image; spread implies level."""
-  data = data_fields(config)
-  if data['normalize_light']:
-    return normalize_light
-  if data['normalize_brightness']:
-    return normalize_brightness
-  return lambda levels: levels
-
-
-def data_fields(config: ConfigDict) -> dict[str, Any]:
-  """Returns `config.data`; old stored configs lack its later fields."""
-  return _LATER_FIELDS | config.data.to_dict()
+  return kind(path, division)

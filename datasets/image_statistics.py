@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
 from afgan_jax.system.errors import DataError
 from datasets.source import GOOD, Sample, Source
 
@@ -43,11 +44,12 @@ class Look:
   error: str = ''
 
 
-def look_at(source: Source) -> list[Look]:
+def look_at(source: Source, decoder: Decoder = DEFAULT_DECODER) -> list[Look]:
   """Looks at all images of a source, each once and in parallel.
 
   Args:
     source: what is inspected.
+    decoder: reads its files.
 
   Returns:
     What was seen, the training images first.
@@ -58,12 +60,12 @@ def look_at(source: Source) -> list[Look]:
   offered = [('train', sample) for sample in source.train()]
   offered += [('test', sample) for sample in source.test()]
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    return list(pool.map(lambda pair: _look(*pair), offered))
+    return list(pool.map(lambda pair: _look(*pair, decoder), offered))
 
 
-def _look(split: str, sample: Sample) -> Look:
+def _look(split: str, sample: Sample, decoder: Decoder) -> Look:
   try:
-    image, note = sample.original()
+    image, note = sample.original(decoder)
   except DataError as error:
     return Look(sample, split, error=str(error))
   height, width = image.shape[:2]

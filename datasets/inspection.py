@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets import contact_sheet, load
 from datasets.from_config import open_source
@@ -40,7 +41,7 @@ def inspect(config: ConfigDict, folder: pathlib.Path) -> str:
     DataError: the data set cannot be used at all, or the picture not written.
   """
   source = open_source(config)
-  looks = look_at(source)
+  looks = look_at(source, Preprocessor.from_config(config).decoder)
   text = describe(looks, source.notes() + source.skipped())
   groups = defaultdict(list)
   for look in looks:

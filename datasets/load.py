@@ -2,26 +2,16 @@
 
 import dataclasses
 import functools
-import glob
-import pathlib
-import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.preprocessing.geometry import Frame
-from afgan_jax.preprocessing.intensity import clip_levels
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
-from datasets.from_config import (
-  data_fields,
-  light_adjustment,
-  make_reader,
-  open_path,
-  open_source,
-)
+from afgan_jax.system.log import logger
+from datasets.from_config import open_path, open_source
 from datasets.hold_out import hold_out
-from datasets.listing import images_in
 from datasets.source import Sample, Split, read_split
 
 
@@ -44,7 +34,7 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     split.paths,
     config.calibration.fraction,
     config.seed,
-    data_fields(config)['part'],
+    config.data.part,
   )
   return split.take(np.flatnonzero(~held_out)), split.take(
     np.flatnonzero(held_out)
@@ -64,7 +54,7 @@ def find_train(config: ConfigDict) -> tuple[Split | None, Split | None]:
   try:
     return load_train(config)
   except DataError as error:
-    print(f'No trivial baselines: {error}', file=sys.stderr)
+    logger.warning('No trivial baselines: %s', error)
     return None, None
 
 
@@ -83,85 +73,6 @@ def load_good(config: ConfigDict, folder: str) -> Split:
   """
   source = open_path(config, folder, test_fraction=0.0)
   return _read_good(config, source.train())
-
-
-def find_images(pattern: str) -> list[str]:
-  """Lists image files for prediction.
-
-  Args:
-    pattern: a file, a folder (searched with its subfolders), or a glob pattern
-      such as 'line/*.png'.
-
-  Returns:
-    Paths, in a fixed order.
-
-  Raises:
-    DataError: there is nothing of that name.
-  """
-  path = pathlib.Path(pattern)
-  if path.is_dir():
-    found = [str(image) for image in images_in(path)]
-  elif path.exists():
-    found = [pattern]
-  else:
-    found = sorted(
-      name
-      for name in glob.glob(pattern, recursive=True)
-      if pathlib.Path(name).is_file()
-    )
-  if not found:
-    raise DataError(f'--input={pattern}: there is no such image.')
-  return found
-
-
-def prediction_reader(
-  config: ConfigDict,
-) -> Callable[[str], tuple[np.ndarray, np.ndarray, Callable]]:
-  """Returns what reads an image for prediction.
-
-  Args:
-    config: see `configs/default.py`.
-
-  Returns:
-    A function from a path to the image at its own size, uint8
-    [height, width, 3]; to what the networks see of it, float16 [size, size, 3]
-    in [0, 255]; and to what brings a map of that back to the image, see
-    `Frame.restore`. It raises DataError, a ValueError, if the file cannot be
-    read.
-  """
-
-  def read(path: str) -> tuple[np.ndarray, np.ndarray, Callable]:
-    original = read_original(config, path)
-    seen, frame = prepare(original, config)
-    return original, seen, frame.restore
-
-  return read
-
-
-def read_original(config: ConfigDict, path: str) -> np.ndarray:
-  """Reads an image at its own size, uint8 RGB [height, width, 3].
-
-  Raises:
-    DataError: the file cannot be read as an image.
-  """
-  return make_reader(config).original(path)
-
-
-def prepare(
-  original: np.ndarray, config: ConfigDict
-) -> tuple[np.ndarray, Frame]:
-  """Makes what the networks see of an image.
-
-  Args:
-    original: uint8 [height, width, 3].
-    config: see `configs/default.py`.
-
-  Returns:
-    float16 [size, size, 3] in [0, 255], and where in the image that lies.
-  """
-  levels, frame = make_reader(config).see(original, config.image_size)
-  adjusted = light_adjustment(config)(levels.astype(np.float32))
-  return clip_levels(adjusted), frame
 
 
 def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
@@ -222,10 +133,10 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
 
 def _read_good(config: ConfigDict, samples: Sequence[Sample]) -> Split:
   """Reads good images; says what was left out or is odd about them."""
-  leave_out = data_fields(config)['skip_unreadable']
+  leave_out = config.data.skip_unreadable
   split = read_samples(config, samples, leave_out=leave_out)
   for remark in (*split.left_out, *split.notes):
-    print(remark, file=sys.stderr)
+    logger.warning(remark)
   return split
 
 
@@ -233,14 +144,13 @@ def read_samples(
   config: ConfigDict, samples: Sequence[Sample], *, leave_out: bool
 ) -> Split:
   """Reads samples as the networks see them; see `read_split`."""
+  preprocessor = Preprocessor.from_config(config)
   split = read_split(
     samples,
-    config.image_size,
-    light_adjustment(config),
+    preprocessor,
     mask_size=config.metrics.pixel_size,
     leave_out=leave_out,
   )
-  cache = make_reader(config).cache
-  if cache is not None:
-    cache.prune()
+  if preprocessor.cache is not None:
+    preprocessor.cache.prune()
   return split

@@ -2,7 +2,6 @@
 
 import pathlib
 
-from afgan_jax.preprocessing.reader import Reader
 from afgan_jax.system.errors import DataError
 from datasets.folder import FolderSource
 
@@ -24,17 +23,12 @@ LICENCE = 'CC BY-NC-SA 4.0, so not for commercial use'
 CATEGORIES = tuple(sorted(TEXTURES + OBJECTS))
 
 
-def open_category(
-  path: str,
-  category: str,
-  reader: Reader = Reader(),  # noqa: B008
-) -> FolderSource:
+def open_category(path: str, category: str) -> FolderSource:
   """Opens one category of the official MVTec AD folder.
 
   Args:
     path: the folder that holds the fifteen categories.
     category: one of `CATEGORIES`.
-    reader: reads the files.
 
   Returns:
     The source.
@@ -56,4 +50,4 @@ def open_category(
       f'{folder}/ground_truth/<defect>/*_mask.png, or set config.data.path to '
       'the folder that holds the categories.'
     )
-  return FolderSource(str(folder), reader)
+  return FolderSource(str(folder))

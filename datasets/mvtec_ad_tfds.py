@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from datasets import mvtec_ad
 from datasets.source import GOOD, Sample
 
@@ -86,12 +87,13 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
     self, samples: list[Sample]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     size = self.builder_config.image_size
+    preprocessor = Preprocessor(size)
     for sample in samples:
-      levels, mask, _ = sample.read(size, size)
+      pixels, mask, _ = sample.read(preprocessor, size)
       if mask is None:
         mask = np.zeros((size, size), np.uint8)
       example = {
-        'image': to_bytes(levels),
+        'image': to_bytes(pixels),
         'mask': mask[..., None],
         'label': int(sample.defect_type != GOOD),
         'defect_type': sample.defect_type,

@@ -12,9 +12,10 @@ import math
 
 import numpy as np
 
+from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 from afgan_jax.system.errors import DataError
 from datasets.procedural_defects import DEFECTS, NUM_TEETH, Defect, smoothstep
-from datasets.source import GOOD, Reading, Sample
+from datasets.source import GOOD, Sample
 
 # Lengths are in image units, angles in radians, colours from 0 to 1.
 ROOT_RADIUS, TOOTH_HEIGHT = 0.70, 0.23
@@ -97,17 +98,21 @@ class ProceduralSource:
       path=f'{split}/{defect_type}/{index:03d}',
       defect_type=defect_type,
       read=functools.partial(_draw, key, defect_type),
-      original=lambda: (draw_image(key, defect_type, ORIGINAL_SIZE), ''),
+      original=lambda _: (draw_image(key, defect_type, ORIGINAL_SIZE), ''),
     )
 
 
 def _draw(
-  key: tuple[int, ...], defect_type: str, size: int, mask_size: int
+  key: tuple[int, ...],
+  defect_type: str,
+  preprocessor: Preprocessor,
+  mask_size: int,
 ) -> Reading:
-  levels = draw_image(key, defect_type, size).astype(np.float16)
+  image = draw_image(key, defect_type, preprocessor.size)
+  pixels = preprocessor.from_square(image)
   if not mask_size or defect_type == GOOD:
-    return Reading(levels)
-  return Reading(levels, draw_mask(key, defect_type, mask_size))
+    return Reading(pixels)
+  return Reading(pixels, draw_mask(key, defect_type, mask_size))
 
 
 def draw_image(key: tuple[int, ...], defect_type: str, size: int) -> np.ndarray:

@@ -9,32 +9,16 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent import futures
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from afgan_jax.preprocessing.intensity import clip_levels, to_bytes
+from afgan_jax.preprocessing.decode import Decoder
+from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 from afgan_jax.system.errors import DataError
 
 GOOD = 'good'
-
-# Maps levels in [0, 255], float32 [size, size, 3], to such levels.
-Adjust = Callable[[np.ndarray], np.ndarray]
-
-
-class Reading(NamedTuple):
-  """One image that has been read.
-
-  Attributes:
-    levels: float16 [size, size, 3] in [0, 255].
-    mask: uint8 [mask_size, mask_size], 1 where the image is defective; None if
-      nobody has drawn one, or it cannot be used.
-    notes: sentences that its user should see.
-  """
-
-  levels: np.ndarray
-  mask: np.ndarray | None = None
-  notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +28,35 @@ class Sample:
   Attributes:
     path: the file, or for generated images a name unique in the source.
     defect_type: `GOOD`, or the name of the defect.
-    read: maps the side lengths in pixels of image and mask, 0 for no mask, to a
-      `Reading`; raises DataError if the image cannot be read.
-    original: returns the image at its own size, uint8 RGB [height, width, 3],
-      and what its user should know of it, or ''; raises DataError likewise.
+    read: maps a preprocessor and the side length in pixels of the mask, 0 for
+      no mask, to a `Reading`; raises DataError if the image cannot be read.
+    original: maps a decoder to the image at its own size, uint8 RGB
+      [height, width, 3], and what its user should know of it, or ''; raises
+      DataError likewise.
   """
 
   path: str
   defect_type: str
-  read: Callable[[int, int], Reading]
-  original: Callable[[], tuple[np.ndarray, str]]
+  read: Callable[[Preprocessor, int], Reading]
+  original: Callable[[Decoder], tuple[np.ndarray, str]]
+
+
+def file_sample(path: str, defect_type: str, mask_path: str | None) -> Sample:
+  """Offers an image file as a sample; reads nothing yet.
+
+  Args:
+    path: of the image.
+    defect_type: `GOOD`, or the name of the defect.
+    mask_path: of its ground-truth mask; None if there is none.
+  """
+  return Sample(
+    path=path,
+    defect_type=defect_type,
+    read=lambda preprocessor, mask_size: preprocessor.read(
+      path, mask_path, mask_size
+    ),
+    original=lambda decoder: decoder.image(path),
+  )
 
 
 class Source(Protocol):
@@ -77,7 +80,7 @@ class Split:
   """Samples that have been read.
 
   Attributes:
-    levels: [num_images, size, size, 3], float16 RGB in [0, 255], which is what
+    pixels: [num_images, size, size, 3], float16 RGB in [0, 255], which is what
       is scored.
     masks: [num_images, mask_size, mask_size], uint8, 1 on a defect; 0 without a
       mask.
@@ -88,7 +91,7 @@ class Split:
     notes: what else was noticed of them.
   """
 
-  levels: np.ndarray
+  pixels: np.ndarray
   masks: np.ndarray
   has_mask: np.ndarray
   paths: tuple[str, ...]
@@ -102,7 +105,7 @@ class Split:
   @functools.cached_property
   def images(self) -> np.ndarray:
     """[num_images, size, size, 3], uint8 RGB: what is trained on and shown."""
-    return to_bytes(self.levels)
+    return to_bytes(self.pixels)
 
   @property
   def labels(self) -> np.ndarray:
@@ -113,7 +116,7 @@ class Split:
     """Returns the split with only the images at `indices`, in that order."""
     return dataclasses.replace(
       self,
-      levels=self.levels[indices],
+      pixels=self.pixels[indices],
       masks=self.masks[indices],
       has_mask=self.has_mask[indices],
       paths=tuple(self.paths[i] for i in indices),
@@ -123,8 +126,7 @@ class Split:
 
 def read_split(
   samples: Sequence[Sample],
-  size: int,
-  adjust: Adjust = lambda levels: levels,
+  preprocessor: Preprocessor,
   *,
   mask_size: int = 0,
   leave_out: bool = False,
@@ -133,8 +135,7 @@ def read_split(
 
   Args:
     samples: what to read, at least one.
-    size: side length in pixels of the square images.
-    adjust: applied to each image, see `light.normalize_light`.
+    preprocessor: reads each of them.
     mask_size: side length of the masks; 0 for that of the images.
     leave_out: whether to go on without the images that cannot be read.
 
@@ -144,8 +145,9 @@ def read_split(
   Raises:
     DataError: an image cannot be read, or none can; the message names it.
   """
-  count, side = len(samples), mask_size or size
-  levels = np.empty((count, size, size, 3), np.float16)
+  count, size = len(samples), preprocessor.size
+  side = mask_size or size
+  pixels = np.empty((count, size, size, 3), np.float16)
   masks = np.zeros((count, side, side), np.uint8)
   has_mask = np.zeros(count, bool)
   notes: list[tuple[str, ...]] = [()] * count
@@ -155,22 +157,22 @@ def read_split(
     sample = samples[index]
     is_good = sample.defect_type == GOOD
     try:
-      image, mask, notes[index] = sample.read(size, 0 if is_good else side)
+      reading = sample.read(preprocessor, 0 if is_good else side)
     except DataError as error:
       if not leave_out:
         raise
       errors[index] = error
       return
-    levels[index] = clip_levels(adjust(image.astype(np.float32)))
-    has_mask[index] = is_good or mask is not None
-    if mask is not None:
-      masks[index] = mask
+    pixels[index], notes[index] = reading.pixels, reading.notes
+    has_mask[index] = is_good or reading.mask is not None
+    if reading.mask is not None:
+      masks[index] = reading.mask
 
   # Pillow and NumPy release the lock while they decode and resize.
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     list(pool.map(read, range(count)))
   split = Split(
-    levels=levels,
+    pixels=pixels,
     masks=masks,
     has_mask=has_mask,
     paths=tuple(sample.path for sample in samples),

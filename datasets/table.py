@@ -5,10 +5,9 @@ import dataclasses
 import functools
 import pathlib
 
-from afgan_jax.preprocessing.reader import Reader
 from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
-from datasets.source import GOOD, Sample
+from datasets.source import GOOD, Sample, file_sample
 
 SPLITS = ('train', 'test')
 _COLUMNS = ('path', 'split', 'label', 'mask')
@@ -39,12 +38,10 @@ class TableSource:
 
   Attributes:
     path: of the table, in UTF-8.
-    reader: reads the files.
     division: which good images are measured on where no column tells.
   """
 
   path: str
-  reader: Reader = Reader()
   division: Division = Division()
 
   def train(self) -> list[Sample]:
@@ -153,4 +150,4 @@ class TableSource:
 
   def _sample(self, row: _Row) -> Sample:
     mask = row.mask and str(row.mask)
-    return self.reader.sample(str(row.path), row.label, mask)
+    return file_sample(str(row.path), row.label, mask)

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import logging
 import os
 
 # Before JAX starts: four devices on the CPU, so that the mapped step is tested
@@ -17,6 +18,16 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import jax  # noqa: E402  After the environment above.
 import pytest  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _log():
+  """Undoes what the command line does to the package's logger."""
+  yield
+  logger = logging.getLogger('afgan_jax')
+  logger.propagate = True
+  logger.setLevel(logging.NOTSET)
+  logger.handlers = [logging.NullHandler()]
 
 
 @pytest.fixture(scope='session', autouse=True)

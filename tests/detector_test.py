@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afgan_jax import devices as parallel
 from afgan_jax.detector import make_scorer
+from afgan_jax.training import programs
 from tests.support.tiny import tiny_config
 
 NUM_IMAGES = 7
@@ -23,9 +23,9 @@ def scorer():
   )
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (NUM_IMAGES, 16, 16, 3), np.uint8)
-  state = parallel.create_replicated_state(config)
+  state = programs.create_state(config)
   # Running statistics other than their defaults, as after training.
-  generator = state.generator
+  generator = state.networks['generator']
   statistics = jax.tree.map(
     lambda x: np.float32(rng.uniform(0.5, 1.5, x.shape)), generator.batch_stats
   )

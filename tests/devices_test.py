@@ -2,8 +2,10 @@ import jax
 import numpy as np
 
 from afgan_jax import devices as parallel
-from afgan_jax.methods.afgan import make_train_step
-from afgan_jax.methods.state import create_state
+from afgan_jax.methods.afgan.init import create_state
+from afgan_jax.methods.afgan.step import make_train_step
+from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.training import programs
 from datasets.procedural import ProceduralSource
 from datasets.source import read_split
 from tests.support.tiny import tiny_config
@@ -15,14 +17,16 @@ def test_four_devices_give_the_losses_of_one():
     batch_size=32,
     **{'generator.max_features': 32, 'discriminator.max_features': 32},
   )
-  images = read_split(ProceduralSource(num_train=32).train(), 32).images
+  images = read_split(
+    ProceduralSource(num_train=32).train(), Preprocessor(32)
+  ).images
   image = images.astype(np.float32) / 127.5 - 1
   batch = {'image': image, 'input': np.roll(image, 5, axis=2)}
 
   state = jax.jit(lambda: create_state(config))()
   one_step = jax.jit(make_train_step(config))
-  states = parallel.create_replicated_state(config)
-  four_step = parallel.map_train_step(config)
+  states = programs.create_state(config)
+  four_step = programs.map_train_step(config)
   assert jax.device_count() == 4
 
   for step in range(5):
@@ -38,8 +42,8 @@ def test_four_devices_give_the_losses_of_one():
         lambda x, y: np.testing.assert_allclose(
           x, y, rtol=1e-3, atol=1e-3 * np.abs(y).max() + 1e-9
         ),
-        jax.device_get(states.generator.opt_state[0].mu),
-        jax.device_get(state.generator.opt_state[0].mu),
+        jax.device_get(states.networks['generator'].opt_state[0].mu),
+        jax.device_get(state.networks['generator'].opt_state[0].mu),
       )
 
 

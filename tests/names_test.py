@@ -55,7 +55,6 @@ def test_the_main_job_writes_them_escaped(folder, tmp_path):
   modes.predict(
     None,
     workdir,
-    load,
     str(folder / 'test'),
     tmp_path / 'out',
     resume=False,

@@ -3,8 +3,9 @@
 import jax
 from ml_collections import ConfigDict
 
-from afgan_jax.benchmark import flops, machine
-from afgan_jax.config.store import size_in_words
+from afgan_jax.benchmark import machine
+from afgan_jax.config.derived import size_in_words
+from afgan_jax.methods.registry import build_method
 
 # A train step reaches the speed of a large matrix product but for what narrow
 # layers cost: with `_NARROW` features at the first level it takes twice as
@@ -61,7 +62,7 @@ def in_words(seconds: float) -> str:
 
 def _step_seconds(config: ConfigDict, peak: float) -> float:
   features = config.generator.base_features
-  operations = config.batch_size * flops.train_flops(config)
+  operations = config.batch_size * build_method(config).train_flops()
   return operations / (peak * features / (features + _NARROW))
 
 

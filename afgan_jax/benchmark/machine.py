@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from afgan_jax import devices as parallel
+from afgan_jax import devices as device_mapping
 from afgan_jax.benchmark import memory
 
 # Side of the matrices and bytes of the array that is copied: large enough to
@@ -33,10 +33,10 @@ def matrix_peak(
   side, _ = _sizes(devices)
   # Random, since a GPU is faster at numbers that are all the same.
   numbers = np.random.default_rng(0).standard_normal((side, side), np.float32)
-  factors = parallel.shard(
+  factors = device_mapping.shard(
     np.tile(numbers, (len(devices), 1)).astype(jnp.dtype(dtype)), devices
   )
-  multiply = parallel.map_each(lambda a: a @ a, devices)
+  multiply = device_mapping.over_devices(lambda a: a @ a, devices)
   seconds = _best_seconds(lambda: multiply(factors), rounds)
   return 2 * side**3 * len(devices) / seconds
 
@@ -52,10 +52,10 @@ def bandwidth(devices: Sequence[jax.Device]) -> float:
     several rounds.
   """
   _, num_bytes = _sizes(devices)
-  arrays = parallel.shard(
+  arrays = device_mapping.shard(
     np.ones(len(devices) * num_bytes // 4, np.float32), devices
   )
-  negate = parallel.map_each(jnp.negative, devices)
+  negate = device_mapping.over_devices(jnp.negative, devices)
   seconds = _best_seconds(lambda: negate(arrays))
   return 2 * num_bytes * len(devices) / seconds
 

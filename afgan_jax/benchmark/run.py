@@ -8,11 +8,14 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax import devices as parallel
-from afgan_jax.benchmark import flops, machine
-from afgan_jax.config.store import size_in_words
-from afgan_jax.methods.state import GanState
+from afgan_jax import devices as device_mapping
+from afgan_jax.benchmark import machine
+from afgan_jax.config.derived import size_in_words
+from afgan_jax.detector import map_score
+from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.state import TrainState
 from afgan_jax.ops.pixels import to_float
+from afgan_jax.training import programs
 from afgan_jax.training.step_runner import MakeBatches
 
 Figures = dict[str, Any]
@@ -82,7 +85,7 @@ def random_images(count: int, size: int) -> np.ndarray:
 
 
 def clean_batch(
-  images: np.ndarray, devices: parallel.Devices = None
+  images: np.ndarray, devices: device_mapping.Devices = None
 ) -> dict[str, jax.Array]:
   """Puts uint8 images on devices, as a batch that nothing was pasted into."""
   image = to_float(images)
@@ -91,7 +94,7 @@ def clean_batch(
     'input': image,
     'mask': np.zeros(images.shape[:3], bool),
   }
-  return parallel.shard(batch, devices)
+  return device_mapping.shard(batch, devices)
 
 
 def _measure(
@@ -106,23 +109,22 @@ def _measure(
   # Before all that takes long: it may be that TensorFlow is not there.
   make_batches = host_batches(images, config)
   pixels = images[: config.batch_size]
-  state = parallel.create_replicated_state(config, devices)
+  method = build_method(config)
+  state = programs.create_state(config, devices)
 
-  arguments = state.variables, parallel.shard(pixels, devices)
-  score = _compile(parallel.map_score(config, devices), *arguments)
+  arguments = state.scoring_variables, device_mapping.shard(pixels, devices)
+  score = _compile(map_score(config, devices), *arguments)
   score_seconds = _time(config, lambda: score.call(*arguments))
   batch = clean_batch(pixels, devices)
-  train = _compile(parallel.map_train_step(config, devices), state, batch)
+  train = _compile(programs.map_train_step(config, devices), state, batch)
   train_seconds = _time(config, _updates(train.call, state, batch))
   return {
     'train': _figures(config, train_seconds, np.median)
     | _cost(train)
-    | _work(
-      config, flops.train_flops(config), train_seconds, peaks[config.dtype]
-    ),
+    | _work(config, method.train_flops(), train_seconds, peaks[config.dtype]),
     'score': _figures(config, score_seconds, np.median)
     | _cost(score)
-    | _work(config, flops.score_flops(config), score_seconds, peaks['float32']),
+    | _work(config, method.score_flops(), score_seconds, peaks['float32']),
     'input': _measure_input(config, devices, images, make_batches),
     'peak_memory_bytes': machine.peak_memory(devices),
   }
@@ -138,17 +140,19 @@ def _measure_input(
   config = config.copy_and_resolve_references()
   config.benchmark.num_steps *= _INPUT_STEPS
   if make_batches is None:
-    arguments = *parallel.resident(images, devices), 0
-    sample = _compile(parallel.map_sampler(config, devices), *arguments)
+    arguments = *device_mapping.resident(images, devices), 0
+    sample = _compile(programs.map_sampler(config, devices), *arguments)
     seconds = _time(config, lambda: sample.call(*arguments))
     return _figures(config, seconds, np.mean) | _cost(sample)
   num_batches = 1 + config.benchmark.warmup_steps + config.benchmark.num_steps
-  feed = parallel.prefetch(make_batches(0, num_batches), devices)
+  feed = device_mapping.prefetch(make_batches(0, num_batches), devices)
   # The mean: a batch that was ready took its time before.
   return _figures(config, _time(config, lambda: next(feed)), np.mean)
 
 
-def _updates(step: Callable, state: GanState, batch: Any) -> Callable[[], Any]:
+def _updates(
+  step: Callable, state: TrainState, batch: Any
+) -> Callable[[], Any]:
   """Returns what makes one step after the other on the same batch."""
 
   def update() -> Any:

@@ -9,7 +9,8 @@ import orbax.checkpoint as ocp
 from ml_collections import ConfigDict
 
 from afgan_jax.config.store import from_stored
-from afgan_jax.methods.state import GanState, NetworkState, create_state
+from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.state import NetworkState, TrainState
 from afgan_jax.system.errors import UsageError
 
 FORMAT_VERSION = 1
@@ -46,7 +47,7 @@ class Checkpoint:
 
   def read_state(
     self, config: ConfigDict, sharding: jax.sharding.Sharding
-  ) -> GanState:
+  ) -> TrainState:
     """Reads the state.
 
     Args:
@@ -60,14 +61,12 @@ class Checkpoint:
       ValueError: a weight is no finite number, or it is of another step;
         damage that the checksums do not tell raises many other errors.
     """
-    state = self._read(
-      ocp.args.StandardRestore(_abstract(create_state, config, sharding))
-    )
-    return _check(state, self.step)
+    method = build_method(config)
+    return self._read(lambda: to_tree(method.init()), sharding)
 
   def read_variables(
     self, config: ConfigDict, sharding: jax.sharding.Sharding
-  ) -> GanState:
+  ) -> TrainState:
     """Reads what scoring takes of a checkpoint's state.
 
     The optimizers' states, two thirds of a checkpoint, do not become arrays.
@@ -82,44 +81,44 @@ class Checkpoint:
     Raises:
       ValueError: as in `read_state`.
     """
-    abstract = _abstract(
-      lambda config: create_state(config).scoring_part(), config, sharding
-    )
-    restored = self._read(
-      ocp.args.PyTreeRestore(
-        abstract,
-        restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
-        partial_restore=True,
-      ),
-    )
-    restored_step = restored.pop('step')
-    networks = {name: NetworkState(**part) for name, part in restored.items()}
-    return _check(GanState(restored_step, **networks), self.step)
+    method = build_method(config)
+    return self._read(lambda: method.init().scoring_part(), sharding)
 
-  def _read(self, args: ocp.args.CheckpointArgs) -> Any:
-    return self._manager.restore(
+  def _read(
+    self, create: Callable[[], Any], sharding: jax.sharding.Sharding
+  ) -> TrainState:
+    """Reads the part of the state that has the structure of `create`'s."""
+    abstract = jax.tree.map(
+      lambda leaf: jax.ShapeDtypeStruct(
+        leaf.shape, leaf.dtype, sharding=sharding
+      ),
+      jax.eval_shape(create),
+    )
+    args = ocp.args.PyTreeRestore(
+      abstract,
+      restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
+      partial_restore=True,
+    )
+    networks = self._manager.restore(
       self.step, args=ocp.args.Composite(state=args)
     ).state
+    step = networks.pop('step')
+    networks = {
+      name: part if isinstance(part, NetworkState) else NetworkState(**part)
+      for name, part in networks.items()
+    }
+    return _check(TrainState(step, networks), self.step)
 
 
-def _check(state: GanState, step: int) -> GanState:
+def to_tree(state: TrainState) -> dict[str, Any]:
+  """Returns the state as it is stored: the step and networks, side by side."""
+  return {'step': state.step, **state.networks}
+
+
+def _check(state: TrainState, step: int) -> TrainState:
   """Returns a state that a checkpoint of this step may hold."""
   if int(state.step) != step:
     raise ValueError(f'it is that of step {int(state.step)}')
   if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state)):
     raise ValueError('a weight is no finite number')
   return state
-
-
-def _abstract(
-  create: Callable[[ConfigDict], Any],
-  config: ConfigDict,
-  sharding: jax.sharding.Sharding,
-) -> Any:
-  """Returns what `create` does with shapes for arrays."""
-  return jax.tree.map(
-    lambda leaf: jax.ShapeDtypeStruct(
-      leaf.shape, leaf.dtype, sharding=sharding
-    ),
-    jax.eval_shape(lambda: create(config)),
-  )

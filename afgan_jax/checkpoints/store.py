@@ -2,14 +2,13 @@
 
 A checkpoint `W/checkpoints/<step>` appears under that name only when it is
 complete, so an interrupted save leaves the ones before it as they were. Each
-holds checksums of its files: what a disk or a copy has damaged since is passed
-over, and said to be, for the one before it.
+holds checksums of its files: if they do not match, a warning is logged and the
+checkpoint before is used.
 """
 
 import pathlib
 import shutil
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import jax
@@ -17,12 +16,17 @@ import orbax.checkpoint as ocp
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints import checksums
-from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint
+from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint, to_tree
 from afgan_jax.config.rules import validate
 from afgan_jax.config.store import check_continues
 from afgan_jax.devices import replicated
-from afgan_jax.methods.state import GanState
-from afgan_jax.system.errors import UsageError
+from afgan_jax.methods.state import TrainState
+from afgan_jax.system.errors import (
+  CheckpointNotWritten,
+  MissingCheckpoint,
+  UsageError,
+)
+from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file
 
 _FOLDER = 'checkpoints'
@@ -72,7 +76,7 @@ class Checkpoints:
     """The step of the newest complete checkpoint; None without one."""
     return self._manager.latest_step()
 
-  def save(self, state: GanState, config: ConfigDict) -> None:
+  def save(self, state: TrainState, config: ConfigDict) -> None:
     """Saves the state; writing goes on in the background.
 
     Args:
@@ -91,7 +95,7 @@ class Checkpoints:
       self._manager.save(
         self._saved_step,
         args=ocp.args.Composite(
-          state=ocp.args.StandardSave(state),
+          state=ocp.args.StandardSave(to_tree(state)),
           config=ocp.args.JsonSave(stored),
         ),
       )
@@ -108,7 +112,7 @@ class Checkpoints:
       for folder in self.folder.glob(name):
         checksums.write(folder, exclude=_WRITTEN_LAST)
 
-  def _check_room(self, state: GanState) -> None:
+  def _check_room(self, state: TrainState) -> None:
     """Finds a full disk before Orbax does, which says it in many pages."""
     wanted = _MARGIN + sum(leaf.nbytes for leaf in jax.tree.leaves(state))
     free = shutil.disk_usage(self.folder).free
@@ -117,13 +121,17 @@ class Checkpoints:
         f'it takes up to {wanted / 1e6:.0f} MB and {free / 1e6:.0f} MB are free'
       )
 
-  def _not_written(self, reason: Exception | str) -> UsageError:
+  def _not_written(self, reason: Exception | str) -> CheckpointNotWritten:
     text = str(reason) or type(reason).__name__
-    return UsageError(
+    return CheckpointNotWritten(
       f'{self.folder}: a checkpoint could not be written '
-      f'({text.splitlines()[0][:200]}): those before are kept, and the same '
-      'command continues from the last of them.'
+      f'({text.splitlines()[0][:200]}); those before are kept.'
     )
+
+  def each(self) -> Iterator[Checkpoint]:
+    """Iterates over all complete checkpoints, the oldest first."""
+    for step in sorted(self._manager.all_steps()):
+      yield Checkpoint(self._manager, step)
 
   def newest(self, read: Callable[[Checkpoint], T]) -> tuple[int, T]:
     """Reads the newest checkpoint that is whole.
@@ -148,13 +156,13 @@ class Checkpoints:
       except Exception as error:
         text = str(error) or type(error).__name__
         reason = text.splitlines()[0][:200]
-        print(
-          f'{self.folder / str(step)} is damaged and passed over ({reason}).',
-          file=sys.stderr,
+        logger.warning(
+          '%s is damaged; the one before is used (%s).',
+          self.folder / str(step),
+          reason,
         )
-    raise UsageError(
-      f'{self.folder} holds no checkpoint that can be read ({reason}): train '
-      'anew in another --workdir, or bring a copy back.'
+    raise MissingCheckpoint(
+      f'{self.folder} holds no checkpoint that can be read ({reason}).'
     )
 
   def set_aside(self, after: int) -> None:
@@ -183,14 +191,17 @@ def latest_step(workdir: pathlib.Path) -> int:
 
 
 def restore(
-  workdir: pathlib.Path, given: ConfigDict | None = None
-) -> tuple[ConfigDict, GanState]:
+  workdir: pathlib.Path,
+  given: ConfigDict | None = None,
+  fields: Mapping[str, Any] | None = None,
+) -> tuple[ConfigDict, TrainState]:
   """Restores the newest checkpoint of a run, for scoring.
 
   Args:
     workdir: of the run.
     given: a config to go by in everything that weights do not depend on; None
       for the run's own.
+    fields: values of such fields, by their dotted names.
 
   Returns:
     The config and what scoring takes of the state, on all devices.
@@ -200,17 +211,17 @@ def restore(
   """
   check_not_file(workdir)
   if not latest_step(workdir):
-    raise UsageError(
-      f'{workdir} holds no checkpoint: train there first, or give the '
-      '--workdir of a trained model.'
-    )
+    raise MissingCheckpoint(f'{workdir} holds no checkpoint.')
   with Checkpoints(workdir) as checkpoints:
 
-    def read(checkpoint: Checkpoint) -> tuple[ConfigDict, GanState]:
+    def read(checkpoint: Checkpoint) -> tuple[ConfigDict, TrainState]:
       config = checkpoint.read_config()
-      if given is not None:
-        check_continues(config, given, scoring=True)
-        config = given
+      wanted = config if given is None else given
+      if fields:
+        wanted = wanted.copy_and_resolve_references()
+        wanted.update_from_flattened_dict(fields)
+      check_continues(config, wanted, scoring=True)
+      config = wanted
       validate(config, num_devices=1)
       return config, checkpoint.read_variables(config, replicated())
 

@@ -1,93 +1,44 @@
-"""What each `--mode` does, given where images come from.
+"""Runs one job each and prints its results.
 
-What only one mode needs, or needs only in the end, is imported there: pictures
-and metrics take longer to import than all of JAX.
+What only one command needs, or needs only in the end, is imported there:
+pictures and metrics take longer to import than all of JAX.
 """
 
 import json
 import pathlib
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import jax
-import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.checkpoints.store import latest_step, restore
-from afgan_jax.config.rules import validate as validate_config
-from afgan_jax.config.store import num_steps
-from afgan_jax.jobs import measure
-from afgan_jax.metrics import threshold as calibrations
-from afgan_jax.system.errors import PartlyFailed, UsageError
-from afgan_jax.system.workdir import check_not_file, claim
+from afgan_jax.config.rules import validate as check_config
+from afgan_jax.jobs.data import Data
+from afgan_jax.metrics.evaluation import Evaluation
+from afgan_jax.system.errors import MissingThreshold, PartlyFailed
 
-if TYPE_CHECKING:
-  from afgan_jax.jobs import predict as predictions
-  from afgan_jax.training import step_runner as feed
-
-
-class Data(Protocol):
-  """How images are loaded; the module `datasets.load` is one."""
-
-  load_train: Callable[[ConfigDict], tuple[Any, Any]]
-  find_train: Callable[[ConfigDict], tuple[Any, Any]]
-  load_test: Callable[..., Any]
-  load_good: Callable[[ConfigDict, str], Any]
-  host_batches: Callable[[np.ndarray, ConfigDict], 'feed.MakeBatches | None']
-  find_images: Callable[[str], list[str]]
-  prediction_reader: Callable[[ConfigDict], 'predictions.Read']
+_NO_TEST_IMAGES = (
+  'There are no test images, so nothing can be measured but with '
+  '--mode=validate, on synthetic defects.'
+)
 
 
 def train(
   config: ConfigDict, workdir: pathlib.Path, data: Data, *, blind: bool = False
 ) -> None:
-  """Trains, or goes on where training stopped; then calibrates and evaluates.
-
-  Args:
-    config: see `configs/default.py`.
-    workdir: of the run.
-    data: loads the images.
-    blind: whether to leave the test set unread and to measure on synthetic
-      defects instead, as --mode=validate does.
+  """Trains, or continues; then calibrates and evaluates, see `jobs.train`.
 
   Raises:
-    UsageError: see `loop.train`; or none were held out, and `blind` needs some.
     PartlyFailed: some test images could not be read; all else is done.
   """
-  from afgan_jax.benchmark.estimate import describe_duration
-  from afgan_jax.training import loop
+  from afgan_jax.jobs.train import train
 
-  validate_config(config, jax.device_count())
   _note_slow_dtype(config)
-  check_not_file(workdir)
-  train_split, held_out = data.load_train(config)
-  if blind:
-    measure.check_held_out(held_out)
-  # Before training, so that faults show now.
-  test = None if blind else data.load_test(config)
-  make_batches = data.host_batches(train_split.images, config)
-  with claim(workdir):
-    left = num_steps(config, len(train_split)) - latest_step(workdir)
-    if left > 0:
-      print(describe_duration(config, left), file=sys.stderr, flush=True)
-    state = loop.train(config, workdir, train_split.images, make_batches)
-    print(
-      f'Trained to step {int(state.step)}; the checkpoints are in {workdir}.'
-    )
-    calibration = None
-    if len(held_out):
-      calibration = measure.fit_threshold(config, state, held_out.levels)
-      calibrations.save(workdir, calibration)
-      print(calibration.promise())
-    if blind:
-      measure.on_synthetic_defects(
-        config, workdir, state, train_split, held_out
-      )
-    else:
-      measure.on_test_images(
-        config, workdir, workdir, state, test, train_split, calibration
-      )
+  trained = train(config, workdir, data, blind=blind, on_start=print_duration)
+  if trained.validation is not None:
+    _print_validation(trained.detector.config, workdir, trained.validation)
+  else:
+    _print_evaluation(trained.evaluation, workdir)
 
 
 def evaluate(
@@ -97,55 +48,25 @@ def evaluate(
   folder: str | None = None,
   output: pathlib.Path | None = None,
 ) -> None:
-  """Restores a run and evaluates it, on its own images or on others.
-
-  Args:
-    config: to go by where weights do not depend on it; None for the run's own.
-    workdir: of the run.
-    data: loads the images.
-    folder: whose test images are scored; None for the config's source.
-    output: where the results go; None for the workdir, or for a folder in it
-      if the images are others than the run's own.
+  """Restores a run and evaluates it, see `jobs.evaluate`.
 
   Raises:
     PartlyFailed: some images could not be read; the others are measured.
   """
-  if output is None:
-    output = workdir
-    if folder:  # The run's own results stay.
-      output /= pathlib.Path('evaluations', pathlib.Path(folder).resolve().name)
-  else:
-    check_not_file(output, '--output')
-  config, state = restore(workdir, config)
-  test = data.load_test(config, folder)
-  train_split, held_out = data.find_train(config)
-  calibration = calibrations.load(workdir)
-  if calibration and not calibration.fits(config, int(state.step)):
-    calibration = None
-  if calibration is None and held_out:
-    calibration = measure.fit_threshold(config, state, held_out.levels)
-  measure.on_test_images(
-    config, workdir, output, state, test, train_split, calibration
-  )
+  from afgan_jax.jobs.evaluate import evaluate, output_folder
+
+  evaluation = evaluate(config, workdir, data, folder, output)
+  _print_evaluation(evaluation, output_folder(workdir, folder, output))
 
 
 def validate(
   config: ConfigDict | None, workdir: pathlib.Path, data: Data
 ) -> None:
-  """Restores a run and measures it on synthetic defects of unknown kinds.
+  """Measures a run on synthetic defects, see `jobs.validate`."""
+  from afgan_jax.jobs.validate import validate
 
-  Args:
-    config: to go by where weights do not depend on it; None for the run's own.
-    workdir: of the run.
-    data: loads the images.
-
-  Raises:
-    UsageError: no good images were held out.
-  """
-  config, state = restore(workdir, config)
-  train_split, held_out = data.load_train(config)
-  measure.check_held_out(held_out)
-  measure.on_synthetic_defects(config, workdir, state, train_split, held_out)
+  detector, figures = validate(config, workdir, data)
+  _print_validation(detector.config, workdir, figures)
 
 
 def calibrate(
@@ -154,79 +75,42 @@ def calibrate(
   data: Data,
   folder: str | None,
 ) -> None:
-  """Sets the threshold anew, from held-out good images or from others.
+  """Sets the threshold anew, see `jobs.calibrate`."""
+  from afgan_jax.jobs.calibrate import calibrate
 
-  Args:
-    config: to go by where weights do not depend on it; None for the run's own.
-    workdir: of the run.
-    data: loads the images.
-    folder: of good images that were not trained on; None for the held-out ones.
-
-  Raises:
-    UsageError: none were held out.
-  """
-  config, state = restore(workdir, config)
-  split = (
-    data.load_good(config, folder) if folder else data.load_train(config)[1]
-  )
-  if not len(split):
-    raise UsageError(
-      'No good images were held out (config.calibration.fraction): give some '
-      'that were not trained on with --data=FOLDER.'
-    )
-  calibration = measure.fit_threshold(config, state, split.levels)
-  calibrations.save(workdir, calibration)
+  calibration = calibrate(config, workdir, data, folder)
   print(
     f'An image is defective if its score is above {calibration.threshold!r}.'
   )
-  print(calibration.promise())
+  print(calibration.guarantee())
 
 
 def predict(
   config: ConfigDict | None,
   workdir: pathlib.Path,
-  data: Data,
   pattern: str,
   output: pathlib.Path | None,
   *,
   resume: bool,
   overwrite: bool,
 ) -> None:
-  """Gives images without labels a verdict, a place and a picture.
-
-  Args:
-    config: to go by where weights do not depend on it; None for the run's own.
-    workdir: of the run.
-    data: loads the images.
-    pattern: a file, a folder or a glob pattern.
-    output: where to; None for `predictions` in the workdir.
-    resume: see `detection.predict.predict`.
-    overwrite: likewise.
+  """Predicts images without labels, see `jobs.predict`.
 
   Raises:
-    UsageError: the run has no threshold yet.
     PartlyFailed: some images could not be read; the others are done.
   """
-  from afgan_jax.jobs import predict as predictions
+  from afgan_jax.detector import Detector
+  from afgan_jax.jobs.predict import predict
+  from afgan_jax.preprocessing.listing import find_images
 
-  paths = data.find_images(pattern)
-  config, state = restore(workdir, config)
-  calibration = calibrations.load(workdir)
-  if calibration is None or not calibration.fits(config, int(state.step)):
-    raise UsageError(
-      f'{workdir} has no threshold for this checkpoint and score: set it with '
-      '--mode=calibrate.'
+  paths = find_images(pattern)
+  detector = Detector.load(workdir, config)
+  if detector.calibration is None:
+    raise MissingThreshold(
+      f'{workdir} has no threshold for this checkpoint and score.'
     )
-  predictor = predictions.Predictor(
-    config,
-    state,
-    calibration,
-    data.prediction_reader(config),
-  )
   output = output or workdir / 'predictions'
-  failed = predictions.predict(
-    predictor, paths, output, resume=resume, overwrite=overwrite
-  )
+  failed = predict(detector, paths, output, resume=resume, overwrite=overwrite)
   print(f'{len(paths)} images; the tables are in {output}.')
   if failed:
     raise PartlyFailed(
@@ -235,19 +119,67 @@ def predict(
 
 
 def benchmark(config: ConfigDict, data: Data) -> None:
-  """Prints a table on stderr and one JSON line on stdout.
-
-  Args:
-    config: see `configs/default.py`.
-    data: makes batches on the host.
-  """
+  """Prints a table on stderr and one JSON line on stdout."""
   from afgan_jax.benchmark import run
 
-  validate_config(config, jax.device_count())
+  check_config(config, jax.device_count())
   _note_slow_dtype(config)
   figures = run.benchmark(config, data.host_batches)
   print(run.table(figures), file=sys.stderr)
   print(json.dumps(figures))
+
+
+def study(config: ConfigDict, workdir: pathlib.Path, data: Any) -> None:
+  """Trains and evaluates all runs of a study, see `study.run`.
+
+  Raises:
+    PartlyFailed: some runs failed; the others are done.
+  """
+  from afgan_jax.study.run import run_study
+
+  failed = run_study(config, workdir, data, on_start=print_duration)
+  if failed:
+    raise PartlyFailed(f'{failed} runs failed; see tables.md.')
+
+
+def print_duration(config: ConfigDict, num_steps: int) -> None:
+  """Prints how long training will take; see `benchmark.estimate`."""
+  from afgan_jax.benchmark.estimate import describe_duration
+
+  print(describe_duration(config, num_steps), file=sys.stderr, flush=True)
+
+
+def _print_evaluation(
+  evaluation: Evaluation | None, output: pathlib.Path
+) -> None:
+  if evaluation is None:
+    print(_NO_TEST_IMAGES)
+    return
+  from afgan_jax.report.publish import REPORT
+  from afgan_jax.report.summary import summary
+
+  print(summary(evaluation.metrics))
+  print(f'The report is {output / REPORT}.')
+  left_out = len(evaluation.test.left_out)
+  if left_out:
+    raise PartlyFailed(
+      f'{left_out} test images could not be read and were left out; '
+      'metrics.json says which and why.'
+    )
+
+
+def _print_validation(
+  config: ConfigDict, workdir: pathlib.Path, figures: dict[str, Any]
+) -> None:
+  from afgan_jax.jobs.validate import summary
+  from afgan_jax.tracking.event_reader import read_scalars
+  from afgan_jax.training.collapse import describe_training
+
+  history = read_scalars(workdir / 'tensorboard', 'loss/')
+  collapsed = describe_training(config, history)['collapsed']
+  if collapsed:
+    print(collapsed)
+  print(summary(figures))
 
 
 def _note_slow_dtype(config: ConfigDict) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from afgan_jax.system.errors import UsageError
+from afgan_jax.system.errors import ConfigConflict
 
 # Fields and groups that may change when a run goes on: trained weights do not
 # depend on them, or, with `num_epochs` and `data.path`, the user means them to.
@@ -133,7 +133,7 @@ def check_continues(
     scoring: whether images are scored and nothing is trained.
 
   Raises:
-    UsageError: a field differs that the weights depend on.
+    ConfigConflict: a field differs that the weights depend on.
   """
   free = _FREE + (_FREE_IN_SCORING if scoring else ())
   old, new = flatten(stored), flatten(given)
@@ -146,7 +146,7 @@ def check_continues(
     and not any(name == part or name.startswith(part + '.') for part in free)
   ]
   if changed:
-    raise UsageError(
+    raise ConfigConflict(
       'The weights in this workdir depend on other values of '
-      f'{", ".join(changed)}: set them back, or take another --workdir.'
+      f'{", ".join(changed)}.'
     )

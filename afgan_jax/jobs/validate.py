@@ -15,12 +15,13 @@ from ml_collections import ConfigDict
 
 from afgan_jax.augment.probe import KINDS, probe
 from afgan_jax.config.store import digest
-from afgan_jax.detector import make_scorer
-from afgan_jax.methods.state import GanState
+from afgan_jax.detector import Detector
+from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.image import image_metrics, pixel_metrics
 from afgan_jax.metrics.image_scores import image_scores
-from afgan_jax.ops.pixels import to_bytes, to_float
+from afgan_jax.ops.pixels import from_float, to_float
+from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.system.files import write_text
 
 FILE = 'validation.json'
@@ -34,11 +35,32 @@ _SCORE = 'score: '  # Before the names of other scores of the model.
 
 
 def validate(
-  config: ConfigDict,
+  config: ConfigDict | None, workdir: pathlib.Path, data: Data
+) -> tuple[Detector, dict[str, Any]]:
+  """Restores a run and measures it on synthetic defects of unknown kinds.
+
+  Args:
+    config: to go by where weights do not depend on it; None for the run's own.
+    workdir: of the run.
+    data: loads the images.
+
+  Returns:
+    The detector, and its figures, see `validate_detector`.
+
+  Raises:
+    NothingHeldOut: no good images were held out.
+  """
+  detector = Detector.load(workdir, config)
+  train_split, held_out = data.load_train(detector.config)
+  check_held_out(held_out)
+  return detector, validate_detector(detector, workdir, held_out, train_split)
+
+
+def validate_detector(
+  detector: Detector,
   workdir: pathlib.Path,
-  state: GanState,
-  images: np.ndarray,
-  train_images: np.ndarray,
+  held_out: Images,
+  train_split: Images,
 ) -> dict[str, Any]:
   """Scores good images and the same with synthetic defects on them.
 
@@ -46,31 +68,31 @@ def validate(
   makes (`augment.probe`).
 
   Args:
-    config: see `configs/default.py`.
+    detector: that is measured.
     workdir: where the file goes.
-    state: of training, or restored.
-    images: good ones that were not trained on, uint8 [n, size, size, 3], n ≥ 1.
-    train_images: what the trivial baselines compare with.
+    held_out: good images that were not trained on, one at least.
+    train_split: good images that were; the trivial baselines compare with them.
 
   Returns:
-    What `validation.json` holds, under the names of `metrics.json`: figures of
-    the model and of the trivial baselines, each the mean over the kinds of
-    defects; and 'by_kind', the model's figures for each of them.
+    The content of `validation.json`, under the names of `metrics.json`: figures
+    of the detector and of the trivial baselines, each the mean over the kinds
+    of defects; and 'by_kind', the detector's figures for each of them.
   """
-  score = make_scorer(config, state)
+  config, train_images = detector.config, train_split.images
 
-  def scored(images: np.ndarray) -> dict[str, Scored]:
-    results = score(images)
+  def scored(pixels: np.ndarray) -> dict[str, Scored]:
+    results = detector.score(pixels)
     model = {'model': (results['score'], results['map'])}
     others = {
       _SCORE + name: (scores, None)
       for name, scores in image_scores(config, results).items()
     }
+    images = to_bytes(pixels)  # As those that the baselines compare with.
     return model | others | _baselines(config, train_images, images)
 
-  good = scored(images)
+  good = scored(held_out.pixels)
   by_kind, num_images = {}, {}
-  for kind, defective, masks in make_probes(images):
+  for kind, defective, masks in make_probes(held_out.pixels):
     if len(defective):  # On a flat image some kinds change nothing.
       num_images[kind] = len(defective)
       found = scored(defective)
@@ -80,10 +102,10 @@ def validate(
   figures = _average(by_kind) | {
     'counts': {
       'train': len(train_images),
-      'held_out': len(images),
+      'held_out': len(held_out),
       'by_kind': num_images,
     },
-    'step': int(state.step),
+    'step': detector.step,
     'config_digest': digest(config),
   }
   write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
@@ -91,21 +113,22 @@ def validate(
 
 
 def make_probes(
-  images: np.ndarray,
+  pixels: np.ndarray,
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
   """Puts defects on good images; those that cannot be seen are left out.
 
   Args:
-    images: uint8 [n, size, size, 3].
+    pixels: of the images, in [0, 255], [n, size, size, 3].
 
   Yields:
-    The name of a kind, defective images, uint8 [m, size, size, 3], and where
-    they are defective, bool [m, size, size], one kind after the other.
+    The name of a kind, defective images, float16 [m, size, size, 3] in
+    [0, 255], not rounded, as images are scored, and masks of the defects, bool
+    [m, size, size], one kind after the other.
   """
-  repeats = -(-NUM_IMAGES // len(images))
-  clean = to_float(np.repeat(images, repeats, axis=0))
+  repeats = -(-NUM_IMAGES // len(pixels))
+  clean = to_float(np.repeat(pixels, repeats, axis=0))
   # Fewer pixels than one in four thousand are no defect that could be found.
-  smallest = images.shape[1] ** 2 / 4096
+  smallest = pixels.shape[1] ** 2 / 4096
   for number, kind in enumerate(KINDS):
     key = jax.random.fold_in(jax.random.key(_SEED), number)
     keys = jax.random.split(key, len(clean))
@@ -149,7 +172,7 @@ def _each(make: Callable) -> Callable:
   def run(keys: jax.Array, images: jax.Array):
     def one(pair):
       defective, mask = make(*pair)
-      return to_bytes(defective), mask
+      return from_float(defective).astype(np.float16), mask
 
     return jax.lax.map(one, (keys, images), batch_size=16)
 

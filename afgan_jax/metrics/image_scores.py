@@ -3,16 +3,17 @@
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.detector import Results
 from afgan_jax.metrics.image import image_metrics
 
 
-def image_scores(config: ConfigDict, results: Results) -> dict[str, np.ndarray]:
+def image_scores(
+  config: ConfigDict, results: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
   """Computes each score that `config.score.image` may name.
 
   Args:
     config: see `configs/default.py`.
-    results: what `score_images` returned of n images.
+    results: see `Detector.score`, of n images.
 
   Returns:
     Scores [n] by name; 'paper' (eq 13) only where its terms are there.
@@ -31,14 +32,14 @@ def image_scores(config: ConfigDict, results: Results) -> dict[str, np.ndarray]:
 
 
 def aurocs_by_score(
-  config: ConfigDict, labels: np.ndarray, results: Results
+  config: ConfigDict, labels: np.ndarray, results: dict[str, np.ndarray]
 ) -> dict[str, float | None]:
   """Measures each of these scores.
 
   Args:
     config: see `configs/default.py`.
     labels: 0 for a good image, 1 for a defective one, [n].
-    results: what `score_images` returned of these images.
+    results: see `Detector.score`, of these images.
 
   Returns:
     Image AUROC by name of the score; None where it is not defined.

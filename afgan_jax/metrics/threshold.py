@@ -11,11 +11,14 @@ import pathlib
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.system.errors import UsageError
+from afgan_jax.system.errors import MissingThreshold
 from afgan_jax.system.files import write_text
 
 FEW = 16  # Fewer good images than this are worth a warning.
 _FILE = 'calibration.json'
+# Fields that have another name in the file, which older versions wrote too.
+_STORED = {'guaranteed_rate': 'promised_rate'}
+_FIELDS = {stored: field for field, stored in _STORED.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +28,11 @@ class Calibration:
   Attributes:
     num_images: of the good images it comes from.
     false_reject_rate: that was asked for.
-    promised_rate: bound on the probability that a new good image, drawn as the
-      held-out ones were, is rejected; larger than what was asked for where
+    guaranteed_rate: bound on the probability that a new good image, drawn as
+      the held-out ones were, is rejected; larger than what was asked for where
       there are too few images.
     threshold: an image is defective if its score is above.
-    pixel_threshold: a pixel is if the map is above; one in `promised_rate` of
+    pixel_threshold: a pixel is if the map is above; one in `guaranteed_rate` of
       good images has such a pixel.
     scale: of the logistic map from scores to probabilities.
     step: of the checkpoint whose scores they are.
@@ -38,7 +41,7 @@ class Calibration:
 
   num_images: int
   false_reject_rate: float
-  promised_rate: float
+  guaranteed_rate: float
   threshold: float
   pixel_threshold: float
   scale: float
@@ -74,13 +77,14 @@ class Calibration:
       and self.false_reject_rate == rate
     )
 
-  def promise(self) -> str:
-    """Says in a sentence or two what the threshold is worth."""
+  def guarantee(self) -> str:
+    """Describes in a sentence or two how many good images are rejected."""
     text = (
       'A new good image will be rejected with a probability of at most '
-      f'{self.promised_rate:.2%}, from {self.num_images} held-out good images.'
+      f'{self.guaranteed_rate:.2%}, from {self.num_images} held-out good '
+      'images.'
     )
-    if self.promised_rate > self.false_reject_rate:
+    if self.guaranteed_rate > self.false_reject_rate:
       needed = math.ceil(1 / self.false_reject_rate) - 1
       text += (
         f' The {self.false_reject_rate:.2%} asked for need at least {needed} '
@@ -145,7 +149,7 @@ def fit(
   return Calibration(
     num_images=len(scores),
     false_reject_rate=false_reject_rate,
-    promised_rate=promised,
+    guaranteed_rate=promised,
     threshold=threshold,
     pixel_threshold=pixel_threshold,
     # Equal scores have no spread; any small scale then gives a clear verdict.
@@ -163,7 +167,8 @@ def _score_fields(config: ConfigDict) -> dict[str, str | float]:
 
 def save(workdir: pathlib.Path, calibration: Calibration) -> None:
   """Writes `calibration.json` beside the checkpoints."""
-  content = json.dumps(dataclasses.asdict(calibration), indent=2)
+  fields = dataclasses.asdict(calibration)
+  content = json.dumps({_STORED.get(k, k): fields[k] for k in fields}, indent=2)
   write_text(workdir / _FILE, content + '\n')
 
 
@@ -171,14 +176,15 @@ def load(workdir: pathlib.Path) -> Calibration | None:
   """Reads `calibration.json`; None where there is none.
 
   Raises:
-    UsageError: the file is damaged.
+    MissingThreshold: the file is damaged.
   """
   path = workdir / _FILE
   if not path.exists():
     return None
   try:
-    return Calibration(**json.loads(path.read_text()))
+    stored = json.loads(path.read_text())
+    return Calibration(
+      **{_FIELDS.get(name, name): value for name, value in stored.items()}
+    )
   except (ValueError, TypeError) as error:
-    raise UsageError(
-      f'{path} is damaged: --mode=calibrate writes it anew.'
-    ) from error
+    raise MissingThreshold(f'{path} is damaged.') from error

@@ -1,11 +1,11 @@
-"""Grey levels to what the networks take, and back."""
+"""Pixels in [0, 255] to the [−1, 1] that networks take, and back."""
 
 import jax
 import jax.numpy as jnp
 
 
 def to_float(images: jax.Array) -> jax.Array:
-  """Maps levels to [−1, 1], 0 and 255 exactly to the ends.
+  """Maps pixels to [−1, 1], 0 and 255 exactly to the ends.
 
   Args:
     images: in [0, 255], of any type and shape.
@@ -14,6 +14,18 @@ def to_float(images: jax.Array) -> jax.Array:
     float32 of the same shape.
   """
   return (images.astype(jnp.float32) - 127.5) / 127.5
+
+
+def from_float(images: jax.Array) -> jax.Array:
+  """Maps [−1, 1] to pixels in [0, 255], not rounded; the inverse of `to_float`.
+
+  Args:
+    images: float32, of any shape.
+
+  Returns:
+    float32 of the same shape.
+  """
+  return 127.5 + 127.5 * images
 
 
 def to_bytes(images: jax.Array) -> jax.Array:
@@ -25,4 +37,4 @@ def to_bytes(images: jax.Array) -> jax.Array:
   Returns:
     uint8 of the same shape.
   """
-  return jnp.round(127.5 + 127.5 * images).astype(jnp.uint8)
+  return jnp.round(from_float(images)).astype(jnp.uint8)

@@ -73,6 +73,39 @@ class Decoder:
       levels = _to_rgb(image).max(axis=-1)
     return levels >= (1 if levels.max() <= 1 else 128)
 
+  def array(self, array: np.ndarray) -> np.ndarray:
+    """Converts an array to an image.
+
+    Args:
+      array: uint8 [height, width, 3], RGB; or grey, uint8 or uint16
+        [height, width] or [height, width, 1], where uint16 is scaled as a file
+        of 16 bits is.
+
+    Returns:
+      uint8 [height, width, 3].
+
+    Raises:
+      DataError: it is none of these.
+    """
+    grey = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
+      image = array
+    elif grey.ndim == 2 and grey.dtype in (np.uint8, np.uint16):
+      levels = grey if grey.dtype == np.uint8 else self._scale(grey)
+      image = np.repeat(levels[..., None], 3, axis=-1)
+    else:
+      raise DataError(
+        f'An array of {array.dtype} {list(array.shape)} is no image: give '
+        'uint8 [height, width, 3], RGB, or uint8 or uint16 [height, width], '
+        'grey.'
+      )
+    if not image.size or image.shape[0] * image.shape[1] > self.max_pixels:
+      raise DataError(
+        f'An array of {list(array.shape)} has no pixels, or more than '
+        f'config.data.max_pixels={self.max_pixels} allows.'
+      )
+    return image
+
   def _open(self, path: str, content: bytes | None) -> tuple[Image.Image, str]:
     """Opens and decodes the first page of a file, upright."""
     if self.max_pixels > MAX_PIXELS and Image.MAX_IMAGE_PIXELS is not None:
@@ -133,9 +166,15 @@ class Decoder:
       raise DataError(
         f'{path} holds values that are no numbers: repair or remove it.'
       )
-    scaled = np.clip(levels * 255 / (self.white or 65535), 0, 255)
-    grey = np.rint(scaled).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)
+    return np.repeat(self._scale(levels)[..., None], 3, axis=-1)
+
+  def _scale(self, levels: np.ndarray) -> np.ndarray:
+    """Scales grey levels of more than 8 bits so that `white` is 255."""
+    scaled = levels.astype(np.float64) * 255 / (self.white or 65535)
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+DEFAULT_DECODER = Decoder()
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -16,7 +16,7 @@ YELLOW = (240, 228, 66)  # Of Okabe and Ito's palette; parts are seldom yellow.
 def compare(
   test: Any,
   index: int,
-  reconstruction: np.ndarray,
+  reconstruction: np.ndarray | None,
   heat: np.ndarray,
   colors: np.ndarray,
 ) -> dict[str, np.ndarray | None]:
@@ -25,23 +25,26 @@ def compare(
   Args:
     test: the labelled images, see `evaluate.LabelledImages`.
     index: of the image.
-    reconstruction: uint8 [size, size, 3].
+    reconstruction: uint8 [size, size, 3]; None of a method without.
     heat: the anomaly map, 1 for the highest colour, [size, size].
     colors: see `overlay.color_table`.
 
   Returns:
     For each of `TILES` uint8 [size, size, 3]: the residual is |I_in − I_out|
-    of the bytes, twice as bright; the truth, an outline, is None where there is
-    no defect or no mask.
+    of the bytes, twice as bright, None without a reconstruction; the truth, an
+    outline, is None where there is no defect or no mask.
   """
   image, mask = test.images[index], test.masks[index]
-  residual = np.abs(image.astype(np.int16) - reconstruction)
+  residual = None
+  if reconstruction is not None:
+    residual = np.abs(image.astype(np.int16) - reconstruction)
+    residual = np.minimum(2 * residual, 255).astype(np.uint8)
   if mask.any() and mask.shape != image.shape[:2]:
     mask = _resize_mask(mask, len(image))
   return {
     'image': image,
     'reconstruction': reconstruction,
-    'residual': np.minimum(2 * residual, 255).astype(np.uint8),
+    'residual': residual,
     'heat': overlay(image, heat, colors),
     'truth': outline(image, mask.astype(bool)) if mask.any() else None,
   }

@@ -8,7 +8,6 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -16,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import roc_auc_score, roc_curve
+
+from afgan_jax.metrics.evaluation import Evaluation
 
 # From Okabe and Ito's palette, which colour-blind people can tell apart.
 BLUE, VERMILION, GREEN = '#0072B2', '#D55E00', '#009E73'
@@ -34,32 +35,24 @@ _STYLE = {
 }
 
 
-def draw_figures(
-  metrics: dict[str, Any],
-  test: Any,
-  scores: np.ndarray,
-  threshold: float | None,
-  history: History | None,
-) -> dict[str, str | None]:
+def draw_figures(evaluation: Evaluation) -> dict[str, str | None]:
   """Draws the figures of a report.
 
   Args:
-    metrics: what `evaluate` returned.
-    test: the labelled images, see `evaluate.LabelledImages`.
-    scores: of the images, [n].
-    threshold: of the scores, or None.
-    history: see `training_curves`, or None.
+    evaluation: what was measured.
 
   Returns:
     'histogram', 'roc', 'pro' and 'training' as data: URIs; None where
     undefined.
   """
-  labels, scores = np.asarray(test.labels), np.asarray(scores)
+  metrics = evaluation.metrics
+  labels = np.asarray(evaluation.test.labels)
+  scores = np.asarray(evaluation.scores['score'])
   drawn = {
-    'histogram': score_histogram(labels, scores, threshold),
+    'histogram': score_histogram(labels, scores, evaluation.threshold),
     'roc': roc_figure(labels, scores, metrics['baselines']),
     'pro': pro_figure(metrics['pro_curves']),
-    'training': training_curves(history or {}),
+    'training': training_curves(evaluation.history),
   }
   return {
     name: svg and data_uri('svg+xml', svg.encode())

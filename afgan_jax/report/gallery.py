@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report.comparison import compare
 from afgan_jax.report.overlay import color_table
@@ -18,23 +19,14 @@ Card = dict[str, Any]
 
 
 def make_cards(
-  test: Any,
-  results: dict[str, np.ndarray],
-  outcomes: Sequence[str],
-  *,
-  calibration: Calibration | None,
-  colormap: str,
-  max_images: int,
+  evaluation: Evaluation, outcomes: Sequence[str], *, max_images: int
 ) -> list[Card]:
   """Draws the images that are most worth looking at.
 
   Args:
-    test: the labelled images, see `evaluate.LabelledImages`.
-    results: what the images were scored, see `scoring.make_score`.
+    evaluation: of the test images. The pixel threshold, if there is one, is
+      the middle of the colours.
     outcomes: of the images, from `find_outcomes`.
-    calibration: whose pixel threshold is the middle of the colours; None if
-      there is none.
-    colormap: of the heat maps, see `overlay.color_table`.
     max_images: that are drawn.
 
   Returns:
@@ -43,9 +35,11 @@ def make_cards(
   Raises:
     UsageError: there is no such colour map.
   """
-  colors = color_table(colormap)
+  test, results = evaluation.test, evaluation.scores
+  colors = color_table(evaluation.config.predict.colormap)
   maps, scores = results['map'], results['score']
-  highest = _full_heat(maps, calibration)
+  reconstructions = results.get('reconstruction', [None] * len(maps))
+  highest = _full_heat(maps, evaluation.calibration)
   return [
     {
       'name': test.paths[i],
@@ -53,9 +47,7 @@ def make_cards(
       'score': float(scores[i]),
       'outcome': outcomes[i],
       'has_mask': bool(test.has_mask[i]),
-      'tiles': compare(
-        test, i, results['reconstruction'][i], maps[i] / highest, colors
-      ),
+      'tiles': compare(test, i, reconstructions[i], maps[i] / highest, colors),
     }
     for i in choose(test.labels, scores, outcomes, max_images)
   ]

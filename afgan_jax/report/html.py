@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-import numpy as np
 
-from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.report import figures
 from afgan_jax.report.gallery import (
   ALARM,
@@ -26,30 +25,18 @@ _ACRONYMS = ('auroc', 'aupro', 'aupimo', 'f1')
 
 def write_report(
   path: pathlib.Path,
-  *,
-  metrics: dict[str, Any],
-  config: dict[str, Any],
-  test: Any,
-  scores: np.ndarray,
+  evaluation: Evaluation,
   outcomes: Sequence[str],
   cards: Sequence[Card],
-  calibration: Calibration | None,
-  history: figures.History | None = None,
 ) -> None:
   """Writes the report; it appears as a whole or not at all.
 
   Args:
     path: of the file.
-    metrics: what `evaluate` returned.
-    config: fields and values, nested as they are.
-    test: the labelled images, see `evaluate.LabelledImages`.
-    scores: of the images, [n].
+    evaluation: what was measured.
     outcomes: of the images, see `gallery.find_outcomes`.
     cards: of the images that are shown, see `gallery.make_cards`.
-    calibration: whose thresholds are shown; None for no verdicts.
-    history: what training logged; None for no training curves.
   """
-  threshold = None if calibration is None else calibration.threshold
   environment = jinja2.Environment(
     loader=jinja2.PackageLoader('afgan_jax', 'report'),
     autoescape=True,
@@ -59,11 +46,11 @@ def write_report(
   )
   environment.filters |= {'number': number, 'percent': percent, 'words': words}
   html = environment.get_template('report.html.jinja').render(
-    metrics=metrics,
-    verdict=verdict(metrics),
-    config=_flatten(config),
-    calibration=calibration,
-    figures=figures.draw_figures(metrics, test, scores, threshold, history),
+    metrics=evaluation.metrics,
+    verdict=verdict(evaluation.metrics),
+    config=_flatten(evaluation.config.to_dict()),
+    calibration=evaluation.calibration,
+    figures=figures.draw_figures(evaluation),
     outcomes=Counter(outcomes),
     kinds=(MISS, ALARM, HIT, REJECT),
     shown=Counter(card['outcome'] for card in cards),

@@ -1,45 +1,50 @@
-"""Runs a study: what is done is kept, what fails is noted."""
+"""Runs a study: finished runs are kept, failed ones are noted."""
 
 import json
 import pathlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 from ml_collections import ConfigDict
 
-from afgan_jax.cli import commands as modes
 from afgan_jax.config.store import check_continues, from_stored
+from afgan_jax.jobs.train import Trained, train
 from afgan_jax.study.plan import Run, Study, make_plan
 from afgan_jax.study.results import collect, read_metrics
-from afgan_jax.system.errors import Interrupted, PartlyFailed, UsageError
+from afgan_jax.system.errors import DataError, Interrupted, UsageError
 from afgan_jax.system.files import write_text
+from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
 
-# `modes.train` is one.
-Train = Callable[..., None]
+# `jobs.train.train` is one.
+Train = Callable[..., Trained]
+OnStart = Callable[[ConfigDict, int], None]
 
 
 def run_study(
   config: ConfigDict,
   workdir: pathlib.Path,
   data: Any,
-  expected: tuple[type[Exception], ...] = (UsageError,),
-  train: Train = modes.train,
-) -> None:
+  *,
+  train: Train = train,
+  on_start: OnStart | None = None,
+) -> int:
   """Trains and evaluates each run that is not finished, and writes tables.
 
   Args:
     config: with the group `study`, see `configs/paper/variants.py`.
     workdir: of the study.
-    data: loads the images, see `modes.Data`; `open_source` is asked besides.
-    expected: what a run may fail with without stopping the others.
+    data: loads the images, see `jobs.data.Data`, and has `open_source`.
     train: trains and evaluates one run.
+    on_start: see `jobs.train.train`.
+
+  Returns:
+    The number of runs that failed with a UsageError or a DataError, which does
+    not stop the others.
 
   Raises:
     UsageError: the study cannot be run; nothing was trained.
-    PartlyFailed: some runs failed; the others are done.
     Interrupted: Ctrl-C; what is done is kept.
   """
   check_not_file(workdir)
@@ -48,21 +53,18 @@ def run_study(
   pending = {n: run for n, run in numbered.items() if not read_metrics(run)}
   _check(list(pending.values()), data)
   total = len(study.runs)
-  print(f'{total} runs, {total - len(pending)} of them done before.')
+  logger.info('%d runs, %d of them done before.', total, total - len(pending))
   failures: dict[pathlib.Path, str] = {}
   with claim(workdir):
     _write_tables(study, workdir, failures)
     for number, run in pending.items():
-      print(f'Run {number} of {total}: {run}.', flush=True)
-      reason = _run(run, data, expected, train)
+      logger.info('Run %d of %d: %s.', number, total, run)
+      reason = _run(run, data, train, on_start)
       if reason:
         failures[run.workdir] = reason
       _write_tables(study, workdir, failures)
-  print(f'The tables are in {workdir}.')
-  if failures:
-    raise PartlyFailed(
-      f'{len(failures)} of {total} runs failed; see tables.md.'
-    )
+  logger.info('The tables are in %s.', workdir)
+  return len(failures)
 
 
 def _check(pending: Sequence[Run], data: Any) -> None:
@@ -84,27 +86,29 @@ def _check(pending: Sequence[Run], data: Any) -> None:
 
 
 def _run(
-  run: Run, data: Any, expected: tuple[type[Exception], ...], train: Train
+  run: Run, data: Any, train: Train, on_start: OnStart | None
 ) -> str | None:
-  """Does one run; tells and returns what it failed with, or None."""
+  """Does one run; logs and returns why it failed, or None."""
   reason = None
   try:
-    train(run.config, run.workdir, data, blind=run.measure == 'validation')
-  except expected as error:
+    train(
+      run.config,
+      run.workdir,
+      data,
+      blind=run.measure == 'validation',
+      on_start=on_start,
+    )
+  except (UsageError, DataError) as error:
     reason = str(error)
-  except PartlyFailed as error:  # What could be measured counts.
-    print(error, file=sys.stderr)
   except KeyboardInterrupt as error:  # Outside the training loop.
-    raise Interrupted(
-      f'Stopped in {run}: the same command continues from its last checkpoint.'
-    ) from error
+    raise Interrupted(f'Stopped in {run}.') from error
   finally:
     # A program compiled for one run serves no other, and hundreds add up.
     jax.clear_caches()
   if reason is None and read_metrics(run) is None:
     reason = 'Nothing was measured: there are no test images.'
   if reason:
-    print(f'{run} failed: {reason}', file=sys.stderr)
+    logger.warning('%s failed: %s', run, reason)
   return reason
 
 

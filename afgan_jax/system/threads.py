@@ -6,7 +6,7 @@ from concurrent import futures
 from typing import Any
 
 
-def ahead(
+def map_ahead(
   pool: futures.Executor,
   run: Callable[[Any], Any],
   items: Iterable[Any],

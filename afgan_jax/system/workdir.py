@@ -6,24 +6,23 @@ from collections.abc import Iterator
 
 import filelock
 
-from afgan_jax.system.errors import UsageError
+from afgan_jax.system.errors import UsageError, WorkdirInUse
 
 _LOCK = '.lock'
 
 
-def check_not_file(folder: pathlib.Path, flag: str = '--workdir') -> None:
+def check_not_file(folder: pathlib.Path) -> None:
   """Refuses a folder that is a file.
 
   Args:
     folder: to write to; need not exist.
-    flag: that names it.
 
   Raises:
     UsageError: it, or a folder above it, is a file.
   """
   for path in (folder, *folder.parents):
     if path.exists() and not path.is_dir():
-      raise UsageError(f'{flag}={folder}: {path} is a file, not a folder.')
+      raise UsageError(f'{path} is a file, not a folder.')
 
 
 @contextlib.contextmanager
@@ -36,7 +35,7 @@ def claim(workdir: pathlib.Path) -> Iterator[None]:
     workdir: of the run.
 
   Raises:
-    UsageError: another run has it.
+    WorkdirInUse: another run has it.
   """
   workdir.mkdir(parents=True, exist_ok=True)
   lock = filelock.FileLock(workdir / _LOCK, blocking=False)
@@ -44,10 +43,7 @@ def claim(workdir: pathlib.Path) -> Iterator[None]:
     try:
       stack.enter_context(lock)
     except filelock.Timeout as error:
-      raise UsageError(
-        f'--workdir={workdir} is in use: wait until the other run has ended, '
-        'or give another folder.'
-      ) from error
+      raise WorkdirInUse(f'{workdir} is in use by another run.') from error
     except NotImplementedError:
       pass  # Some network drives know no locks.
     yield

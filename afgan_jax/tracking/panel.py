@@ -8,21 +8,17 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.augment.sampler import build_augmentation
-from afgan_jax.config.store import has_segmentation_head
-from afgan_jax.methods.state import GanState
-from afgan_jax.networks.build import (
-  build_generator,
-  build_segmentation_head,
-)
-from afgan_jax.ops.pixels import to_bytes, to_float
+from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.state import TrainState
+from afgan_jax.ops.pixels import from_float, to_bytes, to_float
 
 NUM_ROWS = 4
 
 
 def make_panel(
   config: ConfigDict, images: np.ndarray
-) -> Callable[[GanState], np.ndarray]:
-  """Builds what draws the panel.
+) -> Callable[[TrainState], np.ndarray]:
+  """Builds the function that draws the panel.
 
   Args:
     config: see `configs/default.py`.
@@ -30,15 +26,16 @@ def make_panel(
 
   Returns:
     A function from the state to uint8 [rows · size, columns · size, 3]: for a
-    few training images the image, or a tile of it, its augmentation, the
-    reconstruction of that, the absolute residual (eq 15) and, if there is a
-    segmentation head, its map.
+    few training images the image, or a tile of it, its augmentation and, if
+    the method reconstructs images, the reconstruction of that and the absolute
+    residual (eq 15); then the anomaly map, white at its largest value.
   """
-  generator = build_generator(config)
-  head = build_segmentation_head(config)
-  augment = build_augmentation(config)
+  config = config.copy_and_resolve_references()
   border = (config.image_size - config.tile_size) // 2
   inner = slice(border, border + config.tile_size)
+  config.image_size = config.tile_size  # The method sees one tile.
+  method = build_method(config)
+  augment = build_augmentation(config)
   rows = images[:NUM_ROWS, inner, inner]
   keys = jax.random.split(jax.random.key(config.seed), len(rows))
 
@@ -46,19 +43,15 @@ def make_panel(
   def draw(variables, clean: jax.Array) -> jax.Array:
     clean = to_float(clean)
     augmented, _ = jax.vmap(augment)(keys, clean, jnp.roll(clean, 1, axis=0))
-    reconstruction = generator.apply(
-      variables['generator'], augmented, train=False
-    )
-    residual = jnp.abs(augmented - reconstruction) - 1
-    columns = [clean, augmented, reconstruction, residual]
-    if has_segmentation_head(config):
-      logits = head.apply(
-        variables['segmentation'], augmented, reconstruction, train=False
-      )
-      grey = 2 * jax.nn.sigmoid(logits) - 1
-      columns.append(jnp.broadcast_to(grey[..., None], clean.shape))
+    scores = method.score(variables, from_float(augmented))
+    columns = [clean, augmented]
+    if 'reconstruction' in scores:
+      reconstruction = to_float(scores['reconstruction'])
+      columns += [reconstruction, jnp.abs(augmented - reconstruction) - 1]
+    values = scores['map'][..., None]
+    grey = 2 * values / jnp.maximum(values.max(), 1e-12) - 1
+    columns.append(jnp.broadcast_to(grey, clean.shape))
     panel = jnp.concatenate(columns, axis=2)
-    panel = panel.reshape(-1, *panel.shape[2:])
-    return to_bytes(panel)
+    return to_bytes(panel.reshape(-1, *panel.shape[2:]))
 
-  return lambda state: np.asarray(draw(state.variables, rows))
+  return lambda state: np.asarray(draw(state.scoring_variables, rows))

@@ -1,7 +1,7 @@
 """Notices adversarial training that has collapsed."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -54,7 +54,7 @@ class Collapse(NamedTuple):
       f'Training has collapsed by step {self.step}: the discriminator wins '
       f'(its loss is {self.discriminator:.2g}) and the reconstruction error, '
       f'{self.reconstruction:.2g}, no longer falls, so that reconstructions '
-      'tell nothing of defects; train anew in another --workdir with '
+      'tell nothing of defects; train anew in another workdir with '
       f'{remedy}.'
     )
 
@@ -83,6 +83,26 @@ def find_collapse(history: Mapping[str, Curve]) -> Collapse | None:
   if not np.all((won < _WON)[-_WINDOWS:] & stuck[-_WINDOWS:]):
     return None
   return Collapse(steps[-1], float(won[-1]), float(error[-1]))
+
+
+def describe_training(
+  config: ConfigDict, history: Mapping[str, Curve]
+) -> dict[str, Any]:
+  """Describes how training ended.
+
+  Args:
+    config: with which was trained.
+    history: its losses.
+
+  Returns:
+    'collapsed', a sentence if it has, None if not; and the last value of each
+    loss that was logged.
+  """
+  collapse = find_collapse(history)
+  return {
+    'collapsed': collapse and collapse.describe(config),
+    'losses': {name: values[-1] for name, (_, values) in history.items()},
+  }
 
 
 def _medians(values: list[float], count: int) -> np.ndarray:

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax import devices as parallel
 from afgan_jax.checkpoints.checkpoint import Checkpoint
 from afgan_jax.checkpoints.store import Checkpoints
 from afgan_jax.config.store import (
@@ -22,13 +21,15 @@ from afgan_jax.config.store import (
   steps_per_epoch,
   to_json,
 )
-from afgan_jax.methods.state import GanState
-from afgan_jax.system.errors import Interrupted, UsageError
+from afgan_jax.devices import replicated
+from afgan_jax.methods.state import TrainState
+from afgan_jax.system.errors import Diverged, Interrupted
 from afgan_jax.system.files import write_text
 from afgan_jax.tracking.event_reader import Curve, read_scalars
 from afgan_jax.tracking.event_writer import EventWriter
 from afgan_jax.tracking.panel import make_panel
 from afgan_jax.tracking.progress import Progress
+from afgan_jax.training import programs
 from afgan_jax.training.collapse import find_collapse
 from afgan_jax.training.step_runner import MakeBatches, make_advance
 
@@ -38,7 +39,7 @@ def train(
   workdir: pathlib.Path,
   images: np.ndarray,
   make_batches: MakeBatches | None,
-) -> GanState:
+) -> TrainState:
   """Trains to the end that the config sets, from the last checkpoint if any.
 
   Args:
@@ -52,8 +53,9 @@ def train(
     The last state, which is also saved.
 
   Raises:
-    UsageError: the config does not fit the checkpoint, or a loss or a weight
-      is no longer a number; the last good checkpoint stays.
+    ConfigConflict: the config does not fit the checkpoint.
+    Diverged: a loss or a weight is no longer a number; the last good checkpoint
+      stays.
     Interrupted: Ctrl-C or SIGTERM; the state is saved.
   """
   per_epoch = steps_per_epoch(config, len(images))
@@ -100,22 +102,20 @@ def train(
         writer.image(step, 'panel', panel(state))
       if signum is not None:
         raise Interrupted(
-          f'Stopped at step {step} of {stop} and saved: the same command '
-          'continues from there.',
-          signum,
+          f'Stopped at step {step} of {stop} and saved.', signum
         )
     return state
 
 
 def _restore_or_create(
   config: ConfigDict, checkpoints: Checkpoints
-) -> GanState:
+) -> TrainState:
   if checkpoints.latest_step is None:
-    return parallel.create_replicated_state(config)
+    return programs.create_state(config)
 
-  def read(checkpoint: Checkpoint) -> GanState:
+  def read(checkpoint: Checkpoint) -> TrainState:
     check_continues(checkpoint.read_config(), config)
-    return checkpoint.read_state(config, parallel.replicated())
+    return checkpoint.read_state(config, replicated())
 
   step, state = checkpoints.newest(read)
   checkpoints.set_aside(after=step)
@@ -199,12 +199,12 @@ class _Watch:
 
 
 @jax.jit
-def _all_finite(state: GanState) -> jax.Array:
+def _all_finite(state: TrainState) -> jax.Array:
   leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state)]
   return jnp.stack(leaves).all()
 
 
-def _check_finite(state: GanState, checkpoints: Checkpoints) -> None:
+def _check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
   """Keeps weights that are no longer numbers out of the checkpoints."""
   if not _all_finite(state):
     raise _diverged(
@@ -213,15 +213,12 @@ def _check_finite(state: GanState, checkpoints: Checkpoints) -> None:
     )
 
 
-def _diverged(what: str, checkpoints: Checkpoints) -> UsageError:
+def _diverged(what: str, checkpoints: Checkpoints) -> Diverged:
   last = checkpoints.latest_step
   kept = 'no checkpoint had been saved'
   if last is not None:
     kept = f'the checkpoint of step {last} is kept'
-  return UsageError(
-    f'{what}: training stopped, {kept}; a lower config.optimizer.learning_rate '
-    'in another --workdir may help.'
-  )
+  return Diverged(f'{what}: training stopped, {kept}.')
 
 
 @contextlib.contextmanager

@@ -8,15 +8,18 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax import devices as parallel
-from afgan_jax.methods.state import GanState
+from afgan_jax import devices as device_mapping
+from afgan_jax.methods.state import TrainState
+from afgan_jax.training import programs
 
 # Makes the batches of the steps from the first number up to the second.
 MakeBatches = Callable[[int, int], Iterable[dict[str, np.ndarray]]]
 # Takes the state, which it consumes, and how many steps may be made at most.
 # Gives the next state, how many were made, and their metrics, each a scalar or
 # with at least as many entries.
-Advance = Callable[[GanState, int], tuple[GanState, int, dict[str, jax.Array]]]
+Advance = Callable[
+  [TrainState, int], tuple[TrainState, int, dict[str, jax.Array]]
+]
 
 # A call of the compiled program costs about a millisecond beside its steps.
 # More steps in one call make that vanish; calls longer than this would let the
@@ -46,18 +49,18 @@ def make_advance(
   """
   if make_batches is None:
     return from_devices(
-      parallel.map_sampled_steps(config), parallel.resident(images)
+      programs.map_sampled_steps(config), device_mapping.resident(images)
     )
   return from_host(
-    parallel.map_train_step(config),
-    parallel.prefetch(make_batches(start, stop)),
+    programs.map_train_step(config),
+    device_mapping.prefetch(make_batches(start, stop)),
   )
 
 
 def from_host(step: Callable, feed: Iterator[tuple[Any, ...]]) -> Advance:
-  """Builds it from `map_train_step`'s function and `prefetch`'s iterator."""
+  """Builds it from a mapped train step and `prefetch`'s iterator."""
 
-  def advance(state: GanState, limit: int):
+  def advance(state: TrainState, limit: int):
     state, metrics = step(state, *next(feed))
     return state, 1, metrics
 
@@ -65,10 +68,10 @@ def from_host(step: Callable, feed: Iterator[tuple[Any, ...]]) -> Advance:
 
 
 def from_devices(steps: Callable, arguments: tuple[Any, ...]) -> Advance:
-  """Builds it from `map_sampled_steps`'s function and what `resident` gives."""
+  """Builds it from mapped sampled steps and the arrays of `resident`."""
   pace = _Pace()
 
-  def advance(state: GanState, limit: int):
+  def advance(state: TrainState, limit: int):
     count = pace.next_count(limit)
     state, metrics = steps(state, *arguments, count)
     return state, count, metrics
@@ -97,7 +100,7 @@ class _Pace:
     if self._begin is not None:
       seconds_per_step = (now - self._begin) / self._count
       if 2 * self._most * seconds_per_step <= _CALL_SECONDS:
-        self._most = min(2 * self._most, parallel.MAX_STEPS)
+        self._most = min(2 * self._most, device_mapping.MAX_STEPS)
     self._begin = now
     self._count = min(self._most, limit)
     return self._count

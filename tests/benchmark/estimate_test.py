@@ -2,8 +2,9 @@ import re
 
 import pytest
 
-from afgan_jax.benchmark import estimate, flops
+from afgan_jax.benchmark import estimate
 from afgan_jax.config.rules import validate
+from afgan_jax.methods.registry import build_method
 from configs import default
 from tests.support.tiny import tiny_config
 
@@ -35,7 +36,7 @@ def peak(monkeypatch):
 def test_the_duration_is_that_of_the_operations(peak):
   config = tiny_config(**{'generator.base_features': 20})
   # 20 features reach half of the peak.
-  operations = 4 * flops.train_flops(config)
+  operations = 4 * build_method(config).train_flops()
   seconds = 50_000 * operations / (peak / 2)
   line = estimate.describe_duration(config, 50_000).splitlines()[0]
   assert line.startswith('50000 steps of 4 images of 16 px with 20 features')

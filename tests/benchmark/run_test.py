@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from afgan_jax.benchmark import flops, run
+from afgan_jax.benchmark import run
+from afgan_jax.methods.registry import build_method
 from tests.support.tiny import tiny_config
 
 
@@ -24,10 +25,10 @@ def test_a_run_for_each_batch_size(figures):
   assert [r['batch_size'] for r in figures['runs']] == [4, 8]
   for result in figures['runs']:
     assert result['train']['flops_per_step'] == (
-      result['batch_size'] * flops.train_flops(tiny_config())
+      result['batch_size'] * build_method(tiny_config()).train_flops()
     )
     assert result['score']['flops_per_step'] == (
-      result['batch_size'] * flops.score_flops(tiny_config())
+      result['batch_size'] * build_method(tiny_config()).score_flops()
     )
 
 

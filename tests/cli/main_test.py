@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from datasets.procedural import ProceduralSource
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -62,7 +63,9 @@ def folder(tmp_path_factory):
     for i, sample in enumerate(samples):
       path = root / split / sample.defect_type / f'{i:03d}.png'
       path.parent.mkdir(parents=True, exist_ok=True)
-      Image.fromarray(to_bytes(sample.read(24, 0).levels)).save(path)
+      Image.fromarray(to_bytes(sample.read(Preprocessor(24), 0).pixels)).save(
+        path
+      )
   return root
 
 
@@ -121,7 +124,9 @@ def test_evaluate_looks_at_another_folder(workdir, tmp_path):
   for i, sample in enumerate(source.test()):
     path = tmp_path / 'test' / sample.defect_type / f'{i}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(to_bytes(sample.read(16, 0).levels)).save(path)
+    Image.fromarray(to_bytes(sample.read(Preprocessor(16), 0).pixels)).save(
+      path
+    )
   results = tmp_path / 'results'
   evaluate = (
     '--mode=evaluate',

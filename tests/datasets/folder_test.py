@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from afgan_jax.preprocessing.geometry import Geometry
-from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets.folder import FolderSource
 from datasets.hold_out import Division
@@ -48,7 +48,7 @@ def test_mvtec_layout_lists_good_images_by_name(tmp_path):
     'train/good/010.png',
   ]
   assert {s.defect_type for s in samples} == {'good'}
-  images = read_split(samples, SIZE).images
+  images = read_split(samples, Preprocessor(SIZE)).images
   np.testing.assert_array_equal(images[:, 0, 0, 0], [20, 10, 0])
 
 
@@ -69,7 +69,7 @@ def test_mvtec_layout_lists_test_images_by_type_and_name(tmp_path):
 
 def test_labels_and_masks_of_the_test_images(tmp_path):
   _write_mvtec(tmp_path)
-  split = read_split(FolderSource(str(tmp_path)).test(), SIZE)
+  split = read_split(FolderSource(str(tmp_path)).test(), Preprocessor(SIZE))
   np.testing.assert_array_equal(split.labels, [1, 1, 0, 0, 1, 1])
   # Nobody has drawn the mask of the last one.
   np.testing.assert_array_equal(split.has_mask, [1, 1, 1, 1, 1, 0])
@@ -82,7 +82,7 @@ def test_labels_and_masks_of_the_test_images(tmp_path):
 def test_without_any_ground_truth_no_mask_is_claimed(tmp_path):
   _write(tmp_path / 'test' / 'good' / '0.png')
   _write(tmp_path / 'test' / 'hole' / '0.png')
-  split = read_split(FolderSource(str(tmp_path)).test(), SIZE)
+  split = read_split(FolderSource(str(tmp_path)).test(), Preprocessor(SIZE))
   np.testing.assert_array_equal(split.has_mask, [True, False])
 
 
@@ -93,7 +93,7 @@ def test_geometry_reaches_image_and_mask(tmp_path):
     (tmp_path / path).parent.mkdir(parents=True)
     Image.fromarray(drawing).save(tmp_path / path)
   split = read_split(
-    FolderSource(str(tmp_path), Reader(Geometry('pad'))).test(), 8
+    FolderSource(str(tmp_path)).test(), Preprocessor(8, Geometry('pad'))
   )
   expected = np.array([1, 1, 1, 0, 0, 0, 0, 0])
   np.testing.assert_array_equal(split.images[0, :, 0, 0], 255 * expected)
@@ -131,7 +131,7 @@ def test_defects_may_lie_beside_the_good_images(tmp_path):
   good = measured[2:-1]
   assert len(good) == 2
   assert sorted(learnt + good) == [f'good/{i}.png' for i in range(10)]
-  split = read_split(source.test(), SIZE)
+  split = read_split(source.test(), Preprocessor(SIZE))
   assert split.defect_types == ('dent', 'dent', 'good', 'good', 'scar')
   np.testing.assert_array_equal(split.has_mask, [0, 1, 1, 1, 1])
   (note,) = source.notes()
@@ -184,7 +184,12 @@ def test_every_format_is_found_in_either_case(tmp_path):
     _write(tmp_path / 'train' / 'good' / name)
   samples = FolderSource(str(tmp_path)).train()
   assert [pathlib.Path(s.path).name for s in samples] == names
-  assert read_split(samples, SIZE).images.shape == (10, SIZE, SIZE, 3)
+  assert read_split(samples, Preprocessor(SIZE)).images.shape == (
+    10,
+    SIZE,
+    SIZE,
+    3,
+  )
 
 
 def test_subfolders_of_good_are_searched(tmp_path):
@@ -280,7 +285,7 @@ def test_reading_a_split_names_the_broken_image(tmp_path):
   broken.write_bytes(b'')
   samples = FolderSource(str(tmp_path)).test()
   with pytest.raises(DataError) as caught:
-    read_split(samples, SIZE)
+    read_split(samples, Preprocessor(SIZE))
   assert str(broken) in str(caught.value)
 
 
@@ -288,7 +293,9 @@ def test_broken_images_are_left_out_where_asked_for(tmp_path):
   _write_mvtec(tmp_path)
   for name in ('scratch/001', 'bent/000'):
     (tmp_path / f'test/{name}.png').write_bytes(b'')
-  split = read_split(FolderSource(str(tmp_path)).test(), SIZE, leave_out=True)
+  split = read_split(
+    FolderSource(str(tmp_path)).test(), Preprocessor(SIZE), leave_out=True
+  )
   assert [pathlib.Path(path).parts[-2:] for path in split.paths] == [
     ('bent', '001.png'),
     ('good', '000.png'),
@@ -307,13 +314,13 @@ def test_where_no_image_can_be_read_the_first_is_named(tmp_path):
     _write(tmp_path / f'{name}.png').write_bytes(b'no image')
   samples = FolderSource(str(tmp_path)).train()
   with pytest.raises(DataError, match='a.png cannot be read'):
-    read_split(samples, SIZE, leave_out=True)
+    read_split(samples, Preprocessor(SIZE), leave_out=True)
 
 
 def test_an_image_whose_mask_is_broken_counts_without_it(tmp_path):
   _write_mvtec(tmp_path)
   (tmp_path / 'ground_truth/scratch/000_mask.png').write_bytes(b'')
-  split = read_split(FolderSource(str(tmp_path)).test(), SIZE)
+  split = read_split(FolderSource(str(tmp_path)).test(), Preprocessor(SIZE))
   np.testing.assert_array_equal(split.has_mask, [1, 1, 1, 1, 0, 0])
   (note,) = split.notes
   assert '000_mask.png cannot be read' in note

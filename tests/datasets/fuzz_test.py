@@ -134,7 +134,7 @@ def test_folders_end_in_arrays_or_in_a_sentence(tree, skip, geometry):
     def use():
       train, _ = load.load_train(config)
       assert train.images.shape == (len(train), 16, 16, 3)
-      assert np.isfinite(train.levels).all()
+      assert np.isfinite(train.pixels).all()
 
     _check(root, use)
     _check(root, lambda: load.load_test(config))

@@ -196,10 +196,10 @@ def test_find_train_gives_the_images_that_were_trained_on(tmp_path):
   assert [_numbers(s) for s in found] == [_numbers(s) for s in wanted]
 
 
-def test_find_train_does_without_with_a_line_on_stderr(tmp_path, capsys):
+def test_find_train_does_without_with_a_line_on_stderr(tmp_path, caplog):
   fields = {'data.source': 'folder', 'data.path': str(tmp_path / 'gone')}
   assert find_train(tiny_config(**fields)) == (None, None)
-  lines = capsys.readouterr().err.splitlines()
+  lines = caplog.messages
   assert len(lines) == 1
   assert str(tmp_path / 'gone') in lines[0]
 
@@ -214,7 +214,7 @@ def test_batches_from_the_host_without_tensorflow(monkeypatch):
 
 
 def test_training_refuses_what_it_cannot_read_unless_told_to_go_on(
-  tmp_path, capsys
+  tmp_path, caplog
 ):
   config = _folder_config(tmp_path, 5)
   (tmp_path / '003.png').write_text('no image')
@@ -222,7 +222,7 @@ def test_training_refuses_what_it_cannot_read_unless_told_to_go_on(
     load_train(config)
   config.data.skip_unreadable = True
   assert _numbers(load_train(config)[0]) == [0, 1, 2, 4]
-  assert '003.png cannot be read' in capsys.readouterr().err
+  assert '003.png cannot be read' in caplog.text
 
 
 def test_test_images_that_cannot_be_read_are_left_out(tmp_path):

@@ -9,7 +9,7 @@ from afgan_jax.preprocessing.intensity import to_bytes
 def test_builder_holds_what_the_folder_holds(tmp_path):
   import tensorflow_datasets as tfds
 
-  from afgan_jax.preprocessing.reader import Reader
+  from afgan_jax.preprocessing.preprocessor import Preprocessor
   from datasets.mvtec_ad_tfds import MvtecAd, MvtecAdConfig
 
   rng = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def test_builder_holds_what_the_folder_holds(tmp_path):
   assert len(examples['train']) == 2 and len(examples['test']) == 2
   for split in examples.values():
     for path, example in split.items():
-      expected = to_bytes(Reader().read(path, None, 16).levels)
+      expected = to_bytes(Preprocessor(16).read(path).pixels)
       np.testing.assert_array_equal(example['image'], expected)
       assert example['label'] == (example['defect_type'] != b'good')
       assert example['mask'].any() == example['label']

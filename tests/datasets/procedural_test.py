@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system import errors
 from datasets import procedural, source
 
@@ -16,7 +17,7 @@ GRAIN_LEVELS = 9  # Six standard deviations of the grain, of 255 grey levels.
 @functools.cache
 def _read(split: str) -> source.Split:
   samples = getattr(procedural.ProceduralSource(seed=0), split)()
-  return source.read_split(samples, SIZE)
+  return source.read_split(samples, Preprocessor(SIZE))
 
 
 def _small(seed: int = 0) -> procedural.ProceduralSource:
@@ -58,7 +59,7 @@ def test_default_counts_and_every_defect_type():
 @pytest.mark.parametrize('size', [32, 64, 100])
 def test_shapes_and_dtypes(size):
   for sample in _small().test():
-    image, mask, _ = sample.read(size, size)
+    image, mask, _ = sample.read(Preprocessor(size), size)
     assert image.shape == (size, size, 3)
     assert image.dtype == np.float16
     if mask is not None:
@@ -69,13 +70,15 @@ def test_shapes_and_dtypes(size):
 
 def test_good_samples_have_no_mask_and_defective_ones_do():
   for sample in _small().train() + _small().test():
-    mask = sample.read(SIZE, SIZE).mask
+    mask = sample.read(Preprocessor(SIZE), SIZE).mask
     assert (mask is None) == (sample.defect_type == source.GOOD)
 
 
 def test_same_seed_gives_same_bytes_in_any_order():
-  first = [s.read(SIZE, 0).levels for s in _small().test()]
-  again = [s.read(SIZE, 0).levels for s in reversed(_small().test())]
+  first = [s.read(Preprocessor(SIZE), 0).pixels for s in _small().test()]
+  again = [
+    s.read(Preprocessor(SIZE), 0).pixels for s in reversed(_small().test())
+  ]
   np.testing.assert_array_equal(first, again[::-1])
 
 
@@ -86,13 +89,14 @@ def test_image_does_not_depend_on_how_many_are_asked_for():
   assert len(shared) == len(few)
   for sample in shared:
     np.testing.assert_array_equal(
-      sample.read(SIZE, 0).levels, few[sample.path].read(SIZE, 0).levels
+      sample.read(Preprocessor(SIZE), 0).pixels,
+      few[sample.path].read(Preprocessor(SIZE), 0).pixels,
     )
 
 
 def test_images_differ_among_seeds_splits_and_indices():
   images = [
-    s.read(SIZE, 0).levels.tobytes()
+    s.read(Preprocessor(SIZE), 0).pixels.tobytes()
     for seed in (0, 1)
     for s in _small(seed).train() + _small(seed).test()
   ]
@@ -101,9 +105,9 @@ def test_images_differ_among_seeds_splits_and_indices():
 
 def test_part_is_the_same_at_every_size():
   for sample in _small().test():
-    large = sample.read(2 * SIZE, 0).levels.astype(float)
+    large = sample.read(Preprocessor(2 * SIZE), 0).pixels.astype(float)
     shrunk = large.reshape(SIZE, 2, SIZE, 2, 3).mean((1, 3))
-    small = sample.read(SIZE, 0).levels
+    small = sample.read(Preprocessor(SIZE), 0).pixels
     assert np.abs(shrunk - small).mean() < 4
 
 
@@ -112,8 +116,10 @@ def test_masks_are_where_the_defective_twin_differs():
     key = sample.read.args[0]
     scene, _, _ = procedural.draw_part(key, sample.defect_type)
     twin = 255 * procedural.render(scene, procedural.Defect(), SIZE)
-    change = np.abs(sample.read(SIZE, 0).levels - twin).max(axis=-1)
-    mask = sample.read(SIZE, SIZE).mask.astype(bool)
+    change = np.abs(sample.read(Preprocessor(SIZE), 0).pixels - twin).max(
+      axis=-1
+    )
+    mask = sample.read(Preprocessor(SIZE), SIZE).mask.astype(bool)
     visible = 255 * procedural.VISIBLE
     assert 0 < mask.mean() < 0.5, sample.path
     assert change[mask].min() > visible - GRAIN_LEVELS, sample.path
@@ -123,7 +129,9 @@ def test_masks_are_where_the_defective_twin_differs():
 
 def test_masks_are_as_large_at_every_size():
   for sample in _defective():
-    small, large = (sample.read(s, s).mask.mean() for s in (64, 128))
+    small, large = (
+      sample.read(Preprocessor(s), s).mask.mean() for s in (64, 128)
+    )
     assert abs(small - large) < 0.25 * max(small, large) + 0.01, sample.path
 
 

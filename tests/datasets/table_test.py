@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
 from datasets.source import read_split
@@ -38,9 +39,9 @@ FULL = (
 @pytest.mark.parametrize('end', ['\n', '\r\n'])
 def test_a_table_says_what_each_image_is(tmp_path, encoding, end):
   path = _table(tmp_path, FULL.replace('\n', end), encoding)
-  train = read_split(TableSource(path).train(), SIZE)
+  train = read_split(TableSource(path).train(), Preprocessor(SIZE))
   np.testing.assert_array_equal(train.images[:, 0, 0, 0], [20, 10])
-  test = read_split(TableSource(path).test(), SIZE)
+  test = read_split(TableSource(path).test(), Preprocessor(SIZE))
   np.testing.assert_allclose(test.images[:, 0, 0, 0].astype(int), [40, 30], 0.1)
   assert test.defect_types == ('good', 'deep scratch')
   np.testing.assert_array_equal(test.masks.mean(axis=(1, 2)), [0, 1])
@@ -114,4 +115,4 @@ def test_a_table_that_is_not_there_is_named(tmp_path):
 def test_images_that_are_not_there_are_named(tmp_path):
   path = _table(tmp_path, FULL.replace('a.png', 'missing.png'))
   with pytest.raises(DataError, match='missing.png'):
-    read_split(TableSource(path).train(), SIZE)
+    read_split(TableSource(path).train(), Preprocessor(SIZE))

@@ -3,11 +3,12 @@ import json
 
 import numpy as np
 
-from afgan_jax import devices as parallel
-from afgan_jax.detector import score_images
-from afgan_jax.jobs import evaluate as evaluation
+from afgan_jax.detector import Detector
+from afgan_jax.jobs.evaluate import measure_and_write
 from afgan_jax.jobs.summary import summary
+from afgan_jax.training import programs
 from datasets.source import Split
+from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 
 
@@ -15,7 +16,7 @@ def _split(defect_types):
   rng = np.random.default_rng(0)
   count = len(defect_types)
   return Split(
-    levels=rng.integers(0, 256, (count, 16, 16, 3), np.uint8),
+    pixels=rng.integers(0, 256, (count, 16, 16, 3), np.uint8),
     masks=np.zeros((count, 16, 16), np.uint8),
     has_mask=np.ones(count, bool),
     paths=tuple(f'test/{i}, "ü".png' for i in range(count)),
@@ -25,9 +26,10 @@ def _split(defect_types):
 
 def test_one_class_gives_null_and_the_reason(tmp_path):
   config = tiny_config()
-  state = parallel.create_replicated_state(config)
+  state = programs.create_state(config)
   split = _split(['scratch', 'dent'])
-  metrics, _ = evaluation.evaluate(config, tmp_path, state, split, None, None)
+  detector = Detector.from_state(config, state)
+  metrics = measure_and_write(detector, tmp_path, tmp_path, split, None).metrics
   stored = json.loads((tmp_path / 'metrics.json').read_text())
   assert stored == metrics
   assert stored['image_auroc'] is None
@@ -40,9 +42,9 @@ def test_one_class_gives_null_and_the_reason(tmp_path):
   ]
   assert all(note in summary(metrics) for note in stored['notes'])
   split = _split(['good', 'good'])
-  metrics, _ = evaluation.evaluate(
-    config, tmp_path, state, split, split.images, None
-  )
+  metrics = measure_and_write(
+    detector, tmp_path, tmp_path, split, split
+  ).metrics
   assert metrics['notes'][0] == (
     'Image metrics are not defined: no test image is defective.'
   )
@@ -51,9 +53,10 @@ def test_one_class_gives_null_and_the_reason(tmp_path):
 
 def test_scores_are_written_in_full_precision(tmp_path):
   config = tiny_config()
-  state = parallel.create_replicated_state(config)
+  state = programs.create_state(config)
   split = _split(['good', 'scratch', 'good'])
-  evaluation.evaluate(config, tmp_path, state, split, split.images, None)
+  detector = Detector.from_state(config, state)
+  measure_and_write(detector, tmp_path, tmp_path, split, split)
   scores = score_images(config, state, split.images)
   with (tmp_path / 'scores.csv').open(encoding='utf-8') as file:
     rows = list(csv.DictReader(file))

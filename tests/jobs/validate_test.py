@@ -7,10 +7,11 @@ from sklearn.metrics import roc_auc_score
 from afgan_jax.augment.probe import KINDS
 from afgan_jax.checkpoints.store import restore
 from afgan_jax.cli import commands as modes
-from afgan_jax.detector import score_images
 from afgan_jax.jobs.validate import NUM_IMAGES, make_probes
+from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.system.errors import UsageError
 from datasets import load
+from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 
 FIELDS = {
@@ -39,9 +40,9 @@ def test_figures_are_those_of_scikit_learn(run):
   config, state = restore(run)
   train, held_out = load.load_train(config)
   assert figures['counts']['held_out'] == len(held_out) == 2
-  good = score_images(config, state, held_out.images)
+  good = score_images(config, state, held_out.pixels)
   aurocs, brightness = [], []
-  for kind, images, masks in make_probes(held_out.images):
+  for kind, images, masks in make_probes(held_out.pixels):
     defective = score_images(config, state, images)
     labels = [0] * len(good['score']) + [1] * len(images)
     scores = np.concatenate([good['score'], defective['score']])
@@ -53,7 +54,9 @@ def test_figures_are_those_of_scikit_learn(run):
     assert found['pixel_auroc'] == pytest.approx(
       roc_auc_score(truth.ravel(), maps.ravel()), abs=1e-6
     )
-    means = [x.mean(axis=(1, 2, 3)) for x in (held_out.images, images)]
+    means = [
+      to_bytes(x).mean(axis=(1, 2, 3)) for x in (held_out.pixels, images)
+    ]
     brightness.append(roc_auc_score(labels, np.concatenate(means)))
   assert figures['image_auroc'] == pytest.approx(np.mean(aurocs))
   assert figures['baselines']['brightness'] == pytest.approx(
@@ -64,7 +67,7 @@ def test_figures_are_those_of_scikit_learn(run):
 def test_probes_are_the_same_each_time_and_small_and_marked():
   # At 16 px the smallest are smaller than a pixel, and left out.
   _, held_out = load.load_train(tiny_config(**FIELDS, image_size=32))
-  first, second = (list(make_probes(held_out.images)) for _ in range(2))
+  first, second = (list(make_probes(held_out.pixels)) for _ in range(2))
   assert [kind for kind, _, _ in first] == list(KINDS)
   for (_, defective, masks), (_, again, _) in zip(first, second, strict=True):
     np.testing.assert_array_equal(defective, again)
@@ -72,7 +75,7 @@ def test_probes_are_the_same_each_time_and_small_and_marked():
     assert masks.any(axis=(1, 2)).all()
     assert masks.mean() < 0.3
     # What is not marked is that of one of the two images, but for a little.
-    change = [np.abs(defective.astype(int) - x) for x in held_out.images]
+    change = [np.abs(defective.astype(float) - x) for x in held_out.pixels]
     change = [c.max(axis=-1) for c in change]
     outside = np.min([(c * ~masks).max(axis=(1, 2)) for c in change], axis=0)
     assert outside.max() < 0.04 * 2 * np.pi * 127.5 * 1.1

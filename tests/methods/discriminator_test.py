@@ -10,11 +10,11 @@ import pytest
 from afgan_jax import devices as parallel
 from afgan_jax.checkpoints import store as checkpoints
 from afgan_jax.methods import afgan as step
-from afgan_jax.methods.afgan import make_train_step
-from afgan_jax.methods.state import create_state
+from afgan_jax.methods.afgan.init import create_state
+from afgan_jax.methods.afgan.step import make_train_step
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.system.errors import UsageError
-from afgan_jax.training import loop
+from afgan_jax.training import loop, programs
 from tests.support.saved import saved_state
 from tests.support.tiny import tiny_config as _tiny_config
 
@@ -66,7 +66,7 @@ def test_gradient_of_the_latent_loss_is_the_formulas(steps):
 
   def latents(params, image):
     variables = {'params': params, 'batch_stats': {}}
-    variables['batch_stats'] = before.discriminator.batch_stats
+    variables['batch_stats'] = before.networks['discriminator'].batch_stats
     (_, latent), _ = discriminator.apply(
       variables, image, train=True, mutable=['batch_stats']
     )
@@ -83,7 +83,9 @@ def test_gradient_of_the_latent_loss_is_the_formulas(steps):
     )
 
   expected = formula(
-    before.discriminator.params, _batch()['image'], _reconstructions(before)
+    before.networks['discriminator'].params,
+    _batch()['image'],
+    _reconstructions(before),
   )
   assert not any(np.any(leaf) for leaf in jax.tree.leaves(difference['head']))
   largest = max(np.abs(x).max() for x in jax.tree.leaves(expected))
@@ -102,7 +104,9 @@ def _reconstructions(state):
       variables, image, train=True, mutable=['batch_stats']
     )
   )
-  return apply(state.generator.variables, _batch()['input'])[0]
+  return apply(state.networks['generator'].train_variables, _batch()['input'])[
+    0
+  ]
 
 
 def test_the_term_counts_in_the_loss_and_sends_nothing_to_the_generator(steps):
@@ -127,9 +131,9 @@ def resets():
   )
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (8, 16, 16, 3), np.uint8)
-  state = parallel.create_replicated_state(config)
+  state = programs.create_state(config)
   states = [jax.device_get(state)]
-  steps = parallel.map_sampled_steps(config)
+  steps = programs.map_sampled_steps(config)
   for _ in range(2):
     state, _ = steps(state, *parallel.resident(images), 1)
     states.append(jax.device_get(state))
@@ -138,14 +142,14 @@ def resets():
 
 
 def test_a_reset_draws_all_of_the_discriminator_anew(resets):
-  drawn = [state.discriminator.params for state in resets]
+  drawn = [state.networks['discriminator'].params for state in resets]
   for old, new in ((0, 1), (1, 2)):
     for x, y in zip(
       *(jax.tree.leaves(drawn[i]) for i in (old, new)), strict=True
     ):
       assert x.ndim == 1 or not np.array_equal(x, y)
   for state in resets[1:]:
-    network = state.discriminator
+    network = state.networks['discriminator']
     kernels = [
       leaf.ravel() for leaf in jax.tree.leaves(network.params) if leaf.ndim > 1
     ]

@@ -6,9 +6,9 @@ import pytest
 
 from afgan_jax import devices as parallel
 from afgan_jax.checkpoints.store import restore
-from afgan_jax.detector import score_images
 from afgan_jax.networks.build import build_generator, build_segmentation_head
-from afgan_jax.training import loop
+from afgan_jax.training import loop, programs
+from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 
 FIELDS = {
@@ -36,9 +36,9 @@ def _images():
 def states():
   """The states before and after each of four steps."""
   config = tiny_config(**FIELDS)
-  state = parallel.create_replicated_state(config)
+  state = programs.create_state(config)
   states = [jax.device_get(state)]
-  steps = parallel.map_sampled_steps(config)
+  steps = programs.map_sampled_steps(config)
   images = parallel.resident(_images())
   for _ in range(4):
     state, metrics = steps(state, *images, 1)
@@ -69,7 +69,7 @@ def test_learning_rate_falls_along_a_cosine_to_0(states):
   config, states = states
   # Adam's first step has the length of the rate, whatever the gradient; the
   # fourth, after three steps of decay, has none.
-  params = [state.generator.params for state in states]
+  params = [state.networks['generator'].params for state in states]
   first = jax.tree.map(lambda x, y: np.abs(y - x).max(), *params[:2])
   rate = config.optimizer.learning_rate
   np.testing.assert_allclose(max(jax.tree.leaves(first)), rate, rtol=1e-2)
@@ -125,10 +125,14 @@ def test_runs_of_a_fixed_number_of_steps_are_saved_and_restored(tmp_path):
   state = loop.train(config, tmp_path, _images(), None)
   assert int(state.step) == 4
   _, restored = restore(tmp_path)
-  assert restored.generator.params is restored.segmentation.opt_state is None
+  assert (
+    restored.networks['generator'].params
+    is restored.networks['segmentation'].opt_state
+    is None
+  )
   jax.tree.map(
     np.testing.assert_array_equal,
-    *jax.device_get((state.variables, restored.variables)),
+    *jax.device_get((state.scoring_variables, restored.variables)),
   )
 
 
@@ -141,9 +145,9 @@ def test_group_norms_train_and_are_restored(tmp_path):
     'loss.latent_weight': 1.0,
   }
   config = tiny_config(**fields)
-  before = parallel.create_replicated_state(config).variables
+  before = programs.create_state(config).variables
   state = loop.train(config, tmp_path, _images(), None)
-  after = state.variables
+  after = state.scoring_variables
   assert _differ(before, after)
   _, restored = restore(tmp_path)
   scores = [score_images(config, s, _images()) for s in (state, restored)]

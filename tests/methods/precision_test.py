@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 
-from afgan_jax import devices as parallel
 from afgan_jax.cli import commands as modes
-from afgan_jax.detector import score_images
+from afgan_jax.training import programs
+from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 
 SIZE = 16
@@ -15,7 +15,7 @@ def test_scores_are_those_of_float32():
   images = np.random.default_rng(0).integers(
     0, 256, (5, SIZE, SIZE, 3), np.uint8
   )
-  state = parallel.create_replicated_state(tiny_config())
+  state = programs.create_state(tiny_config())
   exact, rounded = (
     score_images(tiny_config(dtype=dtype), state, images)
     for dtype in ('float32', 'bfloat16')
@@ -25,8 +25,8 @@ def test_scores_are_those_of_float32():
 
 def test_parameters_statistics_and_losses_stay_float32():
   config = tiny_config(dtype='bfloat16')
-  state = parallel.create_replicated_state(config)
-  steps = parallel.map_sampled_steps(config)
+  state = programs.create_state(config)
+  steps = programs.map_sampled_steps(config)
   images = jax.ShapeDtypeStruct((8, SIZE, SIZE, 3), np.uint8)
   devices = jax.ShapeDtypeStruct((jax.device_count(),), np.int32)
   result = jax.eval_shape(steps, state, images, devices, 1)

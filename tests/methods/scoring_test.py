@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from afgan_jax import devices as parallel
-from afgan_jax.detector import score_images
 from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.training import programs
+from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 
 
@@ -14,8 +15,8 @@ def trained():
   config = tiny_config()
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (11, 16, 16, 3), np.uint8)
-  state = parallel.create_replicated_state(config)
-  steps = parallel.map_sampled_steps(config)
+  state = programs.create_state(config)
+  steps = programs.map_sampled_steps(config)
   state, _ = steps(state, *parallel.resident(images), 3)
   return config, state, images
 
@@ -27,12 +28,12 @@ def test_score_is_equation_13(trained):
   # The terms once more, in NumPy, from the networks' outputs.
   image = images.astype(np.float32) / 127.5 - 1
   reconstruction = build_generator(config).apply(
-    state.generator.variables, image, train=False
+    state.networks['generator'].train_variables, image, train=False
   )
   latents = [
     np.asarray(
       build_discriminator(config).apply(
-        state.discriminator.variables, x, train=False
+        state.networks['discriminator'].train_variables, x, train=False
       )[1],
       np.float64,
     )

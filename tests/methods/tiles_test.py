@@ -4,9 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from afgan_jax import devices as parallel
-from afgan_jax.benchmark.flops import score_flops
-from afgan_jax.detector import score_images
+from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.tiles import see_tiles, tile_corners
+from afgan_jax.training import programs
+from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 
 FIELDS = {
@@ -47,8 +48,8 @@ def test_what_looks_at_single_pixels_sees_the_same_in_tiles():
 def test_score_puts_together_what_the_networks_say_of_each_tile():
   config = tiny_config(**FIELDS)
   images = _images(3, 32)
-  state = parallel.create_replicated_state(config)
-  state, _ = parallel.map_sampled_steps(config)(
+  state = programs.create_state(config)
+  state, _ = programs.map_sampled_steps(config)(
     state, *parallel.resident(images), 3
   )
   results = score_images(config, state, images)
@@ -72,4 +73,6 @@ def test_score_puts_together_what_the_networks_say_of_each_tile():
     results['latent_error'], np.mean(latent, axis=0), rtol=1e-4
   )
   assert results['reconstruction'].shape == images.shape
-  assert score_flops(config) == 9 * score_flops(small)
+  assert (
+    build_method(config).score_flops() == 9 * build_method(small).score_flops()
+  )

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from afgan_jax.detector import score_images
-from afgan_jax.methods.state import create_state
+from afgan_jax.methods.afgan.init import create_state
 from afgan_jax.metrics.image_scores import aurocs_by_score, image_scores
+from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 
 FIELDS = {'generator.fusion': 'none', 'score.top_k': 7}

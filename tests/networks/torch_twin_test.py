@@ -14,8 +14,9 @@ import pytest
 from flax import traverse_util
 from ml_collections import ConfigDict
 
-from afgan_jax.methods.afgan import make_train_step
-from afgan_jax.methods.state import GanState, NetworkState, build_optimizer
+from afgan_jax.methods.afgan.step import make_train_step
+from afgan_jax.methods.state import NetworkState, TrainState
+from afgan_jax.methods.update import build_optimizer
 from afgan_jax.networks.build import build_discriminator, build_generator
 from configs import default
 
@@ -72,7 +73,7 @@ _apply_discriminator = _apply(build_discriminator(_config()))
 
 
 @functools.cache
-def _step(fusion: str) -> tuple[GanState, dict]:
+def _step(fusion: str) -> tuple[TrainState, dict]:
   """Makes one step; cached, for several tests look at it."""
   config = _config(fusion)
   fixture = _fixture(fusion)
@@ -84,7 +85,7 @@ def _step(fusion: str) -> tuple[GanState, dict]:
     )
     for name in NETWORKS
   }
-  state = GanState(step=jnp.zeros((), jnp.int32), **networks)
+  state = TrainState(step=jnp.zeros((), jnp.int32), networks=networks)
   batch = {k: fixture[k] for k in ('image', 'input')}
   return jax.jit(make_train_step(config))(state, batch)
 
@@ -141,7 +142,7 @@ def test_gradients(fusion, network):
   expected = _fixture(fusion)[network]['gradient']
   # After one step Adam's moments are (1 - beta) times the gradient and times
   # its square.
-  moments = getattr(state, network).opt_state[0]
+  moments = state.networks[network].opt_state[0]
   actual = jax.tree.map(lambda x: x / 0.5, moments.mu)
   _assert_close(actual, expected, 1e-4)
   actual = jax.tree.map(lambda x: np.sqrt(x / 0.001), moments.nu)
@@ -165,7 +166,7 @@ def test_updates(fusion, network):
 
   jax.tree.map(
     compare,
-    getattr(state, network).params,
+    state.networks[network].params,
     fixture['params'],
     fixture['update'],
     fixture['gradient'],
@@ -177,4 +178,4 @@ def test_updates(fusion, network):
 def test_running_statistics(fusion, network):
   state, _ = _step(fusion)
   expected = _fixture(fusion)[network]['updated_batch_stats']
-  _assert_close(getattr(state, network).batch_stats, expected, 1e-5)
+  _assert_close(state.networks[network].batch_stats, expected, 1e-5)

@@ -9,7 +9,7 @@ from PIL import Image
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.geometry import Geometry
-from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from datasets import load
 from datasets.folder import FolderSource
 from datasets.source import read_split
@@ -40,8 +40,8 @@ def decoded(monkeypatch):
 
 
 def _read(root, folder, max_bytes=10**6, **options):
-  reader = Reader(cache=Cache(folder, max_bytes), **options)
-  return read_split(FolderSource(str(root), reader).test(), SIZE)
+  preprocessor = Preprocessor(SIZE, cache=Cache(folder, max_bytes), **options)
+  return read_split(FolderSource(str(root)).test(), preprocessor)
 
 
 def _fill(root):
@@ -59,9 +59,9 @@ def test_what_was_decoded_once_is_not_decoded_again(tmp_path, decoded):
   assert sorted(decoded) == ['a.png', 'b.png', 'b_mask.png']
   second = _read(tmp_path, tmp_path / 'cache')
   assert len(decoded) == 3
-  plain = read_split(FolderSource(str(tmp_path)).test(), SIZE)
+  plain = read_split(FolderSource(str(tmp_path)).test(), Preprocessor(SIZE))
   for split in (first, second):
-    np.testing.assert_array_equal(split.levels, plain.levels)
+    np.testing.assert_array_equal(split.pixels, plain.pixels)
     np.testing.assert_array_equal(split.masks, plain.masks)
     np.testing.assert_array_equal(split.has_mask, plain.has_mask)
 
@@ -79,8 +79,8 @@ def test_a_changed_file_is_noticed(tmp_path, decoded, name):
   decoded.clear()
   after = _read(tmp_path, tmp_path / 'cache')
   assert sorted(decoded) == ['b.png', 'b_mask.png']
-  changed = before.levels if 'test' in name else before.masks
-  other = after.levels if 'test' in name else after.masks
+  changed = before.pixels if 'test' in name else before.masks
+  other = after.pixels if 'test' in name else after.masks
   assert not np.array_equal(changed, other)
 
 
@@ -99,8 +99,8 @@ def test_notes_are_kept_under_the_name_of_each_file(tmp_path):
   for name in ('a', 'b'):
     path = tmp_path / f'{name}.tiff'
     pages[0].save(path, save_all=True, append_images=pages[1:])
-    reader = Reader(cache=Cache(tmp_path / 'cache', 10**6))
-    notes = reader.read(str(path), None, SIZE).notes
+    cache = Cache(tmp_path / 'cache', 10**6)
+    notes = Preprocessor(SIZE, cache=cache).read(str(path)).notes
     assert notes == (f'{path}: the first of 2 pages',)
   assert len(list((tmp_path / 'cache').glob('*/*'))) == 1
 
@@ -121,7 +121,7 @@ def test_damaged_entries_are_decoded_anew(tmp_path, decoded):
     decoded.clear()
     split = _read(tmp_path, tmp_path / 'cache')
     assert len(decoded) == 3
-    np.testing.assert_array_equal(split.levels, expected.levels)
+    np.testing.assert_array_equal(split.pixels, expected.pixels)
 
 
 def test_the_longest_unused_go_first(tmp_path):

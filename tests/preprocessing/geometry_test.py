@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from afgan_jax.preprocessing.geometry import GEOMETRIES, Geometry
 from afgan_jax.preprocessing.pose import find_object
-from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 
 SIDE = 200
 
@@ -176,8 +176,8 @@ def test_masks_are_turned_with_their_images(tmp_path):
     Image.fromarray(pin).save(image_path)
     spot = (np.abs(marked.astype(int) - pin)[..., 0] > 90).astype(np.uint8)
     Image.fromarray(255 * spot).save(mask_path)
-    reader = Reader(geometry)
-    mask = reader.read(str(image_path), str(mask_path), 64, 64).mask
+    preprocessor = Preprocessor(64, geometry)
+    mask = preprocessor.read(str(image_path), str(mask_path), 64).mask
     rows, columns = np.nonzero(mask)
     # A fifth of 120 pixels right of the middle of a window 160 wide.
     np.testing.assert_allclose(columns.mean(), 32 + 64 * 24 / 160, atol=1.5)
@@ -191,8 +191,8 @@ def test_a_defect_outside_of_the_window_does_not_disappear(tmp_path):
   drawing = np.zeros((SIDE, SIDE), np.uint8)
   drawing[3:6, 100:104] = 255
   Image.fromarray(drawing).save(tmp_path / 'a_mask.png')
-  reader = Reader(Geometry('object', (0.4, 0.8)))
+  preprocessor = Preprocessor(64, Geometry('object', (0.4, 0.8)))
   paths = str(tmp_path / 'a.png'), str(tmp_path / 'a_mask.png')
-  rows, columns = np.nonzero(reader.read(*paths, 64, 64).mask)
+  rows, columns = np.nonzero(preprocessor.read(*paths, 64).mask)
   assert set(rows) == {0}
   assert 30 <= columns.min() <= columns.max() <= 34

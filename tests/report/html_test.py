@@ -7,9 +7,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from afgan_jax.jobs.evaluate import GOOD, line_figures
 from afgan_jax.metrics import image as measures
+from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report.gallery import choose, find_outcomes, make_cards
@@ -24,6 +26,13 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
+CONFIG = {
+  'a': {'b': None, 'c': [1, 2]},
+  'text': '<i>',
+  'predict': {'colormap': 'inferno'},
+}
+
+
 def make_images(num_good, num_bad):
   n = num_good + num_bad
   labels = np.repeat([0, 1], [num_good, num_bad])
@@ -35,7 +44,7 @@ def make_images(num_good, num_bad):
   bad = [KIND if i % 2 else 'dent' for i in range(num_bad)]
   rng = np.random.default_rng(0)
   return Split(
-    levels=rng.integers(0, 255, (n, 16, 16, 3), np.uint8),
+    pixels=rng.integers(0, 255, (n, 16, 16, 3), np.uint8),
     masks=masks,
     has_mask=has_mask,
     paths=(NASTY, *(f'test/{i:03d}.png' for i in range(1, n))),
@@ -122,7 +131,7 @@ def make_report(
   baseline=0.25,
   max_images=60,
   left_out=(),
-  **options,
+  history=None,
 ):
   test = make_images(num_good, num_bad)
   test = dataclasses.replace(test, left_out=left_out)
@@ -130,27 +139,17 @@ def make_report(
   scores = rng.random(len(test.labels))
   maps = rng.random(test.masks.shape, np.float32)
   metrics = make_metrics(test, scores, maps, calibration, baseline)
-  threshold = None if calibration is None else calibration.threshold
-  outcomes = find_outcomes(test.labels, scores, threshold)
-  cards = make_cards(
+  evaluation = Evaluation(
+    ConfigDict(CONFIG),
     test,
     {'score': scores, 'map': maps, 'reconstruction': test.images},
-    outcomes,
-    calibration=calibration,
-    colormap='inferno',
-    max_images=max_images,
+    metrics,
+    calibration,
+    history or {},
   )
-  write_report(
-    folder / 'report.html',
-    metrics=metrics,
-    config={'a': {'b': None, 'c': [1, 2]}, 'text': '<i>'},
-    test=test,
-    scores=scores,
-    outcomes=outcomes,
-    cards=cards,
-    calibration=calibration,
-    **options,
-  )
+  outcomes = find_outcomes(test.labels, scores, evaluation.threshold)
+  cards = make_cards(evaluation, outcomes, max_images=max_images)
+  write_report(folder / 'report.html', evaluation, outcomes, cards)
   return folder / 'report.html', metrics
 
 

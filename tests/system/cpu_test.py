@@ -39,7 +39,7 @@ def test_flags_that_are_set_stay(given, expected):
   if given:
     environment['XLA_FLAGS'] = given
   program = (
-    'import os; from afgan_jax.system import cpu as cpu_runtime; cpu_runtime.prepare(); '
+    'import os; from afgan_jax.system import cpu; cpu.prepare(); '
     'print(os.environ["XLA_FLAGS"])'
   )
   assert run(program, environment).strip() == expected
@@ -48,7 +48,7 @@ def test_flags_that_are_set_stay(given, expected):
 def test_xla_knows_the_flag():
   # XLA ends the process at a flag that it does not know.
   program = (
-    'from afgan_jax.system import cpu as cpu_runtime; cpu_runtime.prepare(); '
+    'from afgan_jax.system import cpu; cpu.prepare(); '
     'import jax; print(jax.numpy.ones(3).sum())'
   )
   assert run(program, dict(os.environ)).strip() == '3.0'

@@ -8,12 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from afgan_jax import devices as parallel
 from afgan_jax.checkpoints import store as checkpoints
 from afgan_jax.system.errors import Interrupted, UsageError
 from afgan_jax.tracking.event_reader import read_scalars
 from afgan_jax.tracking.event_writer import EventWriter
-from afgan_jax.training import loop
+from afgan_jax.training import loop, programs
 from tests.support.tiny import tiny_config
 
 
@@ -73,11 +72,11 @@ def test_a_run_in_two_parts_ends_as_the_run_in_one(tmp_path, placement):
 
 
 def test_training_changes_all_weights_and_both_optimizers(trained):
-  before = jax.device_get(parallel.create_replicated_state(_shown_config()))
+  before = jax.device_get(programs.create_state(_shown_config()))
   after = trained[1]
 
   for network in ('generator', 'discriminator'):
-    old, new = getattr(before, network), getattr(after, network)
+    old, new = before.networks[network], after.networks[network]
     for x, y in zip(
       jax.tree.leaves(old.params), jax.tree.leaves(new.params), strict=True
     ):
@@ -171,14 +170,16 @@ def test_a_signal_at_the_last_step_is_heard_too(tmp_path):
 def test_checkpoint_of_four_devices_opens_on_one(trained):
   workdir, state = trained
   assert jax.device_count() == 4
-  leaf = float(np.abs(jax.tree.leaves(state.generator.params)[0]).sum())
+  leaf = float(
+    np.abs(jax.tree.leaves(state.networks['generator'].params)[0]).sum()
+  )
   program = f"""
 import pathlib, sys
 import jax, numpy as np
 from afgan_jax.checkpoints import store as checkpoints
 config, state = checkpoints.restore(pathlib.Path({str(workdir)!r}))
 assert jax.device_count() == 1 and int(state.step) == 6
-leaf = np.asarray(jax.tree.leaves(state.generator.params)[0])
+leaf = np.asarray(jax.tree.leaves(state.networks['generator'].params)[0])
 np.testing.assert_allclose(np.abs(leaf).sum(), {leaf!r}, rtol=1e-6)
 """
   subprocess.run(

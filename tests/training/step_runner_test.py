@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from afgan_jax import devices as parallel
+from afgan_jax.training import programs
 from afgan_jax.training import step_runner as feed
 from tests.support.tiny import tiny_config
 
@@ -12,16 +13,14 @@ def test_steps_in_one_call_are_the_steps_one_by_one():
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (8, 16, 16, 3), np.uint8)
   arguments = parallel.resident(images)
-  steps = parallel.map_sampled_steps(config)
+  steps = programs.map_sampled_steps(config)
 
-  state = parallel.create_replicated_state(config)
+  state = programs.create_state(config)
   apart = []
   for _ in range(5):
     state, metrics = steps(state, *arguments, 1)
     apart.append({k: v[0] for k, v in jax.device_get(metrics).items()})
-  together, metrics = steps(
-    parallel.create_replicated_state(config), *arguments, 5
-  )
+  together, metrics = steps(programs.create_state(config), *arguments, 5)
 
   jax.tree.map(
     np.testing.assert_array_equal, *jax.device_get((state, together))

@@ -16,7 +16,7 @@ from afgan_jax.preprocessing.intensity import (
   normalize_light,
   to_bytes,
 )
-from afgan_jax.preprocessing.reader import Reader
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 
 SIZE = 16
@@ -29,12 +29,12 @@ BLOCKS = np.kron(COLORS, np.ones((8, 8, 1))).astype(np.uint8)
 
 
 def read_image(path, size, geometry=STRETCH, **decoder):
-  return Reader(geometry, Decoder(**decoder)).read(path, None, size).levels
+  return Preprocessor(size, geometry, Decoder(**decoder)).read(path).pixels
 
 
 def read_mask(path, size, geometry=STRETCH):
   # The file is its own image here, so both are of one size.
-  reading = Reader(geometry).read(path, path, size, size)
+  reading = Preprocessor(size, geometry).read(path, path, size)
   assert reading.mask is not None, reading.notes
   return reading.mask
 
@@ -422,7 +422,7 @@ def test_the_first_of_several_pages_is_read_and_said_to_be(tmp_path, extension):
   path = tmp_path / f'a.{extension}'
   options = {'lossless': True} if extension == 'webp' else {}
   pages[0].save(path, save_all=True, append_images=pages[1:], **options)
-  levels, _, notes = Reader().read(str(path), None, 8)
+  levels, _, notes = Preprocessor(8).read(str(path))
   np.testing.assert_array_equal(levels[4, 4], [255, 0, 0])
   assert notes == (f'{path}: the first of 3 pages',)
 
@@ -444,7 +444,7 @@ def test_rarer_modes_are_read_too(tmp_path, mode, color):
 def _read_with_mask(tmp_path, mask: np.ndarray):
   image_path = _write(tmp_path / 'a.png', _noise(SIZE, SIZE, 3))
   mask_path = _write(tmp_path / 'a_mask.png', mask)
-  return Reader().read(image_path, mask_path, SIZE, SIZE)
+  return Preprocessor(SIZE).read(image_path, mask_path, SIZE)
 
 
 def test_masks_of_zeros_and_ones_mark_the_ones(tmp_path):
@@ -459,7 +459,7 @@ def test_label_images_mark_the_ones_whatever_their_colors(tmp_path):
   colors = np.array([[0, 0, 0], [40, 20, 0]])
   image_path = _write(tmp_path / 'a.png', _noise(SIZE, SIZE, 3))
   mask_path = _write_palette(tmp_path / 'm.png', drawing, colors)
-  reading = Reader().read(image_path, mask_path, SIZE, SIZE)
+  reading = Preprocessor(SIZE).read(image_path, mask_path, SIZE)
   np.testing.assert_array_equal(reading.mask, drawing)
 
 
@@ -482,8 +482,8 @@ def test_masks_that_cannot_be_used_are_named_and_the_image_is_read(
 def test_masks_that_cannot_be_read_are_named_and_the_image_is_read(tmp_path):
   image_path = _write(tmp_path / 'a.png', _noise(SIZE, SIZE, 3))
   _text(tmp_path / 'a_mask.png')
-  levels, mask, (note,) = Reader().read(
-    image_path, str(tmp_path / 'a_mask.png'), SIZE, SIZE
+  levels, mask, (note,) = Preprocessor(SIZE).read(
+    image_path, str(tmp_path / 'a_mask.png'), SIZE
   )
   assert levels.shape == (SIZE, SIZE, 3) and mask is None
   assert 'a_mask.png cannot be read as an image' in note

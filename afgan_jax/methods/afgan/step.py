@@ -5,19 +5,18 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import optax
 from jax import lax
 from ml_collections import ConfigDict
 
-from afgan_jax.config.store import has_game, has_segmentation_head
-from afgan_jax.methods import losses
-from afgan_jax.methods.state import (
-  GanState,
-  NetworkState,
-  build_optimizer,
-  reset_discriminator,
+from afgan_jax.config.derived import (
+  has_segmentation_head,
+  trains_discriminator,
 )
+from afgan_jax.methods import losses
+from afgan_jax.methods.afgan.init import reset_discriminator
+from afgan_jax.methods.base import Batch, Metrics, TrainStep
+from afgan_jax.methods.state import NetworkState, TrainState
+from afgan_jax.methods.update import build_optimizer, make_update, mean_over
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
@@ -27,13 +26,12 @@ from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Generator
 from afgan_jax.networks.segmentation import SegmentationHead
 
-Batch = dict[str, jax.Array]
-Metrics = dict[str, jax.Array]
+_DISCRIMINATOR, _HEAD = 'discriminator', 'segmentation'
 
 
 def make_train_step(
   config: ConfigDict, axis_name: str | None = None
-) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:
+) -> TrainStep:
   """Builds the train step (§3.3).
 
   The discriminator is updated on the defect-free images and on their
@@ -41,7 +39,7 @@ def make_train_step(
   there is one, against the discriminator: as it is after its update, or, with
   `config.optimizer.first` 'generator', as it was before. The generator runs
   forward once for all. The discriminator's norms take the statistics of real
-  and fake batches one after the other, in its own update alone. Where neither
+  and fake batches one after the other, in its own update alone. If neither
   of its losses has a weight, it stays as it is.
 
   Args:
@@ -50,96 +48,88 @@ def make_train_step(
       are averaged; None outside a map.
 
   Returns:
-    A function from the state and a batch, {'image': defect-free images,
-    'input': the augmented ones}, both [batch, size, size, 3], float32 in
-    [-1, 1], and 'mask', bool [batch, size, size], where the segmentation head
-    should find defects, to the next state and scalar metrics.
+    A function from the state and a batch, see `base.Batch`, to the next state
+    and scalar metrics; 'mask' is needed by the segmentation head alone.
   """
   networks = Networks.build(config, axis_name)
-  update = _make_update(config, axis_name)
-  game = has_game(config)
-  generator_first = config.optimizer.first == 'generator'
-  latent_weight = config.loss.discriminator_latent_weight
-  reset_below = config.discriminator.reset_below
+  update = make_update(
+    build_optimizer(config), config.optimizer.average, axis_name
+  )
 
-  def train_step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
+  def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+    generator, head = (state.networks.get(n) for n in ('generator', _HEAD))
     fake, pullback, generator_stats = jax.vjp(
       lambda params: _reconstruct(
-        networks.generator, params, state.generator.batch_stats, batch['input']
+        networks.generator, params, generator.batch_stats, batch['input']
       ),
-      state.generator.params,
+      generator.params,
       has_aux=True,
     )
-    totals, step = {}, state.step
-    before, head = state.discriminator, state.segmentation
-    if game:
-      totals['discriminator'], stats, grads = _discriminator_gradient(
-        networks.discriminator, before, batch['image'], fake, latent_weight
+    step, metrics, adversary = state.step, {}, None
+    if trains_discriminator(config):
+      state, adversary, metrics['discriminator'] = _update_discriminator(
+        config, networks.discriminator, update, axis_name, state, batch, fake
       )
-      after = update(step, before, grads, stats)
-      judge = before if generator_first else after
-      state = state.replace(discriminator=after)
-      if reset_below:
-        loss = _average(totals['discriminator'], axis_name)
-        state = _reset_if_below(reset_below, loss, state, config)
-
     # The generator's weights act on its loss through `fake` alone.
     objective = jax.value_and_grad(
       _generator_objective, argnums=(0, 1), has_aux=True
     )
-    (totals['generator'], (terms, head_stats)), (fake_grad, head_grads) = (
+    (metrics['generator'], (terms, head_stats)), (fake_grad, head_grads) = (
       objective(
         fake,
         head and head.params,
         head and head.batch_stats,
         batch,
         networks,
-        judge if game else None,
+        adversary,
         config,
       )
     )
     (grads,) = pullback(fake_grad)
-    generator = update(step, state.generator, grads, generator_stats)
+    new = {'generator': update(step, generator, grads, generator_stats)}
     if head:
-      head = update(step, head, head_grads, head_stats)
-    state = state.replace(step=step + 1, generator=generator, segmentation=head)
-    return state, _average(totals | terms, axis_name)
+      new[_HEAD] = update(step, head, head_grads, head_stats)
+    state = state.update_networks(**new).replace(step=step + 1)
+    return state, mean_over(axis_name, metrics | terms)
 
   return train_step
 
 
-def _make_update(config: ConfigDict, axis_name: str | None) -> Callable:
-  """Returns what updates a network with its gradients and new statistics."""
-  optimizer = build_optimizer(config)
-  most = config.optimizer.average
+def _update_discriminator(
+  config: ConfigDict,
+  discriminator: Discriminator,
+  update: Callable,
+  axis_name: str | None,
+  state: TrainState,
+  batch: Batch,
+  fake: jax.Array,
+) -> tuple[TrainState, NetworkState, jax.Array]:
+  """Updates the discriminator, and draws it anew if it has won.
 
-  def update(
-    step: jax.Array, network: NetworkState, grads: Any, batch_stats: Any
-  ) -> NetworkState:
-    with jax.named_scope('optimizer'):
-      updates, opt_state = optimizer.update(
-        _average(grads, axis_name), network.opt_state, network.params
-      )
-      params = optax.apply_updates(network.params, updates)
-    network = network.replace(
-      params=params, batch_stats=batch_stats, opt_state=opt_state
+  Returns:
+    The state with the updated one, the one against which the generator is
+    trained in this step, and the loss.
+  """
+  before = state.networks[_DISCRIMINATOR]
+  loss, stats, grads = _discriminator_gradient(
+    discriminator,
+    before,
+    batch['image'],
+    fake,
+    config.loss.discriminator_latent_weight,
+  )
+  after = update(state.step, before, grads, stats)
+  adversary = before if config.optimizer.first == 'generator' else after
+  state = state.update_networks(discriminator=after)
+  if config.discriminator.reset_below:
+    after = lax.cond(
+      mean_over(axis_name, loss) < config.discriminator.reset_below,
+      lambda state: reset_discriminator(config, state),
+      lambda state: state.networks[_DISCRIMINATOR],
+      state,
     )
-    if network.average is None:
-      return network
-    # Shorter at first, or the average would remember the random weights.
-    decay = jnp.minimum(most, (1 + step) / (10 + step))
-    average = optax.incremental_update(
-      network.variables, network.average, 1 - decay
-    )
-    return network.replace(average=average)
-
-  return update
-
-
-def _average(tree: Any, axis_name: str | None) -> Any:
-  # Over one device the mean would be a copy of all gradients.
-  alone = axis_name is None or lax.axis_size(axis_name) == 1
-  return tree if alone else lax.pmean(tree, axis_name)
+    state = state.update_networks(discriminator=after)
+  return state, adversary, loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +164,7 @@ def _reconstruct(
   return reconstruction, changed.get('batch_stats', {})
 
 
-def _judge(
+def _discriminate(
   discriminator: Discriminator, params: Any, batch_stats: Any, image: jax.Array
 ) -> tuple[jax.Array, jax.Array, Any]:
   """Returns logits, latents and the norms' next running statistics."""
@@ -200,10 +190,12 @@ def _discriminator_gradient(
   """
 
   def objective(params: Any) -> tuple[jax.Array, Any]:
-    real_logit, real_latent, stats = _judge(
+    real_logit, real_latent, stats = _discriminate(
       discriminator, params, network.batch_stats, real
     )
-    fake_logit, fake_latent, stats = _judge(discriminator, params, stats, fake)
+    fake_logit, fake_latent, stats = _discriminate(
+      discriminator, params, stats, fake
+    )
     loss = losses.discriminator_loss(real_logit, fake_logit)
     if latent_weight:
       latent = losses.latent_error(real_latent, fake_latent).mean()
@@ -216,39 +208,26 @@ def _discriminator_gradient(
   return loss, stats, grads
 
 
-def _reset_if_below(
-  bound: float, loss: jax.Array, state: GanState, config: ConfigDict
-) -> GanState:
-  """Draws the discriminator anew where its loss is below a bound."""
-  discriminator = lax.cond(
-    loss < bound,
-    lambda state: reset_discriminator(config, state),
-    lambda state: state.discriminator,
-    state,
-  )
-  return state.replace(discriminator=discriminator)
-
-
 def _generator_objective(
   fake: jax.Array,
   head_params: Any,
   head_stats: Any,
   batch: Batch,
   networks: Networks,
-  judge: NetworkState | None,
+  adversary: NetworkState | None,
   config: ConfigDict,
 ) -> tuple[jax.Array, tuple[Metrics, Any]]:
   """Returns the weighted sum of eq 12, its terms and the head's statistics.
 
   Terms without a weight are left out, but for those of the paper: all or none
-  of its game, and the reconstruction always.
+  of its adversarial training, and the reconstruction always.
   """
   real = batch['image']
   terms = {'reconstruction': losses.reconstruction_error(real, fake).mean()}
-  if judge:
-    variables = judge.params, judge.batch_stats
-    _, real_latent, _ = _judge(networks.discriminator, *variables, real)
-    fake_logit, fake_latent, _ = _judge(
+  if adversary:
+    variables = adversary.params, adversary.batch_stats
+    _, real_latent, _ = _discriminate(networks.discriminator, *variables, real)
+    fake_logit, fake_latent, _ = _discriminate(
       networks.discriminator, *variables, fake
     )
     terms['adversarial'] = losses.adversarial_loss(fake_logit)

@@ -3,8 +3,8 @@ import os
 import pytest
 from PIL import Image
 
+from afgan_jax.preprocessing import listing
 from afgan_jax.system.errors import DataError
-from datasets import listing
 
 
 def _image(path):

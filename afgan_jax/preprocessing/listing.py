@@ -1,5 +1,6 @@
 """Which files there are in a folder, linked ones included."""
 
+import glob
 import os
 import pathlib
 from collections.abc import Iterator
@@ -31,6 +32,35 @@ def images_in(
     if path.suffix.lower() in EXTENSIONS
     and not _is_hidden(path.relative_to(folder))
   )
+
+
+def find_images(pattern: str) -> list[str]:
+  """Lists image files for prediction.
+
+  Args:
+    pattern: a file, a folder (searched with its subfolders), or a glob pattern
+      such as 'line/*.png'.
+
+  Returns:
+    Paths, in a fixed order.
+
+  Raises:
+    DataError: there is nothing of that name.
+  """
+  path = pathlib.Path(pattern)
+  if path.is_dir():
+    found = [str(image) for image in images_in(path)]
+  elif path.exists():
+    found = [pattern]
+  else:
+    found = sorted(
+      name
+      for name in glob.glob(pattern, recursive=True)
+      if pathlib.Path(name).is_file()
+    )
+  if not found:
+    raise DataError(f'{pattern}: there is no such image.')
+  return found
 
 
 def files_in(

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import pytest
 from flax import linen as nn
 
-from afgan_jax.benchmark import flops
+from afgan_jax.methods.registry import build_method
+from afgan_jax.networks.flops import count_flops
 from tests.support.tiny import tiny_config
 
 # 16 px, features 4, 8, 8, 8: sides 8, 4, 2, 1.
@@ -39,7 +40,7 @@ _DISCRIMINATOR = [
 
 
 def test_networks_by_hand():
-  networks = flops.count_networks(tiny_config())
+  networks = build_method(tiny_config()).count_networks()
   generator, discriminator = networks['generator'], networks['discriminator']
   assert generator.forward == sum(_ENCODER + _DECODER + _FUSION)
   assert discriminator.forward == sum(_DISCRIMINATOR)
@@ -50,11 +51,11 @@ def test_step_and_scoring_by_hand():
   generator = sum(_ENCODER + _DECODER + _FUSION)
   discriminator = sum(_DISCRIMINATOR)
   config = tiny_config()
-  assert flops.score_flops(config) == generator + 2 * discriminator
+  assert build_method(config).score_flops() == generator + 2 * discriminator
   # Forward, gradients to inputs but the image, gradients to kernels; the
   # discriminator for its own update on two batches, then for the generator's
   # on two batches, with the way back to one of them, the image included.
-  assert flops.train_flops(config) == (
+  assert build_method(config).train_flops() == (
     3 * generator
     - _ENCODER[0]
     + 2 * (3 * discriminator - _DISCRIMINATOR[0])
@@ -81,15 +82,17 @@ def test_the_head_costs_and_the_game_spares_what_it_takes_by_hand():
     + 2 * 16 * 8 * 1 * 8**2
   )
   generator = sum(_ENCODER + _DECODER + _FUSION)
-  assert flops.score_flops(config) == generator + head
-  assert flops.train_flops(config) == 3 * generator - _ENCODER[0] + 3 * head
+  assert build_method(config).score_flops() == generator + head
+  assert (
+    build_method(config).train_flops() == 3 * generator - _ENCODER[0] + 3 * head
+  )
 
 
 def test_the_paper_takes_about_sixty_gflop_for_an_image():
   from configs import default
 
   # 480 GFLOP for a batch of 8, found in another way.
-  assert flops.train_flops(default.get_config()) == pytest.approx(
+  assert build_method(default.get_config()).train_flops() == pytest.approx(
     480e9 / 8, rel=0.02
   )
 
@@ -106,4 +109,4 @@ def test_xla_counts_as_much_for_a_plain_convolution_without_padding():
   variables = network.init(jax.random.key(0), x, train=False)
   counted = apply.lower(variables, x).compile().cost_analysis()['flops']
   assert counted == pytest.approx(2 * 16 * 3 * 5 * 4**2, rel=0.01)
-  assert flops._count(network, 10).forward == 2 * 16 * 3 * 5 * 4**2
+  assert count_flops(network, 10).forward == 2 * 16 * 3 * 5 * 4**2

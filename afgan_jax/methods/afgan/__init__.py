@@ -1,0 +1,1 @@
+"""AFGAN: adversarial training with attention feature fusion (the paper)."""

@@ -1,0 +1,82 @@
+"""Initial state of AFGAN's networks."""
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from afgan_jax.config.derived import has_segmentation_head
+from afgan_jax.methods.state import (
+  NetworkState,
+  TrainState,
+  create_network,
+  create_train_state,
+)
+from afgan_jax.methods.update import build_optimizer
+from afgan_jax.networks.build import (
+  build_discriminator,
+  build_generator,
+  build_segmentation_head,
+)
+from afgan_jax.networks.initialize import initialize
+
+
+def create_state(config: ConfigDict) -> TrainState:
+  """Draws the initial state from `config.seed`.
+
+  Args:
+    config: see `configs/default.py`.
+
+  Returns:
+    The state at step 0, of 'generator', 'discriminator' and, if there is one,
+    'segmentation'.
+  """
+  keys = jax.random.split(jax.random.key(config.seed))
+  optimizer = build_optimizer(config)
+  averaged = config.optimizer.average > 0
+  size = config.tile_size
+  networks = {
+    'generator': create_network(
+      initialize(build_generator(config), size, keys[0]),
+      optimizer,
+      averaged=averaged,
+    ),
+    # It is adversary to the newest generator, so no average is kept of it.
+    'discriminator': create_network(
+      initialize(build_discriminator(config), size, keys[1]), optimizer
+    ),
+  }
+  if has_segmentation_head(config):
+    networks['segmentation'] = create_network(
+      initialize(
+        build_segmentation_head(config),
+        size,
+        jax.random.fold_in(keys[0], 1),
+        num_images=2,
+      ),
+      optimizer,
+      averaged=averaged,
+    )
+  return create_train_state(**networks)
+
+
+def reset_discriminator(config: ConfigDict, state: TrainState) -> NetworkState:
+  """Draws the discriminator anew, as at the start, with other weights.
+
+  Args:
+    config: see `configs/default.py`.
+    state: at the step whose number decides which weights are drawn.
+
+  Returns:
+    Its new state: weights, running statistics and Adam's moments of step 0; a
+    learning rate that falls goes on from where it is.
+  """
+  _, key = jax.random.split(jax.random.key(config.seed))
+  variables = initialize(
+    build_discriminator(config),
+    config.tile_size,
+    jax.random.fold_in(key, 1 + state.step),
+  )
+  discriminator = state.networks['discriminator']
+  adam, *rest = discriminator.opt_state
+  fresh = jax.tree.map(jnp.zeros_like, adam)
+  return discriminator.replace(**variables, opt_state=(fresh, *rest))

@@ -1,0 +1,90 @@
+"""AFGAN as a method: init, train step, score and their operations."""
+
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from afgan_jax.config.derived import (
+  has_segmentation_head,
+  trains_discriminator,
+)
+from afgan_jax.methods.afgan.init import create_state
+from afgan_jax.methods.afgan.score import make_score
+from afgan_jax.methods.afgan.step import make_train_step
+from afgan_jax.methods.base import Scores, TrainStep
+from afgan_jax.methods.state import TrainState
+from afgan_jax.methods.tiles import tile_corners
+from afgan_jax.networks.build import (
+  build_discriminator,
+  build_generator,
+  build_segmentation_head,
+)
+from afgan_jax.networks.flops import NetworkFlops, count_flops
+
+
+class AFGAN:
+  """The paper's method, with what `configs/plus/` adds; see `base.Method`."""
+
+  def __init__(self, config: ConfigDict):
+    """Takes the fields of `configs/default.py`."""
+    self._config = config
+    self._score = make_score(config)
+
+  def init(self) -> TrainState:
+    """Draws the initial state from `config.seed`."""
+    return create_state(self._config)
+
+  def train_step(self, axis_name: str | None = None) -> TrainStep:
+    """Builds the train step (§3.3); see `step.make_train_step`."""
+    return make_train_step(self._config, axis_name)
+
+  def score(self, variables: Any, pixels: jax.Array) -> Scores:
+    """Scores a batch (§3.4); see `score.make_score`."""
+    return self._score(variables, pixels)
+
+  def train_flops(self) -> int:
+    """Counts the operations of one train step for one image (§3.3).
+
+    A layer costs as much again for the gradient to its input and for the one to
+    its kernel.
+
+    Returns:
+      Operations; additions and multiplications count one each.
+    """
+    networks = self.count_networks()
+    generator = networks['generator']
+    # It runs once for all updates.
+    total = 3 * generator.forward - generator.first
+    if trains_discriminator(self._config):
+      discriminator = networks['discriminator']
+      # Its own update, on real and on fake images.
+      total += 2 * (3 * discriminator.forward - discriminator.first)
+      # For the generator: both latents, and the way back to the fake image.
+      total += 3 * discriminator.forward
+    if has_segmentation_head(self._config):
+      # The way back goes on to the fake image.
+      total += 3 * networks['segmentation'].forward
+    return total
+
+  def score_flops(self) -> int:
+    """Counts the operations of scoring one image (§3.4), as `train_flops`."""
+    config = self._config
+    networks = self.count_networks()
+    total = networks['generator'].forward
+    if trains_discriminator(config):
+      total += 2 * networks['discriminator'].forward
+    if config.score.map == 'segmentation':
+      total += networks['segmentation'].forward
+    return total * len(tile_corners(config.image_size, config.tile_size))
+
+  def count_networks(self) -> dict[str, NetworkFlops]:
+    """Counts the operations of each network, used or not, on one tile."""
+    config, size = self._config, self._config.tile_size
+    return {
+      'generator': count_flops(build_generator(config), size),
+      'discriminator': count_flops(build_discriminator(config), size),
+      'segmentation': count_flops(
+        build_segmentation_head(config), size, num_images=2
+      ),
+    }

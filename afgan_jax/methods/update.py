@@ -1,0 +1,70 @@
+"""Update of one network with its gradients: optimizer, statistics and EMA."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from ml_collections import ConfigDict
+
+from afgan_jax.methods.state import NetworkState
+
+
+def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
+  """Builds Adam as in §4.2; one state of it per network."""
+  optimizer = config.optimizer
+  rate = optimizer.learning_rate
+  decay_steps = optimizer.decay_steps
+  if decay_steps:
+    rate = optax.cosine_decay_schedule(rate, decay_steps)
+  return optax.adam(rate, b1=optimizer.beta1, b2=optimizer.beta2)
+
+
+def make_update(
+  optimizer: optax.GradientTransformation,
+  ema_decay: float,
+  axis_name: str | None,
+) -> Callable[[jax.Array, NetworkState, Any, Any], NetworkState]:
+  """Builds the update of a network.
+
+  Args:
+    optimizer: of the gradients.
+    ema_decay: share of the old in the running average of the weights.
+    axis_name: mapped axis over which gradients are averaged; None outside a
+      map.
+
+  Returns:
+    A function of the step, the network, gradients and the norms' new running
+    statistics to the next state of the network.
+  """
+
+  def update(
+    step: jax.Array, network: NetworkState, grads: Any, batch_stats: Any
+  ) -> NetworkState:
+    with jax.named_scope('optimizer'):
+      updates, opt_state = optimizer.update(
+        mean_over(axis_name, grads), network.opt_state, network.params
+      )
+      params = optax.apply_updates(network.params, updates)
+    network = network.replace(
+      params=params, batch_stats=batch_stats, opt_state=opt_state
+    )
+    if network.average is None:
+      return network
+    # Shorter at first, or the average would remember the random weights.
+    decay = jnp.minimum(ema_decay, (1 + step) / (10 + step))
+    average = optax.incremental_update(
+      network.train_variables, network.average, 1 - decay
+    )
+    return network.replace(average=average)
+
+  return update
+
+
+def mean_over(axis_name: str | None, tree: Any) -> Any:
+  """Averages arrays over a mapped axis; None leaves them as they are."""
+  # Over one device the mean would be a copy of all gradients.
+  alone = axis_name is None or lax.axis_size(axis_name) == 1
+  return tree if alone else lax.pmean(tree, axis_name)

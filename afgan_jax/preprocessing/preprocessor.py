@@ -1,0 +1,227 @@
+"""From an image file, bytes or an array to the pixels that networks see.
+
+Training, evaluation, validation, calibration and prediction read images through
+a `Preprocessor` alone, so that no two of them can disagree.
+"""
+
+import dataclasses
+import os
+from typing import NamedTuple
+
+import numpy as np
+import PIL
+from ml_collections import ConfigDict
+from PIL import Image
+
+from afgan_jax.preprocessing.cache import Cache, default_folder
+from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
+from afgan_jax.preprocessing.geometry import STRETCH, Frame, Geometry
+from afgan_jax.preprocessing.intensity import (
+  Normalize,
+  clip_pixels,
+  keep_intensity,
+  normalize_brightness,
+  normalize_light,
+)
+from afgan_jax.system.errors import DataError
+
+ImageLike = str | os.PathLike[str] | bytes | np.ndarray
+
+
+class PreparedImage(NamedTuple):
+  """An image, and what the networks see of it.
+
+  Attributes:
+    original: the image at its own size, uint8 RGB [height, width, 3].
+    pixels: float16 [size, size, 3] in [0, 255].
+    frame: where in the image these pixels lie; `frame.restore` brings a map of
+      them back to the image's own pixels.
+    note: what its user should know of the image, or ''.
+  """
+
+  original: np.ndarray
+  pixels: np.ndarray
+  frame: Frame
+  note: str
+
+
+class Reading(NamedTuple):
+  """One labelled image that has been read.
+
+  Attributes:
+    pixels: float16 [size, size, 3] in [0, 255].
+    mask: uint8 [mask_size, mask_size], 1 where the image is defective; None if
+      nobody has drawn one, or it cannot be used.
+    notes: sentences that its user should see.
+  """
+
+  pixels: np.ndarray
+  mask: np.ndarray | None = None
+  notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessor:
+  """Decoding, geometry and intensity of all images of a detector.
+
+  Attributes:
+    size: side length in pixels of the square that the networks see.
+    geometry: how an image becomes square.
+    decoder: how files become bytes.
+    normalize: evens out the intensity of the square.
+    cache: of decoded squares on disk; None for none.
+  """
+
+  size: int
+  geometry: Geometry = STRETCH
+  decoder: Decoder = DEFAULT_DECODER
+  normalize: Normalize = keep_intensity
+  cache: Cache | None = None
+
+  @classmethod
+  def from_config(cls, config: ConfigDict) -> 'Preprocessor':
+    """Builds the preprocessor of `config.data` and `config.image_size`."""
+    data = config.data
+    max_bytes = round(data.cache_gib * 2**30)
+    normalize = keep_intensity
+    if data.normalize_light:  # The same spread implies the same level.
+      normalize = normalize_light
+    elif data.normalize_brightness:
+      normalize = normalize_brightness
+    return cls(
+      config.image_size,
+      Geometry(data.geometry, tuple(data.window)),
+      Decoder(data.white, data.max_pixels),
+      normalize,
+      Cache(default_folder(), max_bytes) if max_bytes else None,
+    )
+
+  def prepare(self, image: ImageLike) -> PreparedImage:
+    """Prepares one image for the networks.
+
+    Args:
+      image: a path, the bytes of a file, or an array, see `Decoder.image` and
+        `Decoder.array`.
+
+    Returns:
+      The image and the pixels that the networks see.
+
+    Raises:
+      DataError: it cannot be read as an image.
+    """
+    if isinstance(image, np.ndarray):
+      original, note = self.decoder.array(image), ''
+    elif isinstance(image, bytes):
+      original, note = self.decoder.image('The image', image)
+    else:
+      original, note = self.decoder.image(os.fspath(image))
+    pixels, frame = self._cut(original)
+    return PreparedImage(original, self._normalize(pixels), frame, note)
+
+  def read(
+    self, path: str, mask_path: str | None = None, mask_size: int = 0
+  ) -> Reading:
+    """Reads an image file and its ground truth, each file once.
+
+    Args:
+      path: of the image.
+      mask_path: of its ground-truth mask; None if there is none.
+      mask_size: side length in pixels of the mask; 0 to do without.
+
+    Returns:
+      The pixels as in `prepare`, and the mask: 1 where at least half of the
+      area is defective. Where that leaves nothing, 1 where any of it is, so no
+      defect disappears. A mask that cannot be used is None, and a note says
+      why.
+
+    Raises:
+      DataError: the image cannot be read.
+    """
+    if not (mask_path and mask_size):
+      mask_path, mask_size = None, 0
+    contents = [_content(path)]
+    if mask_path:
+      contents.append(_content(mask_path))
+    key = self.cache and self._cache_key(mask_size, contents)
+    found = self.cache and self.cache.get(key)
+    problem = ''
+    if found:
+      (pixels, mask), beside = found
+      note = beside['note']
+    else:
+      original, note = self.decoder.image(path, contents[0])
+      pixels, frame = self._cut(original)
+      mask = None
+      if mask_path:
+        try:
+          mask = self._mask(mask_path, contents[1], path, frame, mask_size)
+        except DataError as error:
+          problem = str(error)
+      if self.cache and not problem:
+        self.cache.put(key, [pixels, mask], {'note': note})
+    notes = (note and f'{path}: {note}', problem)
+    return Reading(self._normalize(pixels), mask, tuple(filter(None, notes)))
+
+  def from_square(self, pixels: np.ndarray) -> np.ndarray:
+    """Prepares an image that is square and of the right size already.
+
+    Args:
+      pixels: in [0, 255], [size, size, 3].
+
+    Returns:
+      float16 [size, size, 3] in [0, 255].
+    """
+    return self._normalize(pixels.astype(np.float16))
+
+  def _cut(self, original: np.ndarray) -> tuple[np.ndarray, Frame]:
+    """Cuts the square out, antialiased, not rounded to bytes."""
+    frame = self.geometry.frame(original)
+    return clip_pixels(frame.cut(original, self.size)), frame
+
+  def _normalize(self, pixels: np.ndarray) -> np.ndarray:
+    return clip_pixels(self.normalize(pixels.astype(np.float32)))
+
+  def _cache_key(self, mask_size: int, contents: list[bytes | None]) -> str:
+    how = (
+      f'{self.geometry} {self.decoder} {self.size} {mask_size} '
+      f'{PIL.__version__}'
+    )
+    # An unreadable file gets a key too: its error is found anew each time.
+    return self.cache.key(how, *(content or b'' for content in contents))
+
+  def _mask(
+    self,
+    path: str,
+    content: bytes | None,
+    image_path: str,
+    frame: Frame,
+    size: int,
+  ) -> np.ndarray:
+    defective = self.decoder.mask(path, content)
+    if defective.shape != (frame.height, frame.width):
+      height, width = defective.shape
+      raise DataError(
+        f'{path} is of {width}×{height} pixels and {image_path}, which it is '
+        f'the mask of, of {frame.width}×{frame.height}: they must be of one '
+        'size.'
+      )
+    if not defective.any():
+      raise DataError(
+        f'{path} marks nothing in {image_path}: mark the defect, remove the '
+        'mask, or sort the image under good.'
+      )
+    drawing = defective.astype(np.uint8) * 255
+    # Half of the area is 127.5.
+    mask = frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
+    if not mask.any():
+      mask[frame.cells(*np.nonzero(defective), size)] = True
+    return mask.astype(np.uint8)
+
+
+def _content(path: str) -> bytes | None:
+  """Reads a file; None lets the decoder say what is wrong with it."""
+  try:
+    with open(path, 'rb') as file:
+      return file.read()
+  except OSError:
+    return None
