@@ -104,10 +104,10 @@ def _dispatch(mode: str) -> None:
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
   _check_flags(mode)
   if mode == 'inspect':  # Which needs no JAX.
-    from afgan_jax.config.rules import validate
+    from afgan_jax.config.rules import check_config
     from datasets.inspection import inspect
 
-    validate(config, num_devices=1)
+    check_config(config, num_devices=1)
     print(inspect(config, workdir))
     return
   cpu_runtime.prepare()

@@ -4,7 +4,7 @@ import jax
 from ml_collections import ConfigDict
 
 from afgan_jax.benchmark import flops, machine
-from afgan_jax.config.store import size_in_words
+from afgan_jax.config.derived import size_in_words
 
 # A train step reaches the speed of a large matrix product but for what narrow
 # layers cost: with `_NARROW` features at the first level it takes twice as

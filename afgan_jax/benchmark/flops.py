@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from afgan_jax.config.store import has_game, has_segmentation_head
+from afgan_jax.config.derived import has_segmentation_head, trains_discriminator
 from afgan_jax.methods.tiles import tile_corners
 from afgan_jax.networks.build import (
   build_discriminator,
@@ -54,7 +54,7 @@ def train_flops(config: ConfigDict) -> int:
   generator = networks['generator']
   # It runs once for all updates.
   total = 3 * generator.forward - generator.first
-  if has_game(config):
+  if trains_discriminator(config):
     discriminator = networks['discriminator']
     # Its own update, on real and on fake images.
     total += 2 * (3 * discriminator.forward - discriminator.first)
@@ -70,7 +70,7 @@ def score_flops(config: ConfigDict) -> int:
   """Counts the operations of scoring one image (§3.4), as `train_flops`."""
   networks = count_networks(config)
   total = networks['generator'].forward
-  if has_game(config):
+  if trains_discriminator(config):
     total += 2 * networks['discriminator'].forward
   if config.score.map == 'segmentation':
     total += networks['segmentation'].forward

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax import devices as parallel
 from afgan_jax.benchmark import flops, machine
-from afgan_jax.config.store import size_in_words
+from afgan_jax.config.derived import size_in_words
 from afgan_jax.methods.state import GanState
 from afgan_jax.ops.pixels import to_float
 from afgan_jax.training.step_runner import MakeBatches

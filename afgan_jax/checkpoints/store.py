@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints import checksums
 from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint
-from afgan_jax.config.rules import validate
+from afgan_jax.config.rules import check_config
 from afgan_jax.config.store import check_continues
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import GanState
@@ -211,7 +211,7 @@ def restore(
       if given is not None:
         check_continues(config, given, scoring=True)
         config = given
-      validate(config, num_devices=1)
+      check_config(config, num_devices=1)
       return config, checkpoint.read_variables(config, replicated())
 
     return checkpoints.newest(read)[1]

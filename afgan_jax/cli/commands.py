@@ -15,8 +15,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.store import latest_step, restore
-from afgan_jax.config.rules import validate as validate_config
-from afgan_jax.config.store import num_steps
+from afgan_jax.config.derived import num_steps
+from afgan_jax.config.rules import check_config
 from afgan_jax.jobs import measure
 from afgan_jax.metrics import threshold as calibrations
 from afgan_jax.system.errors import PartlyFailed, UsageError
@@ -58,7 +58,7 @@ def train(
   from afgan_jax.benchmark.estimate import describe_duration
   from afgan_jax.training import loop
 
-  validate_config(config, jax.device_count())
+  check_config(config, jax.device_count())
   _note_slow_dtype(config)
   check_not_file(workdir)
   train_split, held_out = data.load_train(config)
@@ -243,7 +243,7 @@ def benchmark(config: ConfigDict, data: Data) -> None:
   """
   from afgan_jax.benchmark import run
 
-  validate_config(config, jax.device_count())
+  check_config(config, jax.device_count())
   _note_slow_dtype(config)
   figures = run.benchmark(config, data.host_batches)
   print(run.table(figures), file=sys.stderr)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from afgan_jax.config.derived import has_segmentation_head, trains_discriminator
 from afgan_jax.config.schema import (
   CHOICES,
   PAIRS,
@@ -17,11 +18,11 @@ from afgan_jax.config.schema import (
   SIZES,
   SUBSETS,
 )
-from afgan_jax.config.store import flatten, has_game, has_segmentation_head
+from afgan_jax.config.store import flatten
 from afgan_jax.system.errors import UsageError
 
 
-def validate(config: ConfigDict, num_devices: int) -> None:
+def check_config(config: ConfigDict, num_devices: int) -> None:
   """Checks all fields that do not concern where images come from.
 
   Args:
@@ -128,7 +129,7 @@ def _check_extensions(config: ConfigDict) -> None:
       'train with config.loss.segmentation_weight above 0, or take another map.'
     )
   paper = config.score.image == 'paper'
-  if paper and config.score.gamma < 1 and not has_game(config):
+  if paper and config.score.gamma < 1 and not trains_discriminator(config):
     raise UsageError(
       f'config.score.gamma is {config.score.gamma}, but without '
       'config.loss.adversarial_weight and config.loss.latent_weight no '

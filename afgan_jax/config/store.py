@@ -1,4 +1,4 @@
-"""Compares and stores configurations; `config_rules.py` checks them.
+"""Compares and stores configurations; `rules.py` checks them.
 
 Imports nothing that takes long: flags are checked with it.
 """
@@ -92,34 +92,6 @@ def to_json(config: ConfigDict) -> str:
 def digest(config: ConfigDict) -> str:
   """Returns 16 hexadecimal digits that name the configuration."""
   return hashlib.sha256(to_json(config).encode()).hexdigest()[:16]
-
-
-def size_in_words(image_size: int, tile_size: int) -> str:
-  """Says how large images are, and tiles where there are any."""
-  tiles = f' in tiles of {tile_size}' if tile_size < image_size else ''
-  return f'{image_size} px{tiles}'
-
-
-def num_steps(config: ConfigDict, num_images: int) -> int:
-  """Returns the length of training in steps."""
-  if config.num_steps:
-    return config.num_steps
-  return config.num_epochs * steps_per_epoch(config, num_images)
-
-
-def steps_per_epoch(config: ConfigDict, num_images: int) -> int:
-  """Returns round(images / batch), at least 1."""
-  return max(1, round(num_images / config.batch_size))
-
-
-def has_game(config: ConfigDict) -> bool:
-  """Tells whether a config trains the discriminator."""
-  return config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
-
-
-def has_segmentation_head(config: ConfigDict) -> bool:
-  """Tells whether a config trains a segmentation head."""
-  return config.loss.segmentation_weight > 0
 
 
 def check_continues(

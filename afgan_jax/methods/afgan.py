@@ -10,7 +10,7 @@ import optax
 from jax import lax
 from ml_collections import ConfigDict
 
-from afgan_jax.config.store import has_game, has_segmentation_head
+from afgan_jax.config.derived import has_segmentation_head, trains_discriminator
 from afgan_jax.methods import losses
 from afgan_jax.methods.state import (
   GanState,
@@ -57,7 +57,7 @@ def make_train_step(
   """
   networks = Networks.build(config, axis_name)
   update = _make_update(config, axis_name)
-  game = has_game(config)
+  game = trains_discriminator(config)
   generator_first = config.optimizer.first == 'generator'
   latent_weight = config.loss.discriminator_latent_weight
   reset_below = config.discriminator.reset_below

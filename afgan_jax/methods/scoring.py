@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from afgan_jax.config.store import has_game
+from afgan_jax.config.derived import trains_discriminator
 from afgan_jax.methods.losses import latent_error, reconstruction_error
 from afgan_jax.methods.maps import anomaly_map, image_score
 from afgan_jax.methods.tiles import see_tiles
@@ -47,7 +47,9 @@ def make_score(
   exact = config.copy_and_resolve_references()
   exact.dtype = 'float32'
   generator = build_generator(exact)
-  discriminator = build_discriminator(exact) if has_game(exact) else None
+  discriminator = (
+    build_discriminator(exact) if trains_discriminator(exact) else None
+  )
   head = None
   if config.score.map == 'segmentation':
     head = build_segmentation_head(exact)

@@ -9,7 +9,7 @@ import optax
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from afgan_jax.config.store import has_segmentation_head
+from afgan_jax.config.derived import has_segmentation_head
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,

@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.augment.sampler import build_augmentation
-from afgan_jax.config.store import has_segmentation_head
+from afgan_jax.config.derived import has_segmentation_head
 from afgan_jax.methods.state import GanState
 from afgan_jax.networks.build import (
   build_generator,

@@ -16,12 +16,8 @@ from ml_collections import ConfigDict
 from afgan_jax import devices as parallel
 from afgan_jax.checkpoints.checkpoint import Checkpoint
 from afgan_jax.checkpoints.store import Checkpoints
-from afgan_jax.config.store import (
-  check_continues,
-  num_steps,
-  steps_per_epoch,
-  to_json,
-)
+from afgan_jax.config.derived import num_steps, steps_per_epoch
+from afgan_jax.config.store import check_continues, to_json
 from afgan_jax.methods.state import GanState
 from afgan_jax.system.errors import Interrupted, UsageError
 from afgan_jax.system.files import write_text

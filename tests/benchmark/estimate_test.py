@@ -3,7 +3,7 @@ import re
 import pytest
 
 from afgan_jax.benchmark import estimate, flops
-from afgan_jax.config.rules import validate
+from afgan_jax.config.rules import check_config
 from configs import default
 from tests.support.tiny import tiny_config
 
@@ -47,7 +47,7 @@ def test_a_long_run_is_told_what_makes_it_an_hour(peak):
   fields = dict(re.findall(r'--config\.(\S+)=(\d+)', text))
   smaller = default.get_config()
   smaller.update_from_flattened_dict({k: int(v) for k, v in fields.items()})
-  validate(smaller, num_devices=1)
+  check_config(smaller, num_devices=1)
   hour = estimate.describe_duration(smaller, smaller.num_steps)
   minutes = float(re.search(r'about (\d+) min', hour)[1])
   assert 50 <= minutes <= 65

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import validate
+from afgan_jax.config.rules import check_config
 from afgan_jax.config.store import check_continues, digest, flatten, to_json
 from afgan_jax.system.errors import UsageError
 from configs import default
@@ -56,7 +56,7 @@ def _changed(config, name, value):
 def test_values_are_accepted_or_refused_in_a_sentence(change):
   name, value = change
   try:
-    validate(_changed(default.get_config(), name, value), num_devices=1)
+    check_config(_changed(default.get_config(), name, value), num_devices=1)
   except UsageError as error:
     assert f'config.{name}' in str(error)
     assert str(error).endswith('.') and '\n' not in str(error)
