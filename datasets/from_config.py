@@ -1,14 +1,14 @@
 """What a configuration names: the source, how files are read, the light."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax.config.schema import FIELDS
 from afgan_jax.preprocessing.cache import Cache, default_folder
-from afgan_jax.preprocessing.decode import MAX_PIXELS, Decoder
-from afgan_jax.preprocessing.geometry import GEOMETRIES, Geometry
+from afgan_jax.preprocessing.decode import Decoder
+from afgan_jax.preprocessing.geometry import Geometry
 from afgan_jax.preprocessing.intensity import (
   normalize_brightness,
   normalize_light,
@@ -21,20 +21,6 @@ from datasets.hold_out import Division
 from datasets.procedural import ProceduralSource
 from datasets.source import Source
 from datasets.table import TableSource
-
-SOURCES = ('procedural', 'folder', 'mvtec_ad')
-
-# What configs meant that were stored before these fields of `data` came.
-_LATER_FIELDS = {
-  'window': (1.0, 1.0),
-  'part': '',
-  'test_fraction': 0.2,
-  'white': 0.0,
-  'max_pixels': MAX_PIXELS,
-  'skip_unreadable': False,
-  'cache_gib': 4.0,
-  'normalize_brightness': False,
-}
 
 
 def open_source(config: ConfigDict) -> Source:
@@ -50,11 +36,11 @@ def open_source(config: ConfigDict) -> Source:
     DataError: a field of `config.data` cannot be used.
   """
   data = config.data
-  for name, choices in (('source', SOURCES), ('geometry', GEOMETRIES)):
-    if data[name] not in choices:
+  for name in ('source', 'geometry'):
+    allowed = FIELDS[f'data.{name}'].allowed
+    if not allowed.accepts(data[name]):
       raise DataError(
-        f'config.data.{name} is {data[name]!r}: choose one of '
-        f'{", ".join(choices)}.'
+        f'config.data.{name} is {data[name]!r}: it must be {allowed.wanted}.'
       )
   if data.source == 'procedural':
     if data.geometry == 'object':
@@ -83,21 +69,20 @@ def open_path(
     test_fraction: share of the good images that is measured on where nothing
       else tells; None for that of the config.
   """
-  data = data_fields(config)
   if test_fraction is None:
-    test_fraction = data['test_fraction']
-  division = Division(test_fraction, data['part'])
+    test_fraction = config.data.test_fraction
+  division = Division(test_fraction, config.data.part)
   kind = TableSource if path.lower().endswith('.csv') else FolderSource
   return kind(path, make_reader(config), division)
 
 
 def make_reader(config: ConfigDict) -> Reader:
   """Makes what reads files as `config.data` says."""
-  data = data_fields(config)
-  max_bytes = round(data['cache_gib'] * 2**30)
+  data = config.data
+  max_bytes = round(data.cache_gib * 2**30)
   return Reader(
-    Geometry(data['geometry'], tuple(data['window'])),
-    Decoder(data['white'], data['max_pixels']),
+    Geometry(data.geometry, tuple(data.window)),
+    Decoder(data.white, data.max_pixels),
     Cache(default_folder(), max_bytes) if max_bytes else None,
   )
 
@@ -106,14 +91,8 @@ def light_adjustment(
   config: ConfigDict,
 ) -> Callable[[np.ndarray], np.ndarray]:
   """Returns what evens out the light of an image; spread implies level."""
-  data = data_fields(config)
-  if data['normalize_light']:
+  if config.data.normalize_light:
     return normalize_light
-  if data['normalize_brightness']:
+  if config.data.normalize_brightness:
     return normalize_brightness
   return lambda levels: levels
-
-
-def data_fields(config: ConfigDict) -> dict[str, Any]:
-  """Returns `config.data`; old stored configs lack its later fields."""
-  return _LATER_FIELDS | config.data.to_dict()

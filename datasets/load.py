@@ -14,7 +14,6 @@ from afgan_jax.preprocessing.geometry import Frame
 from afgan_jax.preprocessing.intensity import clip_levels
 from afgan_jax.system.errors import DataError
 from datasets.from_config import (
-  data_fields,
   light_adjustment,
   make_reader,
   open_path,
@@ -44,7 +43,7 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     split.paths,
     config.calibration.fraction,
     config.seed,
-    data_fields(config)['part'],
+    config.data.part,
   )
   return split.take(np.flatnonzero(~held_out)), split.take(
     np.flatnonzero(held_out)
@@ -222,7 +221,7 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
 
 def _read_good(config: ConfigDict, samples: Sequence[Sample]) -> Split:
   """Reads good images; says what was left out or is odd about them."""
-  leave_out = data_fields(config)['skip_unreadable']
+  leave_out = config.data.skip_unreadable
   split = read_samples(config, samples, leave_out=leave_out)
   for remark in (*split.left_out, *split.notes):
     print(remark, file=sys.stderr)

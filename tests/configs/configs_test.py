@@ -201,6 +201,7 @@ def test_fields_that_may_change(field):
 @pytest.mark.parametrize(
   ('field', 'value'),
   [
+    ('method', 'other'),
     ('seed', 5),
     ('image_size', 128),
     ('batch_size', 8),
@@ -273,12 +274,52 @@ def test_fields_that_may_not_change(field, value):
     ('benchmark.device_counts', ('all',)),
     ('benchmark.batch_sizes', (8, -8)),
     ('benchmark.batch_sizes', (8.5,)),
+    ('data.source', 'web'),
+    ('data.geometry', 'crop'),
+    ('data.procedural.num_train', 0),
+    ('data.cache_gib', float('inf')),
+    ('data.max_pixels', 0),
+    ('data.white', float('nan')),
+    ('loss.latent_weight', float('inf')),
+    ('generator.aff_scale', float('nan')),
+    ('log.panel_every_epochs', -1),
+    ('benchmark.warmup_steps', -1),
+    ('method', 'gan'),
   ],
 )
 def test_values_that_cannot_be(field, value):
   config = default.get_config()
   config.update_from_flattened_dict({field: value})
   with pytest.raises(UsageError, match=f'config.{field} is '):
+    check_config(config, num_devices=1)
+
+
+@pytest.mark.parametrize(
+  ('field', 'value'),
+  [
+    ('num_epochs', '4'),
+    ('num_epochs', True),
+    ('num_epochs', 4.0),
+    ('num_epochs', None),
+    ('image_size', 256.0),
+    ('batch_size', [64]),
+    ('score.gamma', '0.9'),
+    ('norm.group_size', True),
+    ('data.path', 7),
+    ('data.skip_unreadable', 1),
+    ('data.window', 1.0),
+    ('augmentation.mixture.shapes', 'blob'),
+    ('augmentation.mixture.shapes', (['blob'],)),
+    ('benchmark.batch_sizes', 8),
+    ('predict.colormap', b'jet'),
+    ('seed', object()),
+  ],
+)
+def test_values_of_another_type(field, value):
+  config = default.get_config()
+  with config.ignore_type():
+    config.update_from_flattened_dict({field: value})
+  with pytest.raises(UsageError, match=f'^config.{field} is .*must be .*\\.$'):
     check_config(config, num_devices=1)
 
 
@@ -397,14 +438,33 @@ def test_fields_added_since_a_checkpoint_do_not_stop_it():
   stored, given = default.get_config(), default.get_config()
   with stored.unlocked():
     del stored.data.normalize_light
-  configuration.check_continues(stored, given)
+  updated = configuration.from_stored(stored.to_dict())
+  configuration.check_continues(updated, given)
   with pytest.raises(UsageError, match='config.data.normalize_light'):
     configuration.check_continues(given, stored)
 
 
-def test_a_stored_config_without_a_field_is_told_so():
+@pytest.mark.parametrize(
+  ('group', 'field'),
+  [
+    ('score', 'map'),
+    ('data', 'white'),
+    ('data', 'path'),
+    ('benchmark', 'batch_sizes'),
+    ('norm', 'group_size'),
+  ],
+)
+def test_a_config_without_a_field_is_told_so(group, field):
   config = default.get_config()
   with config.unlocked():
-    del config.score.map
-  with pytest.raises(UsageError, match='config.score.map.*--config'):
+    del config[group][field]
+  with pytest.raises(UsageError, match=f'config.{group}.{field}.*--config'):
+    check_config(config, num_devices=1)
+
+
+def test_a_config_without_a_group_is_told_so():
+  config = default.get_config()
+  with config.unlocked():
+    del config.variation
+  with pytest.raises(UsageError, match='no field config.variation.rotation:'):
     check_config(config, num_devices=1)
