@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import validate
+from afgan_jax.config.rules import check_config
 from afgan_jax.system.errors import UsageError
 from configs import default
 
@@ -30,7 +30,7 @@ def parse_config(arguments: list[str]) -> ConfigDict:
   try:
     given = [int(argument) for argument in arguments]
     config = paper_config(*given, *(256, 64, 8)[len(given) :])
-    validate(config, num_devices=1)
+    check_config(config, num_devices=1)
   except (ValueError, TypeError) as error:
     raise SystemExit(
       f'{" ".join(arguments)}: give up to three whole numbers, image size, '

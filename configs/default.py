@@ -14,6 +14,7 @@ def get_config() -> ConfigDict:
   """Returns the configuration that all others start from."""
   config = ConfigDict()
 
+  config.method = 'afgan'  # The system that is trained; 'afgan' is the paper's.
   config.seed = 0  # Weights, augmentation, order of images, held-out images.
   config.image_size = 256  # Side in pixels, a power of two (§4.2).
   # Side of the squares that the networks see, a power of two: in training one

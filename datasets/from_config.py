@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from afgan_jax.preprocessing.geometry import GEOMETRIES
+from afgan_jax.config.schema import FIELDS
 from afgan_jax.system.errors import DataError
 from datasets import mvtec_ad
 from datasets.folder import FolderSource
@@ -10,8 +10,6 @@ from datasets.hold_out import Division
 from datasets.procedural import ProceduralSource
 from datasets.source import Source
 from datasets.table import TableSource
-
-SOURCES = ('procedural', 'folder', 'mvtec_ad')
 
 
 def open_source(config: ConfigDict) -> Source:
@@ -27,11 +25,11 @@ def open_source(config: ConfigDict) -> Source:
     DataError: a field of `config.data` cannot be used.
   """
   data = config.data
-  for name, choices in (('source', SOURCES), ('geometry', GEOMETRIES)):
-    if data[name] not in choices:
+  for name in ('source', 'geometry'):
+    allowed = FIELDS[f'data.{name}'].allowed
+    if not allowed.accepts(data[name]):
       raise DataError(
-        f'config.data.{name} is {data[name]!r}: choose one of '
-        f'{", ".join(choices)}.'
+        f'config.data.{name} is {data[name]!r}: it must be {allowed.wanted}.'
       )
   if data.source == 'procedural':
     if data.geometry == 'object':

@@ -29,7 +29,9 @@ def scorer():
   statistics = jax.tree.map(
     lambda x: np.float32(rng.uniform(0.5, 1.5, x.shape)), generator.batch_stats
   )
-  state = state.replace(generator=generator.replace(batch_stats=statistics))
+  state = state.update_networks(
+    generator=generator.replace(batch_stats=statistics)
+  )
 
   @functools.cache
   def score(num_devices, batch_size):

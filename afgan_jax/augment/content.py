@@ -7,11 +7,10 @@ import jax.numpy as jnp
 
 from afgan_jax.augment.noise import fractal_noise
 from afgan_jax.augment.rectangle import log_uniform
-from afgan_jax.config.schema import SUBSETS
+from afgan_jax.config.schema import CONTENTS
 from afgan_jax.ops.filters import smooth_map
 from afgan_jax.ops.warp import draw_motion, warp
 
-CONTENTS = SUBSETS['augmentation.mixture.contents']
 # Smoothing that takes the texture out of an image, as a share of its side.
 _BLUR = 1 / 32
 

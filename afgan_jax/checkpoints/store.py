@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints import checksums
 from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint, to_tree
-from afgan_jax.config.rules import validate
+from afgan_jax.config.rules import check_config
 from afgan_jax.config.store import check_continues
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
@@ -222,7 +222,7 @@ def restore(
         wanted.update_from_flattened_dict(fields)
       check_continues(config, wanted, scoring=True)
       config = wanted
-      validate(config, num_devices=1)
+      check_config(config, num_devices=1)
       return config, checkpoint.read_variables(config, replicated())
 
     return checkpoints.newest(read)[1]

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import validate as check_config
+from afgan_jax.config.rules import check_config
 from afgan_jax.jobs.data import Data
 from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.system.errors import MissingThreshold, PartlyFailed

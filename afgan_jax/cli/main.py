@@ -128,7 +128,7 @@ def _dispatch(
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
   _check_flags(mode)
   if mode == 'inspect':  # Which needs no JAX.
-    from afgan_jax.config.rules import validate as check_config
+    from afgan_jax.config.rules import check_config
 
     check_config(config, num_devices=1)
     print(inspect(config, workdir))

@@ -1,19 +1,31 @@
-"""Facts that follow from a configuration."""
+"""Properties that follow from the fields of a configuration."""
 
-from afgan_jax.config.store import (
-  has_game as trains_discriminator,
-)
-from afgan_jax.config.store import (
-  has_segmentation_head,
-  num_steps,
-  size_in_words,
-  steps_per_epoch,
-)
+from ml_collections import ConfigDict
 
-__all__ = [
-  'has_segmentation_head',
-  'num_steps',
-  'size_in_words',
-  'steps_per_epoch',
-  'trains_discriminator',
-]
+
+def num_steps(config: ConfigDict, num_images: int) -> int:
+  """Returns the length of training in steps."""
+  if config.num_steps:
+    return config.num_steps
+  return config.num_epochs * steps_per_epoch(config, num_images)
+
+
+def steps_per_epoch(config: ConfigDict, num_images: int) -> int:
+  """Returns round(images / batch), at least 1."""
+  return max(1, round(num_images / config.batch_size))
+
+
+def trains_discriminator(config: ConfigDict) -> bool:
+  """Tells whether a config trains the discriminator."""
+  return config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
+
+
+def has_segmentation_head(config: ConfigDict) -> bool:
+  """Tells whether a config trains a segmentation head."""
+  return config.loss.segmentation_weight > 0
+
+
+def size_in_words(image_size: int, tile_size: int) -> str:
+  """Describes the size of images in pixels, and of tiles if there are any."""
+  tiles = f' in tiles of {tile_size}' if tile_size < image_size else ''
+  return f'{image_size} px{tiles}'

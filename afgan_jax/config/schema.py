@@ -1,98 +1,217 @@
-"""The values that single fields of a configuration may have."""
+"""The rules of each field of `configs/default.py`, in one table.
 
-import math
+A new field needs an entry here and a line there; `before` then tells what runs
+did that were stored without it. Imports nothing that takes long: flags are
+checked with it.
+"""
 
-_NORMS = ('batch', 'group')
-CHOICES = {
-  'dtype': ('float32', 'bfloat16'),
-  'data.placement': ('host', 'device'),
-  'generator.fusion': ('aff', 'concat', 'none'),
-  'generator.aff_gate': ('sigmoid', 'product'),
-  'optimizer.first': ('discriminator', 'generator'),
-  'norm.kind': _NORMS,
-  'generator.aff_norm': _NORMS,
-  'discriminator.norm': _NORMS,
-  'augmentation.kind': ('cut_paste', 'random_erasing', 'none', 'mixture'),
-  'score.image': ('paper', 'max', 'top_k'),
-  'score.map': (
-    'residual',
-    'smoothed_residual',
-    'gradient_similarity',
-    'mix',
-    'segmentation',
-  ),
-  'predict.overlay': ('jpeg', 'png', 'none'),
-}
-# Fields that hold several of these.
-SUBSETS = {
-  'augmentation.mixture.shapes': ('blob', 'scar', 'rectangle'),
-  'augmentation.mixture.contents': (
-    'patch',
-    'displaced',
-    'color',
-    'noise',
-    'light',
-    'blur',
-  ),
-}
-SIZES = (16, 32, 64, 128, 256, 512, 1024)
-POSITIVE = (
-  'num_epochs',
-  'score.batch_size',
-  'score.top_k',
-  'generator.base_features',
-  'generator.max_features',
-  'generator.aff_reduction',
-  'discriminator.base_features',
-  'discriminator.max_features',
-  'discriminator.latent_features',
-  'segmentation.base_features',
-  'segmentation.max_features',
-  'segmentation.num_levels',
-  'augmentation.mixture.max_defects',
-  'norm.epsilon',
-  'optimizer.learning_rate',
-  'log.every_steps',
-  'checkpoint.every_epochs',
-  'checkpoint.max_to_keep',
-  'benchmark.num_steps',
+import dataclasses
+import enum
+from typing import Any
+
+from afgan_jax.config.checks import (
+  Check,
+  at_least,
+  between,
+  boolean,
+  from_to_below,
+  greater_than,
+  lengths,
+  number,
+  one_of,
+  pair,
+  pattern,
+  some_of,
+  text,
+  whole_numbers,
 )
-RANGES = {
-  'num_steps': (0, math.inf),
-  'seed': (0, 2**31 - 1),
-  'norm.momentum': (0, 1),
-  'augmentation.probability': (0, 1),
-  'augmentation.rotation': (0, 180),
-  'augmentation.color_jitter': (0, 1),
-  'augmentation.mixture.seamless': (0, 1),
-  'augmentation.mixture.on_object': (0, 1),
-  'variation.rotation': (0, 180),
-  'variation.shift': (0, 1),
-  'variation.brightness': (0, 1),
-  'variation.contrast': (0, 1),
-  'segmentation.focus': (0, 10),
-  'loss.adversarial_weight': (0, math.inf),
-  'loss.reconstruction_weight': (0, math.inf),
-  'loss.latent_weight': (0, math.inf),
-  'loss.discriminator_latent_weight': (0, math.inf),
-  'discriminator.reset_below': (0, math.inf),
-  'loss.ssim_weight': (0, math.inf),
-  'loss.segmentation_weight': (0, math.inf),
-  'optimizer.beta1': (0, 1),
-  'optimizer.beta2': (0, 1),
-  'optimizer.decay_steps': (0, math.inf),
-  'optimizer.average': (0, 0.999999),
-  'score.gamma': (0, 1),
-  'score.smoothing': (0, 0.25),
-  'metrics.pixel_size': (0, 4096),
-  'calibration.fraction': (0, 0.9),
-  'calibration.false_reject_rate': (1e-6, 0.5),
-}
-PAIRS = {
-  'augmentation.area_ratio': 1,
-  'augmentation.aspect_ratio': 100,
-  'augmentation.scale': 10,
-  'augmentation.mixture.radius': 0.5,
-  'augmentation.mixture.opacity': 1,
-  'variation.scale': 10,
+
+METHODS = ('afgan',)
+SIZES = (16, 32, 64, 128, 256, 512, 1024)
+SOURCES = ('procedural', 'folder', 'mvtec_ad')
+GEOMETRIES = ('stretch', 'pad', 'object')
+NORMS = ('batch', 'group')
+AUGMENTATIONS = ('cut_paste', 'random_erasing', 'none', 'mixture')
+SHAPES = ('blob', 'scar', 'rectangle')
+CONTENTS = ('patch', 'displaced', 'color', 'noise', 'light', 'blur')
+MAPS = (
+  'residual',
+  'smoothed_residual',
+  'gradient_similarity',
+  'mix',
+  'segmentation',
+)
+
+
+class MayChange(enum.Enum):
+  """When a field may differ from that of the checkpoint.
+
+  Attributes:
+    NEVER: weights and scores, or the images they are measured on, depend on it.
+    SCORING: weights depend on it, but no score that is made with them.
+    ALWAYS: weights do not depend on it, or the user means them to.
+  """
+
+  NEVER = enum.auto()
+  SCORING = enum.auto()
+  ALWAYS = enum.auto()
+
+
+NEVER, SCORING, ALWAYS = MayChange
+
+
+@dataclasses.dataclass(frozen=True)
+class SameAs:
+  """Stands for the value of another field, of the dotted name `field`."""
+
+  field: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+  """The rules of one field.
+
+  Attributes:
+    allowed: its values.
+    may_change: when it may differ from that of the checkpoint.
+    before: what stored configs without the field meant, a value or `SameAs`;
+      None for the fields of the first version. Where a field came together
+      with the feature that it belongs to, it is the default.
+    omit_before: whether a digest leaves the field out while it stands at
+      `before`, so that runs from before it keep their digests. Set it for each
+      new field; digests of stored runs contain the older ones.
+  """
+
+  allowed: Check
+  may_change: MayChange = NEVER
+  before: Any = None
+  omit_before: bool = False
+
+
+FIELDS: dict[str, Field] = {
+  'method': Field(one_of(METHODS), before='afgan', omit_before=True),
+  'seed': Field(between(0, 2**31 - 1, whole=True)),
+  'image_size': Field(one_of(SIZES, 'every level of the networks halves it')),
+  'tile_size': Field(one_of(SIZES), before=SameAs('image_size')),
+  'batch_size': Field(greater_than(0, whole=True)),
+  'num_epochs': Field(greater_than(0, whole=True), ALWAYS),
+  'num_steps': Field(at_least(0, whole=True), ALWAYS, before=0),
+  'dtype': Field(one_of(('float32', 'bfloat16')), SCORING),
+  'data.source': Field(one_of(SOURCES)),
+  'data.path': Field(text(), ALWAYS),
+  'data.category': Field(text()),
+  'data.placement': Field(one_of(('host', 'device')), SCORING),
+  'data.geometry': Field(one_of(GEOMETRIES)),
+  'data.window': Field(
+    lengths(2, 'across the object and along it'), before=(1.0, 1.0)
+  ),
+  'data.part': Field(pattern(r'part(\d+)'), before=''),
+  # No layout was divided before.
+  'data.test_fraction': Field(from_to_below(0, 1), before=0.2),
+  'data.white': Field(at_least(0), before=0.0),
+  # Pillow's own limit ruled before.
+  'data.max_pixels': Field(
+    greater_than(0, whole=True), ALWAYS, before=178_956_970
+  ),
+  # Nothing was kept before, and scores are the same.
+  'data.cache_gib': Field(at_least(0), ALWAYS, before=4.0),
+  'data.skip_unreadable': Field(boolean(), ALWAYS, before=False),
+  'data.normalize_light': Field(boolean(), before=False),
+  'data.normalize_brightness': Field(boolean(), before=False),
+  'data.procedural.seed': Field(at_least(0, whole=True)),
+  'data.procedural.num_train': Field(greater_than(0, whole=True)),
+  'data.procedural.num_test_good': Field(at_least(0, whole=True)),
+  'data.procedural.num_test_per_defect': Field(at_least(0, whole=True)),
+  'norm.kind': Field(one_of(NORMS), before='batch'),
+  'norm.group_size': Field(greater_than(1, whole=True), before=16),
+  'norm.momentum': Field(between(0, 1)),
+  'norm.epsilon': Field(greater_than(0)),
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.max_features': Field(greater_than(0, whole=True)),
+  'generator.fusion': Field(one_of(('aff', 'concat', 'none'))),
+  'generator.aff_reduction': Field(greater_than(0, whole=True)),
+  'generator.aff_gate': Field(one_of(('sigmoid', 'product'))),
+  'generator.aff_scale': Field(number()),
+  'generator.aff_norm': Field(one_of(NORMS), before='batch'),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  'discriminator.latent_features': Field(greater_than(0, whole=True)),
+  'discriminator.norm': Field(one_of(NORMS), before='batch'),
+  'discriminator.reset_below': Field(at_least(0), SCORING, before=0.0),
+  'variation.rotation': Field(between(0, 180), before=0.0),
+  'variation.scale': Field(pair(10), before=(1.0, 1.0)),
+  'variation.shift': Field(between(0, 1), before=0.0),
+  'variation.flip_rows': Field(boolean(), before=False),
+  'variation.flip_columns': Field(boolean(), before=False),
+  'variation.brightness': Field(between(0, 1), before=0.0),
+  'variation.contrast': Field(between(0, 1), before=0.0),
+  'augmentation.kind': Field(one_of(AUGMENTATIONS)),
+  'augmentation.probability': Field(between(0, 1)),
+  'augmentation.area_ratio': Field(pair(1)),
+  'augmentation.aspect_ratio': Field(pair(100)),
+  'augmentation.scale': Field(pair(10)),
+  'augmentation.rotation': Field(between(0, 180)),
+  'augmentation.color_jitter': Field(between(0, 1)),
+  # Without these there was no kind 'mixture'.
+  'augmentation.mixture.shapes': Field(some_of(SHAPES), before=SHAPES),
+  'augmentation.mixture.contents': Field(some_of(CONTENTS), before=CONTENTS),
+  'augmentation.mixture.max_defects': Field(
+    greater_than(0, whole=True), before=2
+  ),
+  'augmentation.mixture.radius': Field(pair(0.5), before=(0.015, 0.2)),
+  'augmentation.mixture.opacity': Field(pair(1), before=(0.2, 1.0)),
+  'augmentation.mixture.seamless': Field(between(0, 1), before=0.3),
+  'augmentation.mixture.on_object': Field(between(0, 1), before=0.8),
+  # Without these there was no segmentation head.
+  'segmentation.base_features': Field(
+    greater_than(0, whole=True), before=SameAs('generator.base_features')
+  ),
+  'segmentation.max_features': Field(greater_than(0, whole=True), before=256),
+  'segmentation.num_levels': Field(greater_than(0, whole=True), before=5),
+  'segmentation.focus': Field(between(0, 10), before=0.0),
+  'loss.adversarial_weight': Field(at_least(0)),
+  'loss.reconstruction_weight': Field(at_least(0)),
+  'loss.latent_weight': Field(at_least(0)),
+  # The latent loss was the generator's alone; the default is another.
+  'loss.discriminator_latent_weight': Field(at_least(0), SCORING, before=0.0),
+  'loss.ssim_weight': Field(at_least(0), before=0.0),
+  'loss.segmentation_weight': Field(at_least(0), before=0.0),
+  'optimizer.first': Field(
+    one_of(('discriminator', 'generator')), SCORING, before='discriminator'
+  ),
+  'optimizer.learning_rate': Field(greater_than(0)),
+  'optimizer.beta1': Field(between(0, 1)),
+  'optimizer.beta2': Field(between(0, 1)),
+  'optimizer.decay_steps': Field(at_least(0, whole=True), before=0),
+  'optimizer.average': Field(between(0, 0.999999), before=0.0),
+  'score.gamma': Field(between(0, 1), ALWAYS),
+  'score.image': Field(
+    one_of(('paper', 'max', 'top_k')), ALWAYS, before='paper'
+  ),
+  'score.top_k': Field(greater_than(0, whole=True), ALWAYS, before=100),
+  # The first version had no maps.
+  'score.map': Field(one_of(MAPS), ALWAYS, before='smoothed_residual'),
+  'score.smoothing': Field(between(0, 0.25), ALWAYS, before=1 / 64),
+  'score.batch_size': Field(greater_than(0, whole=True), ALWAYS),
+  'calibration.fraction': Field(between(0, 0.9)),
+  # The first version had no threshold.
+  'calibration.false_reject_rate': Field(
+    between(1e-6, 0.5), ALWAYS, before=0.01
+  ),
+  'metrics.pixel_size': Field(between(0, 4096, whole=True), ALWAYS, before=0),
+  'predict.overlay': Field(
+    one_of(('jpeg', 'png', 'none')), ALWAYS, before='jpeg'
+  ),
+  'predict.colormap': Field(text(), ALWAYS, before='inferno'),
+  'log.every_steps': Field(greater_than(0, whole=True), ALWAYS),
+  'log.panel_every_epochs': Field(at_least(0, whole=True), ALWAYS),
+  'checkpoint.every_epochs': Field(greater_than(0, whole=True), ALWAYS),
+  'checkpoint.max_to_keep': Field(greater_than(0, whole=True), ALWAYS),
+  'benchmark.num_steps': Field(greater_than(0, whole=True), ALWAYS),
+  'benchmark.warmup_steps': Field(at_least(0, whole=True), ALWAYS),
+  'benchmark.num_images': Field(
+    greater_than(0, whole=True), ALWAYS, before=256
+  ),
+  'benchmark.batch_sizes': Field(whole_numbers(1), ALWAYS, before=()),
+  'benchmark.device_counts': Field(whole_numbers(1), ALWAYS, before=()),
 }

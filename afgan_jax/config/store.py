@@ -1,4 +1,4 @@
-"""Compares and stores configurations; `config_rules.py` checks them.
+"""Stored configurations: bringing them up to date, comparing, naming them.
 
 Imports nothing that takes long: flags are checked with it.
 """
@@ -9,43 +9,14 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from afgan_jax.config.schema import ALWAYS, FIELDS, NEVER, SCORING, SameAs
 from afgan_jax.system.errors import ConfigConflict
 
-# Fields and groups that may change when a run goes on: trained weights do not
-# depend on them, or, with `num_epochs` and `data.path`, the user means them to.
-_FREE = (
-  'num_epochs',
-  'num_steps',
-  'data.path',
-  'data.cache_gib',
-  'data.max_pixels',
-  'data.skip_unreadable',
-  'score',
-  'calibration.false_reject_rate',
-  'metrics',
-  'predict',
-  'log',
-  'checkpoint',
-  'benchmark',
-)
-# What trained weights depend on, but no score that is made with them.
-_FREE_IN_SCORING = (
-  'data.placement',
-  'dtype',
-  'discriminator.reset_below',
-  'loss.discriminator_latent_weight',
-  'optimizer.first',
-)
-# Fields whose default is not what was done before they came, or may be set
-# otherwise, and what was done before.
-_ADDED = {
-  'norm.kind': 'batch',
-  'generator.aff_norm': 'batch',
-  'discriminator.norm': 'batch',
-  'discriminator.reset_below': 0.0,
-  'loss.discriminator_latent_weight': 0.0,
-  'optimizer.first': 'discriminator',
-}
+# Fields that got another name.
+_MOVED = {'calibration.part': 'data.part'}
+# Fields that are gone, and the value at which they did nothing. Other values
+# stay, so that such a run cannot be continued without them.
+_REMOVED = {'variation.noise': 0.0}
 
 
 def from_stored(fields: dict[str, Any]) -> ConfigDict:
@@ -55,98 +26,129 @@ def from_stored(fields: dict[str, Any]) -> ConfigDict:
     fields: as a checkpoint or `config.json` holds them, of any version.
 
   Returns:
-    The configuration; fields that it lacks stand at what was done before they
-    came.
+    The configuration with every field of `FIELDS`; those that it lacked stand
+    at what was done before they came.
   """
   config = ConfigDict(fields)
-  for name, before in _ADDED.items():
-    *groups, field = name.split('.')
-    node = config
-    for group in groups:
-      node = node[group]
-    if field not in node:
-      node[field] = before
+  flat = flatten(config)
+  for old, new in _MOVED.items():
+    if old in flat and new not in flat:
+      _set(config, new, flat[old])
+      _delete(config, old)
+  for name, harmless in _REMOVED.items():
+    if name in flat and flat[name] == harmless:
+      _delete(config, name)
+  flat = flatten(config)
+  for name, field in FIELDS.items():
+    if name not in flat and field.before is not None:
+      # Only a damaged config lacks what another field is to follow.
+      _set(config, name, _value_before(name, flat))
   return config
 
 
 def flatten(config: ConfigDict) -> dict[str, Any]:
-  """Returns all fields by their dotted names, as JSON would give them back."""
+  """Returns all fields by their dotted names, tuples as lists as in JSON."""
   flat = {}
 
   def visit(prefix: str, node: Any) -> None:
     if isinstance(node, dict):
       for name, value in node.items():
-        visit(f'{prefix}.{name}' if prefix else name, value)
+        visit(f'{prefix}.{name}' if prefix else str(name), value)
     else:
-      flat[prefix] = node
+      flat[prefix] = _as_list(node)
 
-  visit('', json.loads(to_json(config)))
+  visit('', config.to_dict())
   return flat
 
 
 def to_json(config: ConfigDict) -> str:
   """Writes a configuration as JSON."""
-  return json.dumps(config.to_dict(), indent=2, sort_keys=True)
+  return _as_json(config.to_dict())
 
 
 def digest(config: ConfigDict) -> str:
-  """Returns 16 hexadecimal digits that name the configuration."""
-  return hashlib.sha256(to_json(config).encode()).hexdigest()[:16]
+  """Returns 16 hexadecimal digits that name the configuration.
 
-
-def size_in_words(image_size: int, tile_size: int) -> str:
-  """Says how large images are, and tiles where there are any."""
-  tiles = f' in tiles of {tile_size}' if tile_size < image_size else ''
-  return f'{image_size} px{tiles}'
-
-
-def num_steps(config: ConfigDict, num_images: int) -> int:
-  """Returns the length of training in steps."""
-  if config.num_steps:
-    return config.num_steps
-  return config.num_epochs * steps_per_epoch(config, num_images)
-
-
-def steps_per_epoch(config: ConfigDict, num_images: int) -> int:
-  """Returns round(images / batch), at least 1."""
-  return max(1, round(num_images / config.batch_size))
-
-
-def has_game(config: ConfigDict) -> bool:
-  """Tells whether a config trains the discriminator."""
-  return config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
-
-
-def has_segmentation_head(config: ConfigDict) -> bool:
-  """Tells whether a config trains a segmentation head."""
-  return config.loss.segmentation_weight > 0
+  Fields marked `omit_before` count only where they differ from what was done
+  before they came, so runs that are older keep their digests.
+  """
+  kept, flat = config.to_dict(), flatten(config)
+  for name, field in FIELDS.items():
+    if (
+      field.omit_before
+      and name in flat
+      and flat[name] == _value_before(name, flat)
+    ):
+      _delete(kept, name)
+  return hashlib.sha256(_as_json(kept).encode()).hexdigest()[:16]
 
 
 def check_continues(
   stored: ConfigDict, given: ConfigDict, *, scoring: bool = False
 ) -> None:
-  """Refuses a configuration that cannot go on from a checkpoint.
+  """Rejects a configuration that cannot continue from a checkpoint.
 
   Args:
-    stored: with which the checkpoint was written.
+    stored: with which the checkpoint was written, see `from_stored`.
     given: with which to go on.
     scoring: whether images are scored and nothing is trained.
 
   Raises:
     ConfigConflict: a field differs that the weights depend on.
   """
-  free = _FREE + (_FREE_IN_SCORING if scoring else ())
+  allowed = (ALWAYS, SCORING) if scoring else (ALWAYS,)
   old, new = flatten(stored), flatten(given)
   changed = [
     f'config.{name} (was {old[name]!r}, is {new.get(name)!r})'
-    # Other fields that the checkpoint does not know were added since, and
-    # their default does what was done before.
     for name in sorted(old)
     if old[name] != new.get(name)
-    and not any(name == part or name.startswith(part + '.') for part in free)
+    # Fields of the user's own have no entry.
+    and (FIELDS[name].may_change if name in FIELDS else NEVER) not in allowed
   ]
   if changed:
     raise ConfigConflict(
       'The weights in this workdir depend on other values of '
       f'{", ".join(changed)}.'
     )
+
+
+def _value_before(name: str, flat: dict[str, Any]) -> Any:
+  """Returns what a config without the field meant, tuples as lists.
+
+  Args:
+    name: of a field that was added after the first version.
+    flat: all other fields by their dotted names.
+  """
+  before = FIELDS[name].before
+  if isinstance(before, SameAs):
+    before = flat.get(before.field)
+  return _as_list(before)
+
+
+def _as_json(fields: dict[str, Any]) -> str:
+  return json.dumps(fields, indent=2, sort_keys=True)
+
+
+def _as_list(value: Any) -> Any:
+  if isinstance(value, list | tuple):
+    return [_as_list(item) for item in value]
+  return value
+
+
+def _set(config: ConfigDict, name: str, value: Any) -> None:
+  """Sets a field; groups that it needs are made."""
+  *groups, field = name.split('.')
+  for group in groups:
+    if group not in config:
+      config[group] = ConfigDict()
+    config = config[group]
+  config[field] = value
+
+
+def _delete(config: ConfigDict | dict[str, Any], name: str) -> None:
+  """Deletes a field, and its group if nothing else is in it."""
+  group, _, rest = name.partition('.')
+  if rest:
+    _delete(config[group], rest)
+  if not rest or not len(config[group]):
+    del config[group]

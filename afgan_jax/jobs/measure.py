@@ -121,7 +121,7 @@ def _counts(
 def _provenance(config: ConfigDict) -> dict[str, Any]:
   """Returns the config, devices and versions behind the figures."""
   return {
-    'method': config.get('method', 'afgan'),
+    'method': config.method,
     'config_digest': digest(config),
     'devices': [device.device_kind for device in jax.devices()],
     'versions': {

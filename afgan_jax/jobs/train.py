@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.store import latest_step
 from afgan_jax.config.derived import num_steps
-from afgan_jax.config.rules import validate as check_config
+from afgan_jax.config.rules import check_config
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write

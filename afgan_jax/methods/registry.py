@@ -12,5 +12,5 @@ METHODS = {'afgan': 'afgan_jax.methods.afgan.method:AFGAN'}
 
 def build_method(config: ConfigDict) -> Method:
   """Builds the method that `config.method` names."""
-  module, _, name = METHODS[config.get('method', 'afgan')].partition(':')
+  module, _, name = METHODS[config.method].partition(':')
   return getattr(importlib.import_module(module), name)(config)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import validate
+from afgan_jax.config.rules import check_config
 from afgan_jax.config.store import flatten
 from afgan_jax.study import paper
 from afgan_jax.system.errors import UsageError
@@ -107,7 +107,7 @@ def make_plan(
   )
   for run in runs:
     try:
-      validate(run.config, num_devices)
+      check_config(run.config, num_devices)
     except UsageError as error:
       raise UsageError(f'{run}: {error}') from error
   names = (tuple(study[n]) for n in ('categories', 'variants', 'seeds'))

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from afgan_jax.config.store import digest, num_steps
+from afgan_jax.config.derived import num_steps
+from afgan_jax.config.store import digest
 from afgan_jax.study.plan import Run, Study
 
 # Of `metrics.json`, with the trivial scores that stand beside each.

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from afgan_jax.config.store import size_in_words
+from afgan_jax.config.derived import size_in_words
 from afgan_jax.study import paper
 from afgan_jax.study.results import (
   BASELINES,

@@ -15,12 +15,8 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.checkpoint import Checkpoint
 from afgan_jax.checkpoints.store import Checkpoints
-from afgan_jax.config.store import (
-  check_continues,
-  num_steps,
-  steps_per_epoch,
-  to_json,
-)
+from afgan_jax.config.derived import num_steps, steps_per_epoch
+from afgan_jax.config.store import check_continues, to_json
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
 from afgan_jax.system.errors import Diverged, Interrupted

@@ -3,7 +3,6 @@ import re
 import pytest
 
 from afgan_jax.benchmark import estimate
-from afgan_jax.config.rules import validate
 from afgan_jax.methods.registry import build_method
 from configs import default
 from tests.support.tiny import tiny_config

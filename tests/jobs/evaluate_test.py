@@ -5,7 +5,7 @@ import numpy as np
 
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.evaluate import measure_and_write
-from afgan_jax.jobs.summary import summary
+from afgan_jax.report.summary import summary
 from afgan_jax.training import programs
 from datasets.source import Split
 from tests.support.score import score_images

@@ -179,8 +179,8 @@ def test_only_a_loss_below_the_bound_draws():
   # All but the discriminator stays.
   jax.tree.map(
     np.testing.assert_array_equal,
-    drawn.replace(discriminator=None),
-    state.replace(discriminator=None),
+    drawn.update_networks(discriminator=None),
+    state.update_networks(discriminator=None),
   )
   heads = [s.discriminator.params['head']['kernel'] for s in (drawn, state)]
   assert not np.array_equal(*heads)

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from afgan_jax.config.schema import CHOICES
+from afgan_jax.config.schema import MAPS as ALL_MAPS
 from afgan_jax.methods import maps
 from configs import default
 
 gradient_similarity = jax.jit(maps.gradient_similarity)
 # Those of an image and its reconstruction; the head has a test of its own.
-MAPS = [name for name in CHOICES['score.map'] if name != 'segmentation']
+MAPS = [name for name in ALL_MAPS if name != 'segmentation']
 
 
 def _config(**fields):

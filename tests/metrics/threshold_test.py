@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from afgan_jax.jobs.evaluate import line_figures
 from afgan_jax.metrics import threshold as calibrations
+from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.threshold import conformal_quantile
 from afgan_jax.system.errors import UsageError
 from configs import default
@@ -73,11 +73,11 @@ def test_pixel_threshold_is_that_of_the_maxima():
 
 
 def test_promise_says_what_cannot_be_promised():
-  assert 'asked for' not in _fit(np.arange(99.0), rate=0.01).promise()
-  text = _fit(np.arange(26.0), rate=0.01).promise()
+  assert 'asked for' not in _fit(np.arange(99.0), rate=0.01).guarantee()
+  text = _fit(np.arange(26.0), rate=0.01).guarantee()
   assert '3.70%' in text and 'at least 99' in text
   assert 'fewer than 16' not in text
-  assert 'fewer than 16' in _fit(np.arange(15.0), rate=0.01).promise()
+  assert 'fewer than 16' in _fit(np.arange(15.0), rate=0.01).guarantee()
 
 
 def test_it_survives_save_and_load(tmp_path):

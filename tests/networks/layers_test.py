@@ -14,7 +14,7 @@ from flax import linen as nn
 from flax import traverse_util
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import validate
+from afgan_jax.config.rules import check_config
 from afgan_jax.config.store import from_stored
 from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.build import build_discriminator, build_generator
@@ -174,7 +174,7 @@ def test_a_config_from_before_group_norms_has_batch_norms():
     del config.norm.kind, config.norm.group_size
     del config.generator.aff_norm, config.discriminator.norm
   config = from_stored(config.to_dict())
-  validate(config, num_devices=1)
+  check_config(config, num_devices=1)
   generator, discriminator = (
     build_generator(config),
     build_discriminator(config),

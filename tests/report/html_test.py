@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from afgan_jax.jobs.evaluate import GOOD, line_figures
 from afgan_jax.metrics import image as measures
-from afgan_jax.metrics.evaluation import Evaluation
+from afgan_jax.metrics.evaluation import GOOD, Evaluation
+from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report.gallery import choose, find_outcomes, make_cards

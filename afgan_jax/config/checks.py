@@ -1,0 +1,159 @@
+"""Checks of single values, each with the words for its error message."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+  """Decides whether a value can be used.
+
+  Attributes:
+    accepts: takes a value of any type, tuples as lists, and never raises.
+    wanted: completes "it must be ...".
+  """
+
+  accepts: Callable[[Any], bool]
+  wanted: str
+
+
+def one_of(choices: tuple[Any, ...], because: str = '') -> Check:
+  """Accepts any of some values, of the same type.
+
+  Args:
+    choices: all of them.
+    because: the reason, added to the message.
+  """
+  reason = f', since {because}' if because else ''
+  return Check(
+    lambda value: any(
+      type(value) is type(choice) and value == choice for choice in choices
+    ),
+    f'one of {choices}{reason}',
+  )
+
+
+def some_of(choices: tuple[str, ...]) -> Check:
+  """Accepts a list of one or more of some values."""
+  return Check(
+    lambda value: (
+      _is_list(value) and bool(value) and all(x in choices for x in value)
+    ),
+    f'one or more of {choices}',
+  )
+
+
+def number() -> Check:
+  """Accepts any finite number."""
+  return Check(_is_number, 'a finite number')
+
+
+def at_least(low: float, *, whole: bool = False) -> Check:
+  """Accepts finite numbers from `low` on, only integers if `whole`."""
+  return Check(
+    lambda value: _is_number(value, whole) and value >= low,
+    f'a {_noun(whole)} of at least {low}',
+  )
+
+
+def greater_than(low: float, *, whole: bool = False) -> Check:
+  """Accepts finite numbers above `low`, only integers if `whole`."""
+  return Check(
+    lambda value: _is_number(value, whole) and value > low,
+    f'a {_noun(whole)} greater than {low}',
+  )
+
+
+def between(low: float, high: float, *, whole: bool = False) -> Check:
+  """Accepts numbers in [low, high], only integers if `whole`."""
+  return Check(
+    lambda value: _is_number(value, whole) and low <= value <= high,
+    f'a {"whole " if whole else ""}number from {low} to {high}',
+  )
+
+
+def from_to_below(low: float, high: float) -> Check:
+  """Accepts numbers in [low, high)."""
+  return Check(
+    lambda value: _is_number(value) and low <= value < high,
+    f'a number from {low} to below {high}',
+  )
+
+
+def pair(high: float) -> Check:
+  """Accepts two numbers in (0, high], the smaller first."""
+  return Check(
+    lambda value: _are_numbers(value, 2) and 0 < value[0] <= value[1] <= high,
+    f'two numbers, the smaller first, above 0 and up to {high}',
+  )
+
+
+def lengths(high: float, meaning: str) -> Check:
+  """Accepts two numbers in (0, high], in any order.
+
+  Args:
+    high: the largest.
+    meaning: tells the two apart in the message.
+  """
+  return Check(
+    lambda value: _are_numbers(value, 2) and all(0 < x <= high for x in value),
+    f'two numbers above 0 and up to {high}, {meaning}',
+  )
+
+
+def whole_numbers(low: int) -> Check:
+  """Accepts a list of integers from `low` on; it may be empty."""
+  return Check(
+    lambda value: (
+      _is_list(value) and all(_is_number(x, True) and x >= low for x in value)
+    ),
+    f'whole numbers of at least {low}',
+  )
+
+
+def boolean() -> Check:
+  """Accepts True and False, but neither 1 nor 0."""
+  return Check(lambda value: isinstance(value, bool), 'True or False')
+
+
+def text() -> Check:
+  """Accepts any text."""
+  return Check(lambda value: isinstance(value, str), 'a text')
+
+
+def pattern(example: str) -> Check:
+  """Accepts a regular expression; `example` is shown in the message."""
+  # Not as repr, which doubles each backslash.
+  return Check(_is_pattern, f"a regular expression, for example '{example}'")
+
+
+def _noun(whole: bool) -> str:
+  return 'whole number' if whole else 'finite number'
+
+
+def _is_number(value: Any, whole: bool = False) -> bool:
+  # True is an int to Python. Comparing works where math.isfinite overflows.
+  return (
+    isinstance(value, int if whole else int | float)
+    and not isinstance(value, bool)
+    and -math.inf < value < math.inf
+  )
+
+
+def _are_numbers(value: Any, count: int) -> bool:
+  return _is_list(value) and len(value) == count and all(map(_is_number, value))
+
+
+def _is_list(value: Any) -> bool:
+  return isinstance(value, list | tuple)
+
+
+def _is_pattern(value: Any) -> bool:
+  try:
+    re.compile(value)
+  except (re.error, TypeError, OverflowError, RecursionError):
+    return False
+  return isinstance(value, str)
