@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 
 # Before JAX starts: four devices on the CPU, so that the mapped step is tested
 # on several; and without the optimizations of LLVM, which take most of the
@@ -43,3 +44,10 @@ def _compile_once(tmp_path_factory):
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
   os.environ['JAX_COMPILATION_CACHE_DIR'] = str(folder)
   os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.1'
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+  """Returns a copy, to change, of the run that the module's `trained` made."""
+  shutil.copytree(trained[0], tmp_path / 'run')
+  return tmp_path / 'run'

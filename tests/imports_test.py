@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -45,41 +46,109 @@ def test_configs_import_ml_collections_only():
     assert packages(path) <= {'ml_collections', 'configs'}, path
 
 
-def test_datasets_import_neither_jax_nor_afgan_jax():
+# Rooms of the package, from the top down: each imports from those below it
+# alone. The last three rows are leaves that all may use.
+ROOMS = (
+  ('cli',),
+  ('study', 'benchmark'),
+  ('jobs',),
+  ('report',),
+  ('detector',),
+  ('training',),
+  ('checkpoints', 'tracking', 'metrics'),
+  ('methods',),
+  ('networks', 'augment'),
+  ('ops',),
+  ('devices',),
+  ('preprocessing',),
+  ('config',),
+  ('system',),
+)
+LEAVES = ('preprocessing', 'config', 'system')
+
+
+def rooms_of(path):
+  """Returns the rooms of the package from which a file imports."""
+  names = (name.split('.') for name in imports(path))
+  rooms = {room for row in ROOMS for room in row}
+  return {
+    parts[1]
+    for parts in names
+    if len(parts) > 1 and parts[0] == 'afgan_jax' and parts[1] in rooms
+  }
+
+
+def test_every_module_of_the_package_is_in_a_room():
+  rooms = {room for row in ROOMS for room in row}
+  for path in files('afgan_jax'):
+    room = path.relative_to(ROOT / 'afgan_jax').parts[0]
+    assert room.removesuffix('.py') in rooms | {'__init__'}, path
+
+
+@pytest.mark.parametrize('room', [room for row in ROOMS for room in row])
+def test_arrows_between_rooms_point_down(room):
+  row = next(i for i, rooms in enumerate(ROOMS) if room in rooms)
+  below = {name for rooms in ROOMS[row + 1 :] for name in rooms}
+  if room in LEAVES:
+    assert below <= set(LEAVES)
+  for path in [*files('afgan_jax')]:
+    parts = path.relative_to(ROOT / 'afgan_jax').parts
+    if parts[0].removesuffix('.py') == room:
+      assert rooms_of(path) <= below | {room}, path
+
+
+def test_configs_need_nothing_that_takes_long():
+  for path in files('configs'):
+    assert packages(path) <= {'ml_collections', 'configs'}, path
+
+
+def test_datasets_use_leaves_of_the_package_alone_and_no_jax():
   for path in files('datasets'):
-    assert not packages(path) & {'jax', 'flax', 'afgan_jax'}, path
+    assert not packages(path) & {'jax', 'flax'}, path
+    assert rooms_of(path) <= set(LEAVES), path
     if path.stem not in TENSORFLOW_MODULES | {'load'}:
       assert not packages(path) & TENSORFLOW, path
       within = {name.removeprefix('datasets.') for name in imports(path)}
       assert not within & TENSORFLOW_MODULES, path
 
 
-def test_afgan_jax_imports_neither_datasets_nor_tensorflow():
+@pytest.mark.parametrize('room', LEAVES)
+def test_leaves_need_no_jax(room):
+  for path in files(f'afgan_jax/{room}'):
+    if path.name != 'compilation_cache.py':  # Of JAX's own.
+      assert not packages(path) & {'jax', 'flax', 'optax', 'orbax'}, path
+
+
+def test_the_package_needs_neither_datasets_nor_tensorflow():
   for path in files('afgan_jax'):
     assert not packages(path) & (TENSORFLOW | {'datasets', 'configs'}), path
-
-
-@pytest.mark.parametrize(
-  ('package', 'unknown'),
-  [
-    ('networks', ['training', 'detection', 'augment']),
-    ('augment', ['networks', 'training', 'detection']),
-  ],
-)
-def test_arrows_within_afgan_jax(package, unknown):
-  for path in files(f'afgan_jax/{package}'):
-    for other in unknown:
-      prefix = f'afgan_jax.{other}'
-      assert not any(name.startswith(prefix) for name in imports(path)), path
 
 
 def test_pmap_and_orbax_stand_in_one_place_each():
   for path in files('afgan_jax'):
     text = path.read_text()
-    assert ('jax.pmap(' in text) == (path.name == 'parallel.py'), path
-    assert ('orbax' in packages(path)) == (
-      path.name in ('checkpoint.py', 'checkpoints.py')
-    ), path
+    assert ('jax.pmap(' in text) == (path.name == 'devices.py'), path
+    assert 'orbax' not in packages(path) or path.parent.name == 'checkpoints'
+
+
+def test_only_the_command_line_prints_and_speaks_of_flags():
+  for path in files('afgan_jax'):
+    if path.parent.name == 'cli' or path.name == 'progress.py':
+      continue
+    tree = ast.parse(path.read_text())
+    documentation = {
+      id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)
+    }
+    for node in ast.walk(tree):
+      if isinstance(node, ast.Call):
+        assert getattr(node.func, 'id', '') != 'print', (path, node.lineno)
+      if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in documentation
+      ):
+        flag = re.search(r'--(?!xla)[a-z]', node.value)
+        assert not flag, (path, node.lineno)
 
 
 def test_every_module_imports_without_tensorflow():

@@ -13,9 +13,10 @@ from ml_collections import ConfigDict
 
 from afgan_jax.augment.content import Smoothed, blur, draw_content
 from afgan_jax.augment.noise import fractal_noise
-from afgan_jax.augment.rectangle import log_uniform, pixel_centers
+from afgan_jax.augment.rectangle import log_uniform
 from afgan_jax.config.schema import SHAPES
 from afgan_jax.ops.filters import gradient_magnitude, smooth_map
+from afgan_jax.ops.pixels import pixel_centers
 
 # Changes below this, of a range of 2, are no defect to be found.
 _VISIBLE = 0.04

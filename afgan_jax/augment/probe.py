@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from afgan_jax.augment.content import blur
 from afgan_jax.augment.mixture import draw_place, visible_change
-from afgan_jax.augment.rectangle import Range, log_uniform, pixel_centers
+from afgan_jax.augment.rectangle import Range, log_uniform
+from afgan_jax.ops.pixels import pixel_centers
 from afgan_jax.ops.warp import sample
 
 _CRACK_POINTS = 48

@@ -7,8 +7,8 @@ from afgan_jax.augment.rectangle import (
   Range,
   draw_corner,
   draw_size,
-  pixel_centers,
 )
+from afgan_jax.ops.pixels import pixel_centers
 
 
 def random_erasing(

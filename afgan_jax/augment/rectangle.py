@@ -47,9 +47,3 @@ def draw_corner(key: jax.Array, free: jax.Array) -> jax.Array:
     Row and column, float32 [2], whole numbers in [0, free].
   """
   return jnp.floor(jax.random.uniform(key, (2,)) * (free + 1))
-
-
-def pixel_centers(size: int) -> tuple[jax.Array, jax.Array]:
-  """Returns rows [size, 1] and columns [1, size] of the pixels' centres."""
-  centers = jnp.arange(size) + 0.5
-  return centers[:, None], centers[None, :]

@@ -21,16 +21,18 @@ _BATCH = 16
 _FEWEST_STEPS = 2000  # With fewer a size is not worth an hour.
 
 
-def describe_duration(config: ConfigDict, num_steps: int) -> str:
-  """Says how long training will take, and, if that is long, what takes less.
+def describe_duration(
+  config: ConfigDict, num_steps: int
+) -> tuple[str, dict[str, int]]:
+  """Says how long training will take, and, if that is long, fields that take less.
 
   Args:
     config: see `configs/default.py`.
     num_steps: that are left.
 
   Returns:
-    A line, and on a processor, where it takes much longer than an hour, another
-    one with the fields that make it an hour.
+    A sentence; and on a processor, where it takes much longer than an hour, the
+    fields, by their dotted names, that make it an hour, else none.
   """
   devices = jax.devices()
   platform = devices[0].platform
@@ -40,16 +42,16 @@ def describe_duration(config: ConfigDict, num_steps: int) -> str:
   name = 'processor' if platform == 'cpu' else devices[0].device_kind
   if len(devices) > 1:
     name = f'{len(devices)} × {name}'
-  lines = [
+  sentence = (
     f'{num_steps} steps of {config.batch_size} images of '
     f'{size_in_words(config.image_size, config.tile_size)} with '
     f'{config.generator.base_features} features: about {in_words(seconds)} on '
     f'this machine ({name}), by the speed of a matrix product; compiling comes '
     'first.'
-  ]
+  )
   if platform == 'cpu' and seconds > 1.5 * _HOUR:
-    lines.append(f'An hour: {_make_it_an_hour(config, peak)}')
-  return '\n'.join(lines)
+    return sentence, _make_it_an_hour(config, peak)
+  return sentence, {}
 
 
 def in_words(seconds: float) -> str:
@@ -66,7 +68,7 @@ def _step_seconds(config: ConfigDict, peak: float) -> float:
   return operations / (peak * features / (features + _NARROW))
 
 
-def _make_it_an_hour(config: ConfigDict, peak: float) -> str:
+def _make_it_an_hour(config: ConfigDict, peak: float) -> dict[str, int]:
   """Returns the fields that let a run take an hour."""
   smaller = config.copy_and_resolve_references()
   smaller.batch_size = min(config.batch_size, _BATCH)
@@ -80,10 +82,9 @@ def _make_it_an_hour(config: ConfigDict, peak: float) -> str:
     if steps >= _FEWEST_STEPS:
       break
   steps = int(float(f'{steps:.1e}'))
-  fields = {
+  return {
     'image_size': smaller.image_size,
     'generator.base_features': smaller.generator.base_features,
     'batch_size': smaller.batch_size,
     'num_steps': steps,
   }
-  return ' '.join(f'--config.{name}={value}' for name, value in fields.items())

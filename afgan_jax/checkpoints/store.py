@@ -95,7 +95,7 @@ class Checkpoints:
       self._manager.save(
         self._saved_step,
         args=ocp.args.Composite(
-          state=ocp.args.StandardSave(to_tree(state)),
+          state=ocp.args.PyTreeSave(to_tree(state)),
           config=ocp.args.JsonSave(stored),
         ),
       )

@@ -146,7 +146,12 @@ def print_duration(config: ConfigDict, num_steps: int) -> None:
   """Prints how long training will take; see `benchmark.estimate`."""
   from afgan_jax.benchmark.estimate import describe_duration
 
-  print(describe_duration(config, num_steps), file=sys.stderr, flush=True)
+  sentence, fields = describe_duration(config, num_steps)
+  print(sentence, file=sys.stderr)
+  if fields:
+    flags = (f'--config.{name}={value}' for name, value in fields.items())
+    print(f'An hour: {" ".join(flags)}', file=sys.stderr)
+  sys.stderr.flush()
 
 
 def _print_evaluation(

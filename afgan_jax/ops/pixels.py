@@ -38,3 +38,9 @@ def to_bytes(images: jax.Array) -> jax.Array:
     uint8 of the same shape.
   """
   return jnp.round(from_float(images)).astype(jnp.uint8)
+
+
+def pixel_centers(size: int) -> tuple[jax.Array, jax.Array]:
+  """Returns rows [size, 1] and columns [1, size] of the pixels' centres."""
+  centers = jnp.arange(size) + 0.5
+  return centers[:, None], centers[None, :]

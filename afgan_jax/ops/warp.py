@@ -5,7 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from afgan_jax.augment.rectangle import Range, pixel_centers
+from afgan_jax.ops.pixels import pixel_centers
+
+Range = tuple[float, float]
 
 
 class Motion(NamedTuple):

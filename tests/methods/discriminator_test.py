@@ -9,7 +9,7 @@ import pytest
 
 from afgan_jax import devices as parallel
 from afgan_jax.checkpoints import store as checkpoints
-from afgan_jax.methods import afgan as step
+from afgan_jax.methods.afgan import step
 from afgan_jax.methods.afgan.init import create_state
 from afgan_jax.methods.afgan.step import make_train_step
 from afgan_jax.networks.build import build_discriminator, build_generator
@@ -60,7 +60,10 @@ def test_gradient_of_the_latent_loss_is_the_formulas(steps):
   before = steps[0.0][0]
   difference = jax.tree.map(
     lambda x, y: x - y,
-    *(_gradient(states[weight].discriminator) for weight in (WEIGHT, 0.0)),
+    *(
+      _gradient(states[weight].networks['discriminator'])
+      for weight in (WEIGHT, 0.0)
+    ),
   )
   discriminator = build_discriminator(tiny_config())
 
@@ -118,8 +121,8 @@ def test_the_term_counts_in_the_loss_and_sends_nothing_to_the_generator(steps):
   )
   jax.tree.map(
     np.testing.assert_array_equal,
-    _gradient(without.generator),
-    _gradient(with_it.generator),
+    _gradient(without.networks['generator']),
+    _gradient(with_it.networks['generator']),
   )
 
 
@@ -182,7 +185,9 @@ def test_only_a_loss_below_the_bound_draws():
     drawn.update_networks(discriminator=None),
     state.update_networks(discriminator=None),
   )
-  heads = [s.discriminator.params['head']['kernel'] for s in (drawn, state)]
+  heads = [
+    s.networks['discriminator'].params['head']['kernel'] for s in (drawn, state)
+  ]
   assert not np.array_equal(*heads)
 
 

@@ -188,7 +188,7 @@ def test_every_number_is_there(tmp_path):
     *line['missed_rate_by_type'].values(),
   ):
     assert f'{value:.1%}' in text
-  assert CALIBRATION.promise() in text
+  assert CALIBRATION.guarantee() in text
   for word in ('a device', '9.8.7', 'abc123', 'a.b', 'not set', '[1, 2]'):
     assert word in text
 

@@ -122,14 +122,24 @@ def _update_discriminator(
   adversary = before if config.optimizer.first == 'generator' else after
   state = state.update_networks(discriminator=after)
   if config.discriminator.reset_below:
-    after = lax.cond(
-      mean_over(axis_name, loss) < config.discriminator.reset_below,
-      lambda state: reset_discriminator(config, state),
-      lambda state: state.networks[_DISCRIMINATOR],
-      state,
+    loss_over_all = mean_over(axis_name, loss)
+    state = _reset_if_below(
+      config.discriminator.reset_below, loss_over_all, state, config
     )
-    state = state.update_networks(discriminator=after)
   return state, adversary, loss
+
+
+def _reset_if_below(
+  bound: float, loss: jax.Array, state: TrainState, config: ConfigDict
+) -> TrainState:
+  """Draws the discriminator anew where its loss is below a bound."""
+  discriminator = lax.cond(
+    loss < bound,
+    lambda state: reset_discriminator(config, state),
+    lambda state: state.networks[_DISCRIMINATOR],
+    state,
+  )
+  return state.update_networks(discriminator=discriminator)
 
 
 @dataclasses.dataclass(frozen=True)
