@@ -24,7 +24,7 @@ _FEWEST_STEPS = 2000  # With fewer a size is not worth an hour.
 def describe_duration(
   config: ConfigDict, num_steps: int
 ) -> tuple[str, dict[str, int]]:
-  """Says how long training will take, and, if that is long, fields that take less.
+  """Estimates the duration of training, and fields that shorten it to an hour.
 
   Args:
     config: see `configs/default.py`.
