@@ -14,6 +14,7 @@ from afgan_jax.system.errors import Interrupted, UsageError
 from afgan_jax.tracking.event_reader import read_scalars
 from afgan_jax.tracking.event_writer import EventWriter
 from afgan_jax.training import loop
+from tests.support.tensorflow import needs_tensorflow
 from tests.support.tiny import tiny_config
 
 
@@ -24,10 +25,10 @@ def _images(num_images=6):
 
 
 def _make_batches(config, images):
-  from datasets.pipeline import train_batches
-
   if config.data.placement == 'device':
     return None
+  from datasets.pipeline import train_batches
+
   return lambda start, stop: train_batches(images, config, start, stop)
 
 
@@ -61,7 +62,9 @@ def _shown_config(**fields):
   return tiny_config(**fields)
 
 
-@pytest.mark.parametrize('placement', ['host', 'device'])
+@pytest.mark.parametrize(
+  'placement', [pytest.param('host', marks=needs_tensorflow), 'device']
+)
 def test_a_run_in_two_parts_ends_as_the_run_in_one(tmp_path, placement):
   fields = {'data.placement': placement}
   whole = _train(tiny_config(num_epochs=3, **fields), tmp_path / 'a')
