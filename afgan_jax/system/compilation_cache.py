@@ -47,7 +47,10 @@ def enable() -> None:
 def prune(folder: pathlib.Path, max_bytes: int) -> None:
   """Removes the oldest files of a folder that holds too much.
 
-  JAX's own limit needs a package more, and locks the folder.
+  JAX's own limit, `jax_compilation_cache_max_size`, would do once JAX 0.12 is
+  the oldest to be served. JAX 0.10 keeps nothing more, and warns of each
+  program, where one entry lacks the file of its last use: each of a folder
+  that was filled without that limit, or one whose writer was killed.
 
   Args:
     folder: with the files, also in subfolders.
