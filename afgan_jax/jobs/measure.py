@@ -11,7 +11,7 @@ from afgan_jax.methods.state import GanState
 from afgan_jax.metrics import threshold as calibrations
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.system.errors import PartlyFailed, UsageError
-from afgan_jax.tracking.event_reader import Curve, read_scalars
+from afgan_jax.tracking.history import Curve, read_history
 from afgan_jax.training.collapse import find_collapse
 
 
@@ -74,7 +74,7 @@ def on_synthetic_defects(
   figures = validation.validate(
     config, workdir, state, held_out.images, train_split.images
   )
-  history = read_scalars(workdir / 'tensorboard', 'loss/')
+  history = read_history(workdir)
   collapsed = describe_training(config, history)['collapsed']
   if collapsed:
     print(collapsed)
@@ -88,7 +88,7 @@ def describe_training(
 
   Args:
     config: with which was trained.
-    history: its losses, see `read_scalars`.
+    history: its losses, see `read_history`.
 
   Returns:
     'collapsed', a sentence if it has, None if not; and the last value of each
@@ -135,7 +135,7 @@ def on_test_images(
   from afgan_jax.report.publish import publish
 
   output.mkdir(parents=True, exist_ok=True)
-  history = read_scalars(workdir / 'tensorboard', 'loss/')
+  history = read_history(workdir)
   metrics, results = evaluation.evaluate(
     config,
     output,

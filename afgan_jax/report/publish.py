@@ -37,7 +37,7 @@ def publish(
     results: likewise.
     test: the labelled images, see `evaluate.LabelledImages`.
     calibration: whose thresholds are shown; None for no verdicts.
-    history: losses of training, see `read_scalars`.
+    history: losses of training, see `read_history`.
 
   Returns:
     The path of the report.

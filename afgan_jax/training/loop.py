@@ -3,10 +3,6 @@
 import contextlib
 import math
 import pathlib
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +21,12 @@ from afgan_jax.config.store import (
 from afgan_jax.methods.state import GanState
 from afgan_jax.system.errors import Interrupted, UsageError
 from afgan_jax.system.files import write_text
-from afgan_jax.tracking.event_reader import Curve, read_scalars
 from afgan_jax.tracking.event_writer import EventWriter
+from afgan_jax.tracking.history import Curve, HistoryWriter, read_history
 from afgan_jax.tracking.panel import make_panel
 from afgan_jax.tracking.progress import Progress
 from afgan_jax.training.collapse import find_collapse
+from afgan_jax.training.interrupts import catch_interrupts
 from afgan_jax.training.step_runner import MakeBatches, make_advance
 
 
@@ -43,7 +40,8 @@ def train(
 
   Args:
     config: see `configs/default.py`, validated.
-    workdir: where checkpoints and TensorBoard files go; created where missing.
+    workdir: where checkpoints, the history of the losses and TensorBoard files
+      go; created where missing.
     images: the training set, uint8 [n, size, size, 3].
     make_batches: makes batches on the host; None to make them on the devices
       out of `images`.
@@ -75,10 +73,11 @@ def train(
       batch_size=config.batch_size,
     )
     stack.callback(progress.close)
-    history = read_scalars(workdir / 'tensorboard', 'loss/', before=start + 1)
-    watch = _Watch(config, writer, progress, checkpoints, history)
+    log = stack.enter_context(HistoryWriter(workdir))
+    history = read_history(workdir, before=start + 1)
+    watch = _Watch(config, log, writer, progress, checkpoints, history)
     panel = make_panel(config, images)
-    interrupted = stack.enter_context(_catch_interrupts())
+    interrupted = stack.enter_context(catch_interrupts())
     advance = make_advance(config, images, make_batches, start, stop)
 
     saves = config.checkpoint.every_epochs * per_epoch
@@ -144,6 +143,7 @@ class _Watch:
   def __init__(
     self,
     config: ConfigDict,
+    log: HistoryWriter,
     writer: EventWriter,
     progress: Progress,
     checkpoints: Checkpoints,
@@ -151,6 +151,7 @@ class _Watch:
   ):
     self._config = config
     self._every_steps = config.log.every_steps
+    self._log = log
     self._writer = writer
     self._progress = progress
     self._checkpoints = checkpoints
@@ -181,6 +182,7 @@ class _Watch:
         )
     self._progress.update(step, losses)
     if step % self._every_steps == 0:
+      self._log.write(step, losses)
       self._writer.scalars(step, {f'loss/{k}': v for k, v in losses.items()})
       self._look_for_collapse(step, losses)
 
@@ -222,32 +224,3 @@ def _diverged(what: str, checkpoints: Checkpoints) -> UsageError:
     f'{what}: training stopped, {kept}; a lower config.optimizer.learning_rate '
     'in another --workdir may help.'
   )
-
-
-@contextlib.contextmanager
-def _catch_interrupts() -> Iterator[Callable[[], int | None]]:
-  """Makes the first Ctrl-C or SIGTERM a question to be asked.
-
-  The second one of a kind does what it did before.
-
-  Yields:
-    What returns the number of the first signal; None if there was none.
-  """
-  if threading.current_thread() is not threading.main_thread():
-    yield lambda: None  # Only the main thread is told of signals.
-    return
-  seen = []
-
-  def note(signum: int, frame: Any) -> None:
-    seen.append(signum)
-    signal.signal(signum, before[signum])
-
-  before = {
-    signum: signal.signal(signum, note)
-    for signum in (signal.SIGINT, signal.SIGTERM)
-  }
-  try:
-    yield lambda: seen[0] if seen else None
-  finally:
-    for signum, handler in before.items():
-      signal.signal(signum, handler)
