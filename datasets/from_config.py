@@ -95,10 +95,11 @@ def make_reader(config: ConfigDict) -> Reader:
   """Makes what reads files as `config.data` says."""
   data = data_fields(config)
   max_bytes = round(data['cache_gib'] * 2**30)
+  folder = default_folder() if max_bytes else None
   return Reader(
     Geometry(data['geometry'], tuple(data['window'])),
     Decoder(data['white'], data['max_pixels']),
-    Cache(default_folder(), max_bytes) if max_bytes else None,
+    None if folder is None else Cache(folder, max_bytes),
   )
 
 
