@@ -1,14 +1,17 @@
 # make demo and make test do all the set-up on a machine that has python3 (3.11
-# or newer), its venv module and make.
+# or newer), its venv module and make. The demo needs less than the tests, so
+# each has a stamp: .venv/demo, and .venv/ready for what is installed on top.
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+  --constraint constraints.txt --editable
 
 .PHONY: setup demo test test-slow lint bench
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/demo: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
 	  exit 1; }
@@ -17,11 +20,14 @@ setup: .venv/ready
 	    "package python3-venv (apt install python3-venv), then try again."; \
 	  exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) .
 	@touch $@
 
-demo: setup
+.venv/ready: .venv/demo
+	$(INSTALL) '.[dev,tensorflow]'
+	@touch $@
+
+demo: .venv/demo
 	$(BIN)/python main.py --config=configs/demo.py --workdir=runs/demo
 
 test: setup
@@ -34,6 +40,6 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: setup
+bench: .venv/demo
 	$(BIN)/python main.py --config=configs/default.py --mode=benchmark \
 	  --config.batch_size=8

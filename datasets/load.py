@@ -95,8 +95,9 @@ def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
     from datasets.pipeline import train_batches  # Brings TensorFlow.
   except ImportError as error:
     raise DataError(
-      f'config.data.placement=host needs TensorFlow ({error}): install it, or '
-      'take config.data.placement=device.'
+      f'config.data.placement=host needs TensorFlow ({error}): install it with '
+      "pip install -c constraints.txt -e '.[tensorflow]', or take "
+      'config.data.placement=device.'
     ) from error
 
   return functools.partial(train_batches, images, config)

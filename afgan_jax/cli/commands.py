@@ -177,10 +177,10 @@ def _print_validation(
   config: ConfigDict, workdir: pathlib.Path, figures: dict[str, Any]
 ) -> None:
   from afgan_jax.jobs.validate import summary
-  from afgan_jax.tracking.event_reader import read_scalars
+  from afgan_jax.tracking.history import read_history
   from afgan_jax.training.collapse import describe_training
 
-  history = read_scalars(workdir / 'tensorboard', 'loss/')
+  history = read_history(workdir)
   collapsed = describe_training(config, history)['collapsed']
   if collapsed:
     print(collapsed)

@@ -40,8 +40,7 @@ def _check_fields(flat: dict[str, Any]) -> None:
     if name not in flat:
       raise UsageError(
         f'The config has no field config.{name}: let get_config begin with '
-        'that of configs/default.py, or, where the workdir is older than the '
-        'field, give the --config of the run besides.'
+        'that of configs/default.py.'
       )
   for name, field in FIELDS.items():
     _check(

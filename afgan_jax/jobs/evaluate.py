@@ -13,7 +13,7 @@ from afgan_jax.jobs.measure import measure
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
 from afgan_jax.system.files import write_text
 from afgan_jax.system.workdir import check_not_file
-from afgan_jax.tracking.event_reader import read_scalars
+from afgan_jax.tracking.history import read_history
 from afgan_jax.training.collapse import describe_training
 
 _TERMS = ('score', 'reconstruction_error', 'latent_error')
@@ -89,7 +89,7 @@ def measure_and_write(
   """
   from afgan_jax.report.publish import publish
 
-  history = read_scalars(workdir / 'tensorboard', 'loss/')
+  history = read_history(workdir)
   evaluation = measure(
     detector,
     test,

@@ -116,6 +116,9 @@ def segmentation_loss(
 ) -> jax.Array:
   """Computes the focal loss of pixels (Lin et al., ICCV 2017).
 
+  `optax.losses.sigmoid_focal_loss` has the same values up to rounding, but not
+  to the last bit, and a stored run has to go on as it began.
+
   Args:
     logits: that a pixel is defective, [batch, size, size].
     mask: whether it is, bool of the same shape.
@@ -129,4 +132,6 @@ def segmentation_loss(
   )
   # 1 − the probability of the right answer.
   wrong = -jnp.expm1(-cross_entropy)
+  if focus < 1:  # At 0 the power's gradient is infinite, and the product's NaN.
+    wrong = jnp.where(cross_entropy > 0, wrong, 1.0)
   return jnp.mean(wrong**focus * cross_entropy)

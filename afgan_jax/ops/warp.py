@@ -87,6 +87,9 @@ def warp(image: jax.Array, motion: Motion) -> jax.Array:
 def sample(image: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
   """Reads an image between its pixels.
 
+  `jax.scipy.ndimage.map_coordinates` with mode 'reflect' gives the same up to
+  rounding, but takes 1.27 times as long on a CPU (16 images of 128 px).
+
   Args:
     image: [size, size, channels].
     rows: where, in pixels, 0 at the centre of the first; any shape.

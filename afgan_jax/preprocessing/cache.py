@@ -14,18 +14,24 @@ import threading
 import zlib
 
 import numpy as np
+import platformdirs
 
 # Change it with anything that changes what is read from the same bytes.
 _VERSION = 1
 
 
-def default_folder() -> pathlib.Path:
-  """Returns the folder of this program's images in the user's cache."""
-  root = os.environ.get('XDG_CACHE_HOME')
-  # Relative paths are to be ignored, says the XDG specification.
-  if not root or not os.path.isabs(root):
-    root = pathlib.Path.home() / '.cache'
-  return pathlib.Path(root) / 'afgan_jax' / 'images'
+def default_folder() -> pathlib.Path | None:
+  """Returns the folder of this program's images in the user's cache.
+
+  Returns:
+    The folder, which need not exist; None for a user without a home folder, as
+    in a container.
+  """
+  try:
+    root = platformdirs.user_cache_path('afgan_jax', appauthor=False)
+  except RuntimeError:
+    return None
+  return root / 'images'
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 import jax
+import platformdirs
 
 # Below this, compiling takes hardly longer than reading.
 MIN_COMPILE_SECONDS = 0.1
@@ -29,7 +30,7 @@ def enable() -> None:
   if _FOLDER in os.environ:
     return
   try:
-    folder = _default_folder()
+    folder = platformdirs.user_cache_path('afgan_jax', appauthor=False) / 'xla'
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
       raise PermissionError(f'{folder} cannot be written')
@@ -47,7 +48,10 @@ def enable() -> None:
 def prune(folder: pathlib.Path, max_bytes: int) -> None:
   """Removes the oldest files of a folder that holds too much.
 
-  JAX's own limit needs a package more, and locks the folder.
+  JAX's own limit, `jax_compilation_cache_max_size`, would do once JAX 0.12 is
+  the oldest to be served. JAX 0.10 keeps nothing more, and warns of each
+  program, where one entry lacks the file of its last use: each of a folder
+  that was filled without that limit, or one whose writer was killed.
 
   Args:
     folder: with the files, also in subfolders.
@@ -61,11 +65,3 @@ def prune(folder: pathlib.Path, max_bytes: int) -> None:
     max_bytes -= status.st_size
     if max_bytes < 0:
       path.unlink(missing_ok=True)  # Another process may have been faster.
-
-
-def _default_folder() -> pathlib.Path:
-  root = os.environ.get('XDG_CACHE_HOME')
-  # Relative paths are to be ignored, says the XDG specification.
-  if not root or not os.path.isabs(root):
-    root = pathlib.Path.home() / '.cache'
-  return pathlib.Path(root) / 'afgan_jax' / 'xla'

@@ -1,4 +1,7 @@
-"""Reads back what `event_writer` wrote, without TensorFlow."""
+"""Reads back what `event_writer` wrote, without TensorFlow.
+
+For runs of older versions alone, which left no `history.jsonl`: see `history`.
+"""
 
 import math
 import pathlib
@@ -8,8 +11,7 @@ from collections.abc import Iterator
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 
-# Steps, rising, and the values at them.
-Curve = tuple[list[int], list[float]]
+from afgan_jax.tracking.history import Curve
 
 
 def read_scalars(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.tracking.event_reader import Curve
+from afgan_jax.tracking.history import Curve
 
 # Losses are compared by the medians of this many logged values, and have to be
 # as below for this many medians in a row: at the start, and now and then later,

@@ -1,15 +1,8 @@
-"""The training loop: feeds, watches, logs and saves; the step is elsewhere."""
+"""The training loop: batches, checkpoints and logs around the train step."""
 
 import contextlib
-import math
 import pathlib
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -19,15 +12,16 @@ from afgan_jax.config.derived import num_steps, steps_per_epoch
 from afgan_jax.config.store import check_continues, to_json
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
-from afgan_jax.system.errors import Diverged, Interrupted
+from afgan_jax.system.errors import Interrupted
 from afgan_jax.system.files import write_text
-from afgan_jax.tracking.event_reader import Curve, read_scalars
 from afgan_jax.tracking.event_writer import EventWriter
+from afgan_jax.tracking.history import HistoryWriter, read_history
 from afgan_jax.tracking.panel import make_panel
 from afgan_jax.tracking.progress import Progress
 from afgan_jax.training import programs
-from afgan_jax.training.collapse import find_collapse
+from afgan_jax.training.interrupts import catch_interrupts
 from afgan_jax.training.step_runner import MakeBatches, make_advance
+from afgan_jax.training.watch import LossWatch, check_finite
 
 
 def train(
@@ -40,7 +34,8 @@ def train(
 
   Args:
     config: see `configs/default.py`, validated.
-    workdir: where checkpoints and TensorBoard files go; created where missing.
+    workdir: where checkpoints, the history of the losses and TensorBoard files
+      go; created where missing.
     images: the training set, uint8 [n, size, size, 3].
     make_batches: makes batches on the host; None to make them on the devices
       out of `images`.
@@ -73,10 +68,11 @@ def train(
       batch_size=config.batch_size,
     )
     stack.callback(progress.close)
-    history = read_scalars(workdir / 'tensorboard', 'loss/', before=start + 1)
-    watch = _Watch(config, writer, progress, checkpoints, history)
+    log = stack.enter_context(HistoryWriter(workdir))
+    history = read_history(workdir, before=start + 1)
+    watch = LossWatch(config, log, writer, progress, checkpoints, history)
     panel = make_panel(config, images)
-    interrupted = stack.enter_context(_catch_interrupts())
+    interrupted = stack.enter_context(catch_interrupts())
     advance = make_advance(config, images, make_batches, start, stop)
 
     saves = config.checkpoint.every_epochs * per_epoch
@@ -92,7 +88,7 @@ def train(
       done = step == stop or signum is not None
       if done or _is_due(step, saves):
         watch.flush()
-        _check_finite(state, checkpoints)
+        check_finite(state, checkpoints)
         checkpoints.save(state, config)
       if _is_due(step, shows):
         writer.image(step, 'panel', panel(state))
@@ -132,115 +128,3 @@ def _steps_ahead(step: int, stop: int, *every_steps: int) -> int:
   """Returns how many steps there are to the next one at which work is due."""
   due = [every - step % every for every in every_steps if every > 0]
   return min([stop - step, *due])
-
-
-class _Watch:
-  """Reads the losses of the steps before, so no device is waited for."""
-
-  def __init__(
-    self,
-    config: ConfigDict,
-    writer: EventWriter,
-    progress: Progress,
-    checkpoints: Checkpoints,
-    history: dict[str, Curve],
-  ):
-    self._config = config
-    self._every_steps = config.log.every_steps
-    self._writer = writer
-    self._progress = progress
-    self._checkpoints = checkpoints
-    self._history = history
-    self._collapsed = False
-    self._pending = None
-
-  def add(self, step: int, count: int, metrics: dict[str, jax.Array]) -> None:
-    """Takes the losses of `count` steps after `step`, just dispatched."""
-    self.flush()
-    self._pending = (step, count, metrics)
-
-  def flush(self) -> None:
-    """Waits for the losses taken last, checks and shows them."""
-    if self._pending is None:
-      return
-    before, count, metrics = self._pending
-    self._pending = None
-    history = {k: np.ravel(v) for k, v in jax.device_get(metrics).items()}
-    for i in range(count):
-      self._show(before + 1 + i, {k: float(v[i]) for k, v in history.items()})
-
-  def _show(self, step: int, losses: dict[str, float]) -> None:
-    for name, loss in losses.items():
-      if not math.isfinite(loss):
-        raise _diverged(
-          f'The {name} loss is {loss} at step {step}', self._checkpoints
-        )
-    self._progress.update(step, losses)
-    if step % self._every_steps == 0:
-      self._writer.scalars(step, {f'loss/{k}': v for k, v in losses.items()})
-      self._look_for_collapse(step, losses)
-
-  def _look_for_collapse(self, step: int, losses: dict[str, float]) -> None:
-    """Tells once that training has collapsed, as soon as it can be seen."""
-    if self._collapsed:
-      return
-    for name, loss in losses.items():
-      steps, values = self._history.setdefault(name, ([], []))
-      steps.append(step)
-      values.append(loss)
-    collapse = find_collapse(self._history)
-    if collapse:
-      self._collapsed = True
-      self._progress.say(collapse.describe(self._config))
-
-
-@jax.jit
-def _all_finite(state: TrainState) -> jax.Array:
-  leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state)]
-  return jnp.stack(leaves).all()
-
-
-def _check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
-  """Keeps weights that are no longer numbers out of the checkpoints."""
-  if not _all_finite(state):
-    raise _diverged(
-      f'A weight is no longer a finite number at step {int(state.step)}',
-      checkpoints,
-    )
-
-
-def _diverged(what: str, checkpoints: Checkpoints) -> Diverged:
-  last = checkpoints.latest_step
-  kept = 'no checkpoint had been saved'
-  if last is not None:
-    kept = f'the checkpoint of step {last} is kept'
-  return Diverged(f'{what}: training stopped, {kept}.')
-
-
-@contextlib.contextmanager
-def _catch_interrupts() -> Iterator[Callable[[], int | None]]:
-  """Makes the first Ctrl-C or SIGTERM a question to be asked.
-
-  The second one of a kind does what it did before.
-
-  Yields:
-    What returns the number of the first signal; None if there was none.
-  """
-  if threading.current_thread() is not threading.main_thread():
-    yield lambda: None  # Only the main thread is told of signals.
-    return
-  seen = []
-
-  def note(signum: int, frame: Any) -> None:
-    seen.append(signum)
-    signal.signal(signum, before[signum])
-
-  before = {
-    signum: signal.signal(signum, note)
-    for signum in (signal.SIGINT, signal.SIGTERM)
-  }
-  try:
-    yield lambda: seen[0] if seen else None
-  finally:
-    for signum, handler in before.items():
-      signal.signal(signum, handler)

@@ -6,36 +6,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tensorflow as tf
 from scipy import stats
 
 from afgan_jax.augment import cut_paste
 from afgan_jax.augment.sampler import make_sampler
-from datasets import cut_paste as tf_cut_paste
-from datasets.pipeline import train_batches
+from tests.support import tensorflow
+from tests.support.tensorflow import needs_tensorflow
 from tests.support.tiny import tiny_config
+
+if tensorflow.INSTALLED:
+  import tensorflow as tf
+
+  from datasets import cut_paste as tf_cut_paste
+  from datasets.pipeline import train_batches
 
 SIZE = 32
 LARGE = 4096  # Rounding to whole pixels does not show at this size.
 NUM_DRAWS = 2000
 # The largest rectangle, 0.7 of the image's side, fits in at any scale.
 OPTIONS = {'scale': (0.5, 1.4), 'rotation': 60.0, 'color_jitter': 0.3}
-FRAMEWORKS = ('jax', 'tensorflow')
+FRAMEWORKS = ('jax', pytest.param('tensorflow', marks=needs_tensorflow))
 # Seeds are fixed: a p-value below this means that the distributions differ.
 SMALLEST_P = 1e-3
 
 _jax_paste = jax.jit(cut_paste.paste)
 
 
-@tf.function
-def _tf_paste(image, *patch):
-  return tf_cut_paste.paste(image, tf_cut_paste.Patch(*patch))
+@functools.cache
+def _tf_paste():
+  return tf.function(
+    lambda image, *patch: tf_cut_paste.paste(image, tf_cut_paste.Patch(*patch))
+  )
 
 
 def _paste(framework: str, image: np.ndarray, patch) -> np.ndarray:
   if framework == 'jax':
     return np.asarray(_jax_paste(image, patch))
-  return _tf_paste(*map(tf.constant, (image, *patch))).numpy()
+  return _tf_paste()(*map(tf.constant, (image, *patch))).numpy()
 
 
 def _patch(
@@ -255,6 +262,7 @@ def test_the_three_factors_apply_in_their_order(framework):
   np.testing.assert_allclose(after, expected, atol=1e-6)
 
 
+@needs_tensorflow
 def test_both_frameworks_paste_the_same_patches_alike():
   turned = jax.tree.map(lambda part: part[:300], _draws('jax', SIZE))
   plain = turned._replace(jitter=np.ones_like(turned.jitter))
@@ -330,10 +338,12 @@ def test_draws_are_independent(framework):
   assert np.abs(off_diagonal).max() < 4.5 / np.sqrt(NUM_DRAWS)
 
 
+@needs_tensorflow
 @pytest.mark.parametrize('name', [name for name, _, _ in STATISTICS])
 def test_both_frameworks_draw_alike(name):
   ours, theirs = (
-    _statistics(_draws(framework, SIZE), SIZE)[name] for framework in FRAMEWORKS
+    _statistics(_draws(framework, SIZE), SIZE)[name]
+    for framework in ('jax', 'tensorflow')
   )
   test = stats.ks_2samp(ours, theirs, method='asymp')
   assert test.pvalue > SMALLEST_P
@@ -403,6 +413,7 @@ def test_mask_is_what_changed(framework):
   assert (changed[64:] == 0).any()
 
 
+@needs_tensorflow
 def test_both_placements_change_as_much_of_the_images():
   config = tiny_config(batch_size=800, image_size=SIZE)
   config.augmentation.scale = OPTIONS['scale']

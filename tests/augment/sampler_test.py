@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from afgan_jax.augment.sampler import make_sampler, order
-from datasets.pipeline import train_batches
+from tests.support.tensorflow import needs_tensorflow
 from tests.support.tiny import tiny_config
 
 SIZE = 16
@@ -137,7 +137,10 @@ def test_kind_none_changes_nothing():
   assert not batch['mask'].any()
 
 
+@needs_tensorflow
 def test_random_erasing_fills_rectangles_as_tensorflow_does():
+  from datasets.pipeline import train_batches
+
   ours = _batch(0, **ERASING)
   (theirs,) = train_batches(_images(), tiny_config(**ERASING), 0, 1)
   for mask in ours['mask']:

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from datasets.procedural import ProceduralSource
+from tests.support import tensorflow
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = [
@@ -27,6 +28,8 @@ TINY = [
   '--config.benchmark.num_steps=2',
   '--config.score.image=paper',
 ]
+# The run of these tests takes tf.data where it can.
+PLACEMENT = 'host' if tensorflow.INSTALLED else 'device'
 # As on a machine where TensorFlow is not installed.
 WITHOUT_TENSORFLOW = """
 import runpy, sys
@@ -37,9 +40,9 @@ runpy.run_path('main.py', run_name='__main__')
 """
 
 
-def run(*arguments, tensorflow=False, code=0):
+def run(*arguments, with_tensorflow=False, code=0):
   """Runs main.py and returns what it printed on stdout, or on stderr."""
-  program = ['main.py'] if tensorflow else ['-c', WITHOUT_TENSORFLOW]
+  program = ['main.py'] if with_tensorflow else ['-c', WITHOUT_TENSORFLOW]
   done = subprocess.run(
     [sys.executable, *program, *map(str, arguments)],
     cwd=ROOT,
@@ -76,9 +79,9 @@ def workdir(folder, tmp_path_factory):
     '--config=configs/folder.py',
     f'--config.data.path={folder}',
     f'--workdir={workdir}',
-    '--config.data.placement=host',
+    f'--config.data.placement={PLACEMENT}',
     *TINY,
-    tensorflow=True,
+    with_tensorflow=True,
   )
   return workdir
 
@@ -149,10 +152,10 @@ def test_training_goes_on_for_more_epochs(workdir, folder):
     '--config=configs/folder.py',
     f'--config.data.path={folder}',
     f'--workdir={workdir}',
-    '--config.data.placement=host',
+    f'--config.data.placement={PLACEMENT}',
     *TINY,
     '--config.num_epochs=3',
-    tensorflow=True,
+    with_tensorflow=True,
   )
   assert 'step 6' in output
 
@@ -166,6 +169,22 @@ def test_plain_folder_needs_no_tensorflow(folder, tmp_path):
   )
   assert 'nothing can be measured' in output
   assert not (tmp_path / 'run' / 'metrics.json').exists()
+
+
+def test_batches_from_the_host_name_the_package_that_is_missing(
+  folder, tmp_path
+):
+  complaint = run(
+    '--config=configs/folder.py',
+    f'--config.data.path={folder}',
+    f'--workdir={tmp_path / "run"}',
+    '--config.data.placement=host',
+    *TINY,
+    code=1,
+  )
+  (line,) = complaint.splitlines()
+  assert "pip install -c constraints.txt -e '.[tensorflow]'" in line
+  assert not (tmp_path / 'run').exists()
 
 
 def test_benchmark_prints_one_json_line():

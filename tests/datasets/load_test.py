@@ -209,7 +209,7 @@ def test_batches_from_the_host_without_tensorflow(monkeypatch):
   monkeypatch.delitem(sys.modules, 'datasets.pipeline', raising=False)
   images = np.zeros((2, 16, 16, 3), np.uint8)
   config = tiny_config(**{'data.placement': 'host'})
-  with pytest.raises(DataError, match='TensorFlow.*placement=device'):
+  with pytest.raises(DataError, match=r'\.\[tensorflow\].*placement=device'):
     host_batches(images, config)
 
 

@@ -3,8 +3,10 @@ import pytest
 from PIL import Image
 
 from afgan_jax.preprocessing.intensity import to_bytes
+from tests.support.tensorflow import needs_tensorflow
 
 
+@needs_tensorflow
 @pytest.mark.filterwarnings('ignore')  # Those of tensorflow-datasets itself.
 def test_builder_holds_what_the_folder_holds(tmp_path):
   import tensorflow_datasets as tfds

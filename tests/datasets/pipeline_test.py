@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-from datasets.pipeline import order, train_batches
+from tests.support import tensorflow
 from tests.support.tiny import tiny_config
+
+pytest.importorskip('tensorflow', reason=tensorflow.REASON)
+
+from datasets.pipeline import order, train_batches  # noqa: E402
 
 SIZE = 16
 BATCH = 4

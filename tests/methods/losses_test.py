@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import ndimage
 
 from afgan_jax.methods import losses
@@ -78,11 +79,31 @@ def test_focal_loss_by_hand():
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
-def test_focal_loss_of_certain_pixels_is_finite_and_so_is_its_gradient():
-  logits = jnp.array([[[1e4, -1e4, 60.0]]])
-  mask = jnp.array([[[False, True, True]]])
+@pytest.mark.parametrize('focus', [0.0, 0.5, 1.0, 2.0])
+def test_focal_loss_of_certain_pixels_is_finite_and_so_is_its_gradient(focus):
+  logits = jnp.array([[[1e4, -1e4, 60.0, 200.0, -1e4]]])
+  mask = jnp.array([[[False, True, True, True, False]]])
   value, gradient = jax.value_and_grad(
-    lambda x: losses.segmentation_loss(x, mask, focus=2.0)
+    lambda x: losses.segmentation_loss(x, mask, focus=focus)
   )(logits)
-  np.testing.assert_allclose(value, 2e4 / 3, rtol=1e-6)
-  assert np.isfinite(gradient).all()
+  np.testing.assert_allclose(value, 2e4 / 5, rtol=1e-6)
+  # Where it is certainly wrong the loss is the logit's size, else nothing.
+  np.testing.assert_allclose(
+    gradient, [[[0.2, -0.2, 0.0, 0.0, 0.0]]], atol=1e-20
+  )
+
+
+@pytest.mark.parametrize('focus', [0.0, 0.5, 1.0, 2.0])
+def test_gradient_of_the_focal_loss_is_that_of_differences(focus):
+  logits = np.random.default_rng(0).normal(0, 3, (2, 4, 4))
+  mask = np.random.default_rng(1).uniform(size=logits.shape) < 0.3
+
+  def pixels(x):  # In double precision, by the definition.
+    right = 1 / (1 + np.exp(np.where(mask, -x, x)))
+    return (1 - right) ** focus * -np.log(right) / x.size
+
+  expected = (pixels(logits + 1e-5) - pixels(logits - 1e-5)) / 2e-5
+  gradient = jax.grad(
+    lambda x: losses.segmentation_loss(x, jnp.asarray(mask), focus=focus)
+  )(jnp.asarray(logits, jnp.float32))
+  np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-7)

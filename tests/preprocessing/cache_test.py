@@ -1,6 +1,7 @@
 """A second run decodes nothing, and a changed file is noticed."""
 
 import os
+import pwd
 
 import numpy as np
 import pytest
@@ -153,3 +154,19 @@ def test_the_config_says_whether_and_how_much(tmp_path, monkeypatch, decoded):
     load.load_train(tiny_config(**fields))
   assert decoded == ['a.png'] * 3
   assert len(list(default_folder().glob('*/*'))) == 1
+
+
+def test_without_a_home_folder_nothing_is_kept(tmp_path, monkeypatch, decoded):
+  def nobody(uid):
+    raise KeyError(uid)
+
+  monkeypatch.delenv('XDG_CACHE_HOME')
+  monkeypatch.setenv('HOME', '')
+  monkeypatch.setattr(pwd, 'getpwuid', nobody)
+  monkeypatch.chdir(tmp_path)
+  _write(tmp_path / 'images/a.png')
+  fields = {'data.source': 'folder', 'data.path': str(tmp_path / 'images')}
+  for _ in range(2):
+    load.load_train(tiny_config(**fields))
+  assert default_folder() is None and decoded == ['a.png'] * 2
+  assert [path.name for path in tmp_path.iterdir()] == ['images']

@@ -46,6 +46,12 @@ def test_the_default_is_the_users_cache_folder(name, tmp_path):
   assert stderr == ''
 
 
+def test_a_relative_cache_folder_is_ignored(tmp_path):
+  folder, _, stderr = run(XDG_CACHE_HOME='relative', HOME=str(tmp_path))
+  assert pathlib.Path(folder) == tmp_path / '.cache' / 'afgan_jax' / 'xla'
+  assert stderr == '' and not (ROOT / 'relative').exists()
+
+
 def test_the_variables_of_jax_go_first(tmp_path):
   other = tmp_path / 'other'
   folder, seconds, stderr = run(

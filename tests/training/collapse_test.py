@@ -84,8 +84,9 @@ def test_the_sentence_names_what_helps(fields, remedy):
   assert remedy in text and text.count('.\n') == 0
 
 
+@pytest.mark.parametrize('older', [False, True])
 def test_training_tells_it_once_and_again_when_it_goes_on(
-  tmp_path, monkeypatch, capfd
+  tmp_path, monkeypatch, capfd, older
 ):
   def make_advance(*_):
     def advance(state, limit):
@@ -102,3 +103,5 @@ def test_training_tells_it_once_and_again_when_it_goes_on(
     config = tiny_config(num_steps=num_steps, **fields)
     loop.train(config, tmp_path, images, None)
     assert capfd.readouterr().err.count('collapsed') == 1
+    if older:  # Versions before left TensorBoard's files alone.
+      (tmp_path / 'history.jsonl').unlink()

@@ -12,7 +12,13 @@ from afgan_jax.checkpoints import store as checkpoints
 from afgan_jax.system.errors import Interrupted, UsageError
 from afgan_jax.tracking.event_reader import read_scalars
 from afgan_jax.tracking.event_writer import EventWriter
+<<<<<<<
 from afgan_jax.training import loop, programs
+=======
+from afgan_jax.tracking.history import read_history
+from afgan_jax.training import loop
+from tests.support.tensorflow import needs_tensorflow
+>>>>>>>
 from tests.support.tiny import tiny_config
 
 
@@ -23,10 +29,10 @@ def _images(num_images=6):
 
 
 def _make_batches(config, images):
-  from datasets.pipeline import train_batches
-
   if config.data.placement == 'device':
     return None
+  from datasets.pipeline import train_batches
+
   return lambda start, stop: train_batches(images, config, start, stop)
 
 
@@ -60,7 +66,9 @@ def _shown_config(**fields):
   return tiny_config(**fields)
 
 
-@pytest.mark.parametrize('placement', ['host', 'device'])
+@pytest.mark.parametrize(
+  'placement', [pytest.param('host', marks=needs_tensorflow), 'device']
+)
 def test_a_run_in_two_parts_ends_as_the_run_in_one(tmp_path, placement):
   fields = {'data.placement': placement}
   whole = _train(tiny_config(num_epochs=3, **fields), tmp_path / 'a')
@@ -195,7 +203,23 @@ def test_tensorboard_reads_losses_and_panel(trained):
   steps = [event.step for event in events.Scalars('loss/reconstruction')]
   assert steps == [1, 2, 3, 4, 5, 6]
   panel = events.Images('panel')[-1]
-  assert (panel.step, panel.height, panel.width) == (6, 4 * 16, 4 * 16)
+  assert (panel.step, panel.height, panel.width) == (6, 4 * 16, 5 * 16)
+
+
+def test_history_holds_what_tensorboard_shows(trained):
+  workdir = trained[0]
+  history = read_history(workdir)
+  assert history['reconstruction'][0] == [1, 2, 3, 4, 5, 6]
+  assert history == read_scalars(workdir / 'tensorboard', 'loss/')
+
+
+def test_history_of_a_run_in_two_parts_is_that_of_the_run_in_one(tmp_path):
+  _train(_shown_config(num_epochs=2), tmp_path / 'a')
+  for num_epochs in (1, 2):
+    _train(_shown_config(num_epochs=num_epochs), tmp_path / 'b')
+    if num_epochs == 1:  # As an older version leaves a run.
+      (tmp_path / 'b' / 'history.jsonl').unlink()
+  assert read_history(tmp_path / 'a') == read_history(tmp_path / 'b')
 
 
 def test_curves_are_read_back_also_where_a_run_was_cut_off(tmp_path):

@@ -1,0 +1,112 @@
+"""Checks losses and weights while training runs, and logs the losses."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax.checkpoints.store import Checkpoints
+from afgan_jax.methods.state import TrainState
+from afgan_jax.system.errors import Diverged
+from afgan_jax.tracking.event_writer import EventWriter
+from afgan_jax.tracking.history import Curve, HistoryWriter
+from afgan_jax.tracking.progress import Progress
+from afgan_jax.training.collapse import find_collapse
+
+
+class LossWatch:
+  """Logs and checks losses one call late, so no device is waited for."""
+
+  def __init__(
+    self,
+    config: ConfigDict,
+    log: HistoryWriter,
+    writer: EventWriter,
+    progress: Progress,
+    checkpoints: Checkpoints,
+    history: dict[str, Curve],
+  ):
+    """Takes everything that losses go to.
+
+    Args:
+      config: see `configs/default.py`.
+      log: history of the run.
+      writer: TensorBoard's.
+      progress: shown to the user.
+      checkpoints: named in errors.
+      history: losses of the run so far; it grows.
+    """
+    self._config = config
+    self._every_steps = config.log.every_steps
+    self._log = log
+    self._writer = writer
+    self._progress = progress
+    self._checkpoints = checkpoints
+    self._history = history
+    self._collapsed = False
+    self._pending = None
+
+  def add(self, step: int, count: int, metrics: dict[str, jax.Array]) -> None:
+    """Takes the losses of `count` steps after `step`, just dispatched."""
+    self.flush()
+    self._pending = (step, count, metrics)
+
+  def flush(self) -> None:
+    """Waits for the losses taken last, checks and shows them."""
+    if self._pending is None:
+      return
+    before, count, metrics = self._pending
+    self._pending = None
+    history = {k: np.ravel(v) for k, v in jax.device_get(metrics).items()}
+    for i in range(count):
+      self._show(before + 1 + i, {k: float(v[i]) for k, v in history.items()})
+
+  def _show(self, step: int, losses: dict[str, float]) -> None:
+    for name, loss in losses.items():
+      if not math.isfinite(loss):
+        raise _diverged(
+          f'The {name} loss is {loss} at step {step}', self._checkpoints
+        )
+    self._progress.update(step, losses)
+    if step % self._every_steps == 0:
+      self._log.write(step, losses)
+      self._writer.scalars(step, {f'loss/{k}': v for k, v in losses.items()})
+      self._look_for_collapse(step, losses)
+
+  def _look_for_collapse(self, step: int, losses: dict[str, float]) -> None:
+    """Tells once that training has collapsed, as soon as it can be seen."""
+    if self._collapsed:
+      return
+    for name, loss in losses.items():
+      steps, values = self._history.setdefault(name, ([], []))
+      steps.append(step)
+      values.append(loss)
+    collapse = find_collapse(self._history)
+    if collapse:
+      self._collapsed = True
+      self._progress.say(collapse.describe(self._config))
+
+
+@jax.jit
+def _all_finite(state: TrainState) -> jax.Array:
+  leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state)]
+  return jnp.stack(leaves).all()
+
+
+def check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
+  """Raises Diverged if a weight is not finite, so that it is not saved."""
+  if not _all_finite(state):
+    raise _diverged(
+      f'A weight is no longer a finite number at step {int(state.step)}',
+      checkpoints,
+    )
+
+
+def _diverged(what: str, checkpoints: Checkpoints) -> Diverged:
+  last = checkpoints.latest_step
+  kept = 'no checkpoint had been saved'
+  if last is not None:
+    kept = f'the checkpoint of step {last} is kept'
+  return Diverged(f'{what}: training stopped, {kept}.')
