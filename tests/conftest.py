@@ -1,22 +1,43 @@
 """What all tests share."""
 
+import gc
 import os
 
 # Before JAX starts: four devices on the CPU, so that the mapped step is tested
-# on several; and without the optimizations of LLVM, which take most of the
-# suite's time and make programs fast that run for milliseconds here.
+# on several; without the optimizations of LLVM and by XLA's older and quicker
+# way to compile fusions, for compilation takes most of the suite's time and the
+# programs run for milliseconds; and with the vectors that `main.py` asks for,
+# so that it shares the compiled programs.
 os.environ['XLA_FLAGS'] = ' '.join(
   [
     os.environ.get('XLA_FLAGS', ''),
     '--xla_force_host_platform_device_count=4',
     '--xla_backend_optimization_level=0',
+    '--xla_cpu_use_fusion_emitters=false',
+    '--xla_cpu_prefer_vector_width=512',
   ]
 )
 os.environ['JAX_PLATFORMS'] = 'cpu'
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
+# Tracing makes many objects and TensorFlow has many that stay: looking through
+# all of them again and again takes a tenth of the time.
+gc.set_threshold(100_000, 20, 100)
+
 import jax  # noqa: E402  After the environment above.
 import pytest  # noqa: E402
+
+from afgan_jax import detector, devices  # noqa: E402
+
+# Groups and fields of which no program of a kind is made. Those that build the
+# programs get a config without them, and would fail if they read one.
+_RUN = 'calibration data log checkpoint metrics predict benchmark study'.split()
+_RUN += ['num_epochs', 'num_steps']
+_UNUSED = {
+  'map_train_step': [*_RUN, 'score'],
+  'map_sampled_steps': [*_RUN, 'score'],
+  'map_score': [*_RUN, 'batch_size', 'augmentation', 'variation', 'optimizer'],
+}
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -32,3 +53,30 @@ def _compile_once(tmp_path_factory):
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
   os.environ['JAX_COMPILATION_CACHE_DIR'] = str(folder)
   os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.1'
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _trace_once():
+  """Lets tests share mapped functions too: tracing a step takes seconds."""
+
+  def share(name, build):
+    mapped = {}
+
+    def shared(config, devices=None):
+      config = config.copy_and_resolve_references()
+      with config.unlocked():
+        for field in _UNUSED[name]:
+          if field in config:
+            del config[field]
+      key = config.to_json(sort_keys=True), devices and tuple(devices)
+      if key not in mapped:
+        mapped[key] = build(config, devices)
+      return mapped[key]
+
+    return shared
+
+  with pytest.MonkeyPatch.context() as patch:
+    for name in _UNUSED:
+      patch.setattr(devices, name, share(name, getattr(devices, name)))
+    patch.setattr(detector, 'map_score', devices.map_score)
+    yield

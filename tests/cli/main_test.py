@@ -14,41 +14,38 @@ from sklearn.metrics import roc_auc_score
 
 from afgan_jax.preprocessing.intensity import to_bytes
 from datasets.procedural import ProceduralSource
+from tests.support.program import run_main
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = [
   '--config.image_size=16',
   '--config.batch_size=8',
   '--config.num_epochs=2',
+  '--config.generator.fusion=none',  # Compiled soon.
   '--config.generator.base_features=4',
   '--config.generator.max_features=8',
   '--config.discriminator.max_features=8',
   '--config.benchmark.num_steps=2',
   '--config.score.image=paper',
 ]
-# As on a machine where TensorFlow is not installed.
-WITHOUT_TENSORFLOW = """
-import runpy, sys
-for name in ('tensorflow', 'tensorflow_datasets'):
-  sys.modules[name] = None
-sys.argv = ['main.py', *sys.argv[1:]]
-runpy.run_path('main.py', run_name='__main__')
-"""
 
 
 def run(*arguments, tensorflow=False, code=0):
   """Runs main.py and returns what it printed on stdout, or on stderr."""
-  program = ['main.py'] if tensorflow else ['-c', WITHOUT_TENSORFLOW]
-  done = subprocess.run(
-    [sys.executable, *program, *map(str, arguments)],
+  done = (_run_command if tensorflow else run_main)(*arguments)
+  assert done.returncode == code, done.stderr
+  assert 'Traceback' not in done.stderr
+  return done.stderr if code else done.stdout
+
+
+def _run_command(*arguments):
+  return subprocess.run(
+    [sys.executable, 'main.py', *map(str, arguments)],
     cwd=ROOT,
     env=os.environ,
     capture_output=True,
     text=True,
   )
-  assert done.returncode == code, done.stderr
-  assert 'Traceback' not in done.stderr
-  return done.stderr if code else done.stdout
 
 
 @pytest.fixture(scope='module')
@@ -239,12 +236,7 @@ def mixed(tmp_path_factory):
 
 
 def _predict(workdir, *arguments):
-  done = subprocess.run(
-    [sys.executable, '-c', WITHOUT_TENSORFLOW, '--mode=predict',
-     f'--workdir={workdir}', *map(str, arguments)],
-    cwd=ROOT, env=os.environ, capture_output=True, text=True,
-  )  # fmt: skip
-  return done
+  return run_main('--mode=predict', f'--workdir={workdir}', *arguments)
 
 
 def _size(path):
