@@ -1,24 +1,46 @@
 """What all tests share."""
 
+import gc
 import logging
 import os
 import shutil
 
 # Before JAX starts: four devices on the CPU, so that the mapped step is tested
-# on several; and without the optimizations of LLVM, which take most of the
-# suite's time and make programs fast that run for milliseconds here.
+# on several; without the optimizations of LLVM and by XLA's older and quicker
+# way to compile fusions, for compilation takes most of the suite's time and the
+# programs run for milliseconds; and with the vectors that `main.py` asks for,
+# so that it shares the compiled programs.
 os.environ['XLA_FLAGS'] = ' '.join(
   [
     os.environ.get('XLA_FLAGS', ''),
     '--xla_force_host_platform_device_count=4',
     '--xla_backend_optimization_level=0',
+    '--xla_cpu_use_fusion_emitters=false',
+    '--xla_cpu_prefer_vector_width=512',
   ]
 )
 os.environ['JAX_PLATFORMS'] = 'cpu'
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
+# Tracing makes many objects and TensorFlow has many that stay: looking through
+# all of them again and again takes a tenth of the time.
+gc.set_threshold(100_000, 20, 100)
+
 import jax  # noqa: E402  After the environment above.
 import pytest  # noqa: E402
+
+from afgan_jax import detector  # noqa: E402
+from afgan_jax.training import programs  # noqa: E402
+
+# Groups and fields of which no program of a kind is made. Those that build the
+# programs get a config without them, and would fail if they read one.
+_RUN = 'calibration data log checkpoint metrics predict benchmark study'.split()
+_RUN += ['num_epochs', 'num_steps']
+_UNUSED = {
+  'map_train_step': [*_RUN, 'score'],
+  'map_sampled_steps': [*_RUN, 'score'],
+  'map_score': [*_RUN, 'batch_size', 'augmentation', 'variation', 'optimizer'],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +73,33 @@ def copy(trained, tmp_path):
   """Returns a copy, to change, of the run that the module's `trained` made."""
   shutil.copytree(trained[0], tmp_path / 'run')
   return tmp_path / 'run'
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _trace_once():
+  """Lets tests share mapped functions too: tracing a step takes seconds."""
+
+  def share(name, build):
+    mapped = {}
+
+    def shared(config, devices=None):
+      config = config.copy_and_resolve_references()
+      with config.unlocked():
+        for field in _UNUSED[name]:
+          if field in config:
+            del config[field]
+      key = config.to_json(sort_keys=True), devices and tuple(devices)
+      if key not in mapped:
+        mapped[key] = build(config, devices)
+      return mapped[key]
+
+    return shared
+
+  with pytest.MonkeyPatch.context() as patch:
+    for module, name in (
+      (programs, 'map_train_step'),
+      (programs, 'map_sampled_steps'),
+      (detector, 'map_score'),
+    ):
+      patch.setattr(module, name, share(name, getattr(module, name)))
+    yield

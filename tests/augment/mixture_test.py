@@ -133,7 +133,7 @@ def test_shapes_cover_their_area(shape, expected):
 
 def test_defects_lie_where_the_image_has_structure():
   image = jnp.zeros((SIZE, SIZE, 3)).at[4:8, 20:24].set(1.0)
-  draw = jax.vmap(mixtures.draw_place, in_axes=(0, None, None))
+  draw = jax.jit(jax.vmap(mixtures.draw_place, in_axes=(0, None, None)))
   keys = jax.random.split(jax.random.key(3), 500)
   near = np.linalg.norm(draw(keys, image, 1.0) - jnp.array([6, 22]), axis=1)
   assert np.mean(near < 6) > 0.99
@@ -193,6 +193,7 @@ def test_variation_is_none_unless_asked_for():
   assert build_variation(tiny_config()) is None
   for name, value in (('rotation', 10.0), ('flip_rows', True)):
     vary = build_variation(tiny_config(**{f'variation.{name}': value}))
-    varied = jax.vmap(vary)(jax.random.split(jax.random.key(7), NUM), _images())
+    keys = jax.random.split(jax.random.key(7), NUM)
+    varied = jax.jit(jax.vmap(vary))(keys, _images())
     assert varied.shape == (NUM, SIZE, SIZE, 3)
     assert np.abs(varied - _images()).max() > 0.1

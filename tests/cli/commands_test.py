@@ -13,10 +13,10 @@ from tests.support.saved import saved_state
 from tests.support.tiny import tiny_config
 
 
-def _folder(root, test_seed):
+def _folder(root, test_seed, num_train=20):
   """Writes the same good images, and test images that the seed changes."""
   for split, seed, count in (
-    ('train/good', 0, 20),
+    ('train/good', 0, num_train),
     ('test/good', test_seed, 3),
     ('test/hole', test_seed + 1, 2 + test_seed),
   ):
@@ -167,7 +167,8 @@ def test_tensorboard_has_the_metrics_and_the_report_the_curves(runs):
 
 
 def test_pixel_metrics_at_another_size(tmp_path):
-  config = tiny_config(num_epochs=1)
+  # As many images as in `runs` are trained on: the same program.
+  config = tiny_config(num_epochs=1, **{'data.procedural.num_train': 16})
   modes.train(config, tmp_path, load)
   sizes = []
   for size in (0, 32):
@@ -182,7 +183,7 @@ def test_pixel_metrics_at_another_size(tmp_path):
 
 
 def test_calibrate_says_when_nothing_was_held_out(tmp_path):
-  folder = _folder(tmp_path / 'images', 1)
+  folder = _folder(tmp_path / 'images', 1, num_train=16)
   config = _config(folder, **{'calibration.fraction': 0.0, 'num_epochs': 1})
   modes.train(config, tmp_path / 'run', load)
   assert not (tmp_path / 'run' / 'calibration.json').exists()

@@ -16,12 +16,14 @@ from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from datasets.procedural import ProceduralSource
 from tests.support import tensorflow
+from tests.support.program import run_main
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = [
   '--config.image_size=16',
   '--config.batch_size=8',
   '--config.num_epochs=2',
+  '--config.generator.fusion=none',  # Compiled soon.
   '--config.generator.base_features=4',
   '--config.generator.max_features=8',
   '--config.discriminator.max_features=8',
@@ -30,29 +32,24 @@ TINY = [
 ]
 # The run of these tests takes tf.data where it can.
 PLACEMENT = 'host' if tensorflow.INSTALLED else 'device'
-# As on a machine where TensorFlow is not installed.
-WITHOUT_TENSORFLOW = """
-import runpy, sys
-for name in ('tensorflow', 'tensorflow_datasets'):
-  sys.modules[name] = None
-sys.argv = ['main.py', *sys.argv[1:]]
-runpy.run_path('main.py', run_name='__main__')
-"""
 
 
 def run(*arguments, with_tensorflow=False, code=0):
   """Runs main.py and returns what it printed on stdout, or on stderr."""
-  program = ['main.py'] if with_tensorflow else ['-c', WITHOUT_TENSORFLOW]
-  done = subprocess.run(
-    [sys.executable, *program, *map(str, arguments)],
+  done = (_run_command if with_tensorflow else run_main)(*arguments)
+  assert done.returncode == code, done.stderr
+  assert 'Traceback' not in done.stderr
+  return done.stderr if code else done.stdout
+
+
+def _run_command(*arguments):
+  return subprocess.run(
+    [sys.executable, 'main.py', *map(str, arguments)],
     cwd=ROOT,
     env=os.environ,
     capture_output=True,
     text=True,
   )
-  assert done.returncode == code, done.stderr
-  assert 'Traceback' not in done.stderr
-  return done.stderr if code else done.stdout
 
 
 @pytest.fixture(scope='module')
@@ -263,12 +260,7 @@ def mixed(tmp_path_factory):
 
 
 def _predict(workdir, *arguments):
-  done = subprocess.run(
-    [sys.executable, '-c', WITHOUT_TENSORFLOW, '--mode=predict',
-     f'--workdir={workdir}', *map(str, arguments)],
-    cwd=ROOT, env=os.environ, capture_output=True, text=True,
-  )  # fmt: skip
-  return done
+  return run_main('--mode=predict', f'--workdir={workdir}', *arguments)
 
 
 def _size(path):

@@ -1,5 +1,7 @@
 """What is not the paper's: segmentation head, averaged weights, decay."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -103,15 +105,12 @@ def test_map_is_the_heads_judgement_by_averaged_weights(states):
   images = _images()
   results = score_images(config, states[-1], images)
   image = images.astype(np.float32) / 127.5 - 1
-  reconstruction = build_generator(config).apply(
-    states[-1].generator.average, image, train=False
+  reconstruct, judge = (
+    jax.jit(functools.partial(build(config).apply, train=False))
+    for build in (build_generator, build_segmentation_head)
   )
-  logits = build_segmentation_head(config).apply(
-    states[-1].segmentation.average,
-    image,
-    reconstruction,
-    train=False,
-  )
+  reconstruction = reconstruct(states[-1].generator.average, image)
+  logits = judge(states[-1].segmentation.average, image, reconstruction)
   expected = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
   np.testing.assert_allclose(results['map'], expected, rtol=1e-4)
   np.testing.assert_allclose(

@@ -13,6 +13,7 @@ from tests.support.tiny import tiny_config
 FIELDS = {
   'image_size': 32,
   'tile_size': 16,
+  'generator.fusion': 'none',  # Compiled soon.
   'loss.segmentation_weight': 1.0,
   'score.map': 'segmentation',
   'score.smoothing': 0.0,

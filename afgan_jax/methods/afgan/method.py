@@ -1,5 +1,7 @@
 """AFGAN as a method: init, train step, score and their operations."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -29,7 +31,6 @@ class AFGAN:
   def __init__(self, config: ConfigDict):
     """Takes the fields of `configs/default.py`."""
     self._config = config
-    self._score = make_score(config)
 
   def init(self) -> TrainState:
     """Draws the initial state from `config.seed`."""
@@ -41,7 +42,11 @@ class AFGAN:
 
   def score(self, variables: Any, pixels: jax.Array) -> Scores:
     """Scores a batch (§3.4); see `score.make_score`."""
-    return self._score(variables, pixels)
+    return self._scoring(variables, pixels)
+
+  @functools.cached_property
+  def _scoring(self) -> Callable[[Any, jax.Array], Scores]:
+    return make_score(self._config)
 
   def train_flops(self) -> int:
     """Counts the operations of one train step for one image (§3.3).
