@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 
 # Before JAX starts: four devices on the CPU, so that the mapped step is tested
 # on several; without the optimizations of LLVM and by XLA's older and quicker
@@ -80,3 +81,10 @@ def _trace_once():
       patch.setattr(devices, name, share(name, getattr(devices, name)))
     patch.setattr(detector, 'map_score', devices.map_score)
     yield
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+  """Returns a copy, to change, of the run that the module's `trained` made."""
+  shutil.copytree(trained[0], tmp_path / 'run')
+  return tmp_path / 'run'

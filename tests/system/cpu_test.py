@@ -39,8 +39,7 @@ def test_flags_that_are_set_stay(given, expected):
   if given:
     environment['XLA_FLAGS'] = given
   program = (
-    'import os; from afgan_jax.system import cpu as cpu_runtime; '
-    'cpu_runtime.prepare(); '
+    'import os; from afgan_jax.system import cpu; cpu.prepare(); '
     'print(os.environ["XLA_FLAGS"])'
   )
   assert run(program, environment).strip() == expected
