@@ -103,10 +103,3 @@ def _trace_once():
     ):
       patch.setattr(module, name, share(name, getattr(module, name)))
     yield
-
-
-@pytest.fixture
-def copy(trained, tmp_path):
-  """Returns a copy, to change, of the run that the module's `trained` made."""
-  shutil.copytree(trained[0], tmp_path / 'run')
-  return tmp_path / 'run'

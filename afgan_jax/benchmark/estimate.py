@@ -39,6 +39,8 @@ def describe_duration(
   peak = machine.matrix_peak(config.dtype, devices, rounds=2)
   peak *= _SHARE_OF_PEAK.get(platform, _SHARE_OF_PEAK['gpu'])
   seconds = num_steps * _step_seconds(config, peak)
+  if not seconds:  # The method does not count its operations.
+    return f'{num_steps} steps of {config.batch_size} images.', {}
   name = 'processor' if platform == 'cpu' else devices[0].device_kind
   if len(devices) > 1:
     name = f'{len(devices)} × {name}'

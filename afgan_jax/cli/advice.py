@@ -25,6 +25,7 @@ _ADVICE = {
   errors.CheckpointNotWritten: (
     'the same command continues from the last of them'
   ),
+  errors.PredictionInterrupted: 'the same command with --resume goes on',
   errors.Interrupted: 'the same command continues from there',
 }
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+_CLASS_PATH = re.compile(r'[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*')
+
 
 @dataclasses.dataclass(frozen=True)
 class Check:
@@ -43,6 +45,17 @@ def some_of(choices: tuple[str, ...]) -> Check:
       _is_list(value) and bool(value) and all(x in choices for x in value)
     ),
     f'one or more of {choices}',
+  )
+
+
+def name_or_class(names: tuple[str, ...]) -> Check:
+  """Accepts one of some names, or a class of any package by its path."""
+  return Check(
+    lambda value: (
+      isinstance(value, str)
+      and (value in names or bool(_CLASS_PATH.fullmatch(value)))
+    ),
+    f"one of {names}, or a class as 'package.module:Class'",
   )
 
 

@@ -17,6 +17,7 @@ from afgan_jax.config.checks import (
   from_to_below,
   greater_than,
   lengths,
+  name_or_class,
   number,
   one_of,
   pair,
@@ -89,7 +90,7 @@ class Field:
 
 
 FIELDS: dict[str, Field] = {
-  'method': Field(one_of(METHODS), before='afgan', omit_before=True),
+  'method': Field(name_or_class(METHODS), before='afgan', omit_before=True),
   'seed': Field(between(0, 2**31 - 1, whole=True)),
   'image_size': Field(one_of(SIZES, 'every level of the networks halves it')),
   'tile_size': Field(one_of(SIZES), before=SameAs('image_size')),

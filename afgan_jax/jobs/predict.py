@@ -20,9 +20,9 @@ from afgan_jax.preprocessing.preprocessor import PreparedImage
 from afgan_jax.report.overlay import color_table, overlay
 from afgan_jax.system.errors import (
   DataError,
-  Interrupted,
   MissingThreshold,
   OutputExists,
+  PredictionInterrupted,
 )
 from afgan_jax.system.files import TEXT_FORMAT, write_text
 from afgan_jax.system.threads import in_batches, map_ahead
@@ -145,7 +145,7 @@ def predict(
     MissingThreshold: the detector has none.
     OutputExists: there are earlier predictions, and they are neither to be
       resumed nor to be overwritten.
-    Interrupted: Ctrl-C; the rows until then are written.
+    PredictionInterrupted: Ctrl-C; the rows until then are written.
   """
   if detector.calibration is None:
     raise MissingThreshold(
@@ -177,7 +177,7 @@ def predict(
         failed += row['error'] is not None
         bar.update()
     except KeyboardInterrupt as error:
-      raise Interrupted(
+      raise PredictionInterrupted(
         f'Stopped after {bar.n} of {len(paths)} images.'
       ) from error
   return failed

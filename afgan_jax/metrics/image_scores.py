@@ -22,6 +22,8 @@ def image_scores(
   count = min(config.score.top_k, values.shape[1])
   largest = np.partition(values, -count, axis=1)[:, -count:]
   scores = {'max': largest.max(axis=1), 'top_k': largest.mean(axis=1)}
+  if 'reconstruction_error' not in results:
+    return scores  # A method without a reconstruction.
   gamma = config.score.gamma
   paper = gamma * results['reconstruction_error']
   if gamma == 1:

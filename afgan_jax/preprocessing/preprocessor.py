@@ -82,7 +82,7 @@ class Preprocessor:
   def from_config(cls, config: ConfigDict) -> 'Preprocessor':
     """Builds the preprocessor of `config.data` and `config.image_size`."""
     data = config.data
-    max_bytes = round(data.cache_gib * 2**30)
+    max_bytes, folder = round(data.cache_gib * 2**30), default_folder()
     normalize = keep_intensity
     if data.normalize_light:  # The same spread implies the same level.
       normalize = normalize_light
@@ -93,7 +93,7 @@ class Preprocessor:
       Geometry(data.geometry, tuple(data.window)),
       Decoder(data.white, data.max_pixels),
       normalize,
-      Cache(default_folder(), max_bytes) if max_bytes else None,
+      Cache(folder, max_bytes) if folder and max_bytes else None,
     )
 
   def prepare(self, image: ImageLike) -> PreparedImage:

@@ -5,10 +5,11 @@ For programs, not for libraries: `main.py` alone calls it.
 
 import os
 import pathlib
-import sys
 
 import jax
 import platformdirs
+
+from afgan_jax.system.log import logger
 
 # Below this, compiling takes hardly longer than reading.
 MIN_COMPILE_SECONDS = 0.1
@@ -23,7 +24,7 @@ def enable() -> None:
 
   JAX's own environment variables go first: JAX_COMPILATION_CACHE_DIR names
   another folder, or none if it is empty. Where the folder cannot be written,
-  a line on stderr says so and everything is compiled anew.
+  a warning says so and everything is compiled anew.
   """
   if _SECONDS not in os.environ:
     jax.config.update(_SECONDS.lower(), MIN_COMPILE_SECONDS)
@@ -36,10 +37,11 @@ def enable() -> None:
       raise PermissionError(f'{folder} cannot be written')
     prune(folder, MAX_BYTES)
   except (OSError, RuntimeError) as error:
-    print(
-      f'Compiled programs are not kept ({error}): {_FOLDER} names another '
-      'folder, or none if it is empty.',
-      file=sys.stderr,
+    logger.warning(
+      'Compiled programs are not kept (%s): %s names another folder, or none '
+      'if it is empty.',
+      error,
+      _FOLDER,
     )
     return
   jax.config.update(_FOLDER.lower(), str(folder))

@@ -70,3 +70,7 @@ class Interrupted(Exception):  # noqa: N818
   def __init__(self, message: str, signum: int = signal.SIGINT):
     super().__init__(message)
     self.exit_code = 128 + signum
+
+
+class PredictionInterrupted(Interrupted):
+  """Somebody stopped a prediction; finished rows are written."""

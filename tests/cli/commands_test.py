@@ -76,7 +76,7 @@ def test_scoring_restores_weights_without_optimizers(runs):
   assert int(state.step) == int(whole.step)
   jax.tree.map(
     np.testing.assert_array_equal,
-    *jax.device_get((state.scoring_variables, whole.variables)),
+    *jax.device_get((state.scoring_variables, whole.scoring_variables)),
   )
 
 

@@ -208,7 +208,7 @@ CASES = {
   'no such input': (
     ['--mode=predict', '--workdir={tmp}/empty', '--input={tmp}/no*.png'],
     1,
-    ['--input={tmp}/no*.png'],
+    ['{tmp}/no*.png'],
   ),
   'unknown score': (
     [DEMO, '--config.score.image=median'],

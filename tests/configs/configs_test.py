@@ -458,7 +458,9 @@ def test_a_config_without_a_field_is_told_so(group, field):
   config = default.get_config()
   with config.unlocked():
     del config[group][field]
-  with pytest.raises(UsageError, match=f'config.{group}.{field}.*--config'):
+  with pytest.raises(
+    UsageError, match=f'config.{group}.{field}: let get_config'
+  ):
     check_config(config, num_devices=1)
 
 

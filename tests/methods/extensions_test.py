@@ -62,8 +62,8 @@ def test_head_and_generator_learn_and_the_discriminator_stands_still(states):
     assert _differ(before.batch_stats, after.batch_stats), name
   jax.tree.map(
     np.testing.assert_array_equal,
-    states[0].discriminator,
-    states[4].discriminator,
+    states[0].networks['discriminator'],
+    states[4].networks['discriminator'],
   )
 
 
@@ -83,21 +83,21 @@ def test_averages_by_hand(states):
   _, states = states
   for name in ('generator', 'segmentation'):
     networks = [state.networks[name] for state in states]
-    average = networks[0].variables
+    average = networks[0].train_variables
     jax.tree.map(np.testing.assert_array_equal, networks[0].average, average)
     for step, network in enumerate(networks[1:]):
       decay = min(0.8, (1 + step) / (10 + step))
       average = jax.tree.map(
         lambda old, new, decay=decay: decay * old + (1 - decay) * new,
         average,
-        network.variables,
+        network.train_variables,
       )
     jax.tree.map(
       lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-7),
       networks[-1].average,
       average,
     )
-  assert states[-1].discriminator.average is None
+  assert states[-1].networks['discriminator'].average is None
 
 
 def test_map_is_the_heads_judgement_by_averaged_weights(states):
@@ -109,8 +109,10 @@ def test_map_is_the_heads_judgement_by_averaged_weights(states):
     jax.jit(functools.partial(build(config).apply, train=False))
     for build in (build_generator, build_segmentation_head)
   )
-  reconstruction = reconstruct(states[-1].generator.average, image)
-  logits = judge(states[-1].segmentation.average, image, reconstruction)
+  reconstruction = reconstruct(states[-1].networks['generator'].average, image)
+  logits = judge(
+    states[-1].networks['segmentation'].average, image, reconstruction
+  )
   expected = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
   np.testing.assert_allclose(results['map'], expected, rtol=1e-4)
   np.testing.assert_allclose(
@@ -131,7 +133,7 @@ def test_runs_of_a_fixed_number_of_steps_are_saved_and_restored(tmp_path):
   )
   jax.tree.map(
     np.testing.assert_array_equal,
-    *jax.device_get((state.scoring_variables, restored.variables)),
+    *jax.device_get((state.scoring_variables, restored.scoring_variables)),
   )
 
 
@@ -144,7 +146,7 @@ def test_group_norms_train_and_are_restored(tmp_path):
     'loss.latent_weight': 1.0,
   }
   config = tiny_config(**fields)
-  before = programs.create_state(config).variables
+  before = programs.create_state(config).scoring_variables
   state = loop.train(config, tmp_path, _images(), None)
   after = state.scoring_variables
   assert _differ(before, after)

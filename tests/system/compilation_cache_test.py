@@ -7,10 +7,12 @@ import pytest
 
 from afgan_jax.system import compilation_cache
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 PROGRAM = """
 import jax
+from afgan_jax.cli.main import show_log
 from afgan_jax.system import compilation_cache
+show_log()
 compilation_cache.enable()
 print(jax.config.jax_compilation_cache_dir)
 print(jax.config.jax_persistent_cache_min_compile_time_secs)
