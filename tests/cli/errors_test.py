@@ -4,7 +4,6 @@ import os
 import pathlib
 import subprocess
 import sys
-from concurrent import futures
 
 import numpy as np
 import pytest
@@ -249,7 +248,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def results(files, tmp_path_factory):
-  """Runs all cases, two at a time; some as commands, the others forked."""
+  """Runs all cases, some as commands, the others forked."""
 
   def run(name):
     workdir = tmp_path_factory.mktemp('run') / 'workdir'
@@ -267,8 +266,7 @@ def results(files, tmp_path_factory):
     )
     return done, workdir
 
-  with futures.ThreadPoolExecutor(2) as pool:
-    return dict(zip(CASES, pool.map(run, CASES), strict=True))
+  return {name: run(name) for name in CASES}
 
 
 @pytest.mark.parametrize('name', CASES)
