@@ -1,14 +1,18 @@
-"""The score of an image depends on nothing but the image and the weights."""
+"""Scores depend on image and weights alone; predictions come of scores."""
 
+import dataclasses
 import functools
+from concurrent import futures
 
 import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from afgan_jax.detector import make_scorer
+from afgan_jax.detector import Detector, make_scorer
+from afgan_jax.system.errors import DataError, MissingThreshold
 from afgan_jax.training import programs
 from tests.support.tiny import tiny_config
 
@@ -67,3 +71,79 @@ def test_that_images_differ_is_seen(scorer):
   _, _, want = scorer
   for name in ('score', 'reconstruction_error', 'latent_error'):
     assert np.ptp(want[name]) > 1e-2 * want[name].mean()
+
+
+@pytest.fixture(scope='module')
+def detector():
+  """A detector with a threshold, of networks that were not trained."""
+  config = tiny_config(**{'score.image': 'max', 'calibration.fraction': 0.1})
+  state = programs.create_state(config)
+  good = np.random.default_rng(1).integers(100, 110, (9, 16, 16, 3), np.uint8)
+  return Detector.from_state(config, state).calibrate(good)
+
+
+@pytest.fixture(scope='module')
+def image():
+  """A part with a bright rectangle on it, twice as wide as high."""
+  image = np.full((20, 40, 3), 105, np.uint8)
+  image[5:10, 10:20] = 255
+  return image
+
+
+def test_path_bytes_and_array_are_predicted_alike(detector, image, tmp_path):
+  path = tmp_path / 'part.png'
+  Image.fromarray(image).save(path)
+  grey = np.ascontiguousarray(image[..., 0])
+  predictions = [
+    detector.predict(given)
+    for given in (str(path), path, path.read_bytes(), image, grey)
+  ]
+  for prediction in predictions:
+    assert prediction.score == predictions[0].score
+    assert prediction.regions == predictions[0].regions
+    np.testing.assert_array_equal(
+      prediction.anomaly_map, predictions[0].anomaly_map
+    )
+
+
+def test_a_prediction_is_consistent_in_itself(detector, image):
+  prediction = detector.predict(image)
+  assert prediction.anomaly_map.shape == (20, 40)
+  assert prediction.verdict == 'defective' and prediction.probability > 0.5
+  calibration = detector.calibration
+  assert prediction.score > calibration.threshold
+  above = prediction.anomaly_map > calibration.pixel_threshold
+  assert sum(region['area'] for region in prediction.regions) == above.sum()
+  good = detector.predict(np.full((20, 40, 3), 105, np.uint8))
+  assert good.verdict == 'good' and good.probability <= 0.5
+
+
+@pytest.mark.parametrize(
+  'array',
+  [
+    np.zeros((4, 4, 3), np.float32),
+    np.zeros((4, 4, 2), np.uint8),
+    np.zeros((0, 4, 3), np.uint8),
+    np.zeros(4, np.uint8),
+  ],
+)
+def test_arrays_that_are_no_images_are_named(detector, array):
+  with pytest.raises(DataError, match='array of'):
+    detector.predict(array)
+
+
+def test_several_threads_get_the_scores_of_one(detector):
+  rng = np.random.default_rng(2)
+  images = rng.integers(0, 256, (24, 20, 30, 3), np.uint8)
+  expected = [detector.predict(image).score for image in images]
+  with futures.ThreadPoolExecutor(6) as pool:
+    found = list(pool.map(lambda image: detector.predict(image).score, images))
+  assert found == expected
+
+
+def test_without_a_threshold_nothing_is_predicted(detector, image):
+  bare = dataclasses.replace(detector, calibration=None)
+  with pytest.raises(MissingThreshold):
+    bare.predict(image)
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    bare.step = 3
