@@ -150,7 +150,7 @@ def _norm() -> ConfigDict:
   # 'batch' (§3.1.1 to §3.1.3) or 'group', which sees each image by itself: the
   # statistics of a group of features over its pixels.
   norm.kind = 'batch'
-  norm.group_size = 16  # Features of a group.
+  norm.group_size = 16  # Features of a group; divides those of every layer.
   # Share of the old running statistics kept at each step ('batch'), and the
   # constant under the root: the defaults of PyTorch, which the paper used
   # (§4.2).

@@ -30,8 +30,37 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
   _check_benchmark(config, num_devices)
   _check_segmentation_map(config)
   _check_latent_score(config)
-  _check_groups(config)
   _check_placement(config)
+
+
+def check_group_sizes(config: ConfigDict) -> None:
+  """Checks that groups divide the features of every group norm.
+
+  For new runs only, and therefore not part of `check_config`: stored runs may
+  rely on smaller groups, see `networks.layers.GroupNorm`.
+
+  Args:
+    config: that `check_config` accepts.
+
+  Raises:
+    UsageError: a layer's features cannot be divided into such groups.
+  """
+  size, norms = config.norm.group_size, _group_norm_features(config)
+  common = math.gcd(*(x for features in norms.values() for x in features))
+  fitting = math.gcd(size, common)
+  fitting = fitting if fitting > 1 else common
+  for place, features in norms.items():
+    for number in features:
+      if number % size:
+        remedy = (
+          f'set it to {fitting}'
+          if fitting > 1
+          else 'no size fits all group norms, so change the numbers of features'
+        )
+        raise UsageError(
+          f'config.norm.group_size is {size}: it must divide {number}, the '
+          f'number of features of a group norm in {place}; {remedy}.'
+        )
 
 
 def _check_fields(flat: dict[str, Any]) -> None:
@@ -117,26 +146,37 @@ def _check_latent_score(config: ConfigDict) -> None:
     )
 
 
-def _check_groups(config: ConfigDict) -> None:
-  """Rejects group norms that would leave nothing of AFF's global branch."""
-  generator = config.generator
-  if generator.aff_norm != 'group' or generator.fusion != 'aff':
-    return
-  widths = {
-    min(generator.base_features * 2**level, generator.max_features)
-    # The innermost level, log2 of the size the last one, has no fusion.
-    for level in range(config.tile_size.bit_length() - 2)
-  }
-  for width in sorted(widths):
-    bottleneck = max(width // generator.aff_reduction, 1)
-    if math.gcd(config.norm.group_size, bottleneck) == 1:
-      raise UsageError(
-        f"config.generator.aff_norm is 'group', and of {width} features a "
-        f'fusion leaves {bottleneck} (config.generator.aff_reduction), which '
-        f'config.norm.group_size={config.norm.group_size} puts into groups of '
-        'one: each would be its own mean, and nothing left of it. Let both, '
-        'what a fusion leaves and group_size, be even.'
-      )
+def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:
+  """Returns the numbers of features of all group norms by their place."""
+  num_levels = config.tile_size.bit_length() - 1  # log2
+  # The innermost level of an encoder has no norm, and no fusion.
+  generator = _level_features(config.generator, num_levels)[:-1]
+  norms = {}
+  if config.norm.kind == 'group':
+    norms['the generator'] = generator
+    if has_segmentation_head(config):
+      levels = min(config.segmentation.num_levels, num_levels)
+      features = _level_features(config.segmentation, levels)[:-1]
+      norms['the segmentation head'] = features
+  if config.generator.aff_norm == 'group' and config.generator.fusion == 'aff':
+    norms["the generator's fusions"] = generator
+    reduction = config.generator.aff_reduction
+    norms[
+      "a bottleneck of the generator's fusions (config.generator.aff_reduction)"
+    ] = [max(features // reduction, 1) for features in generator]
+  if config.discriminator.norm == 'group' and trains_discriminator(config):
+    # The first level has no norm.
+    features = _level_features(config.discriminator, num_levels - 2)[1:]
+    norms['the discriminator'] = features
+  return norms
+
+
+def _level_features(network: ConfigDict, num_levels: int) -> list[int]:
+  # As `networks.layers.level_features`, which imports JAX.
+  return [
+    min(network.base_features * 2**level, network.max_features)
+    for level in range(num_levels)
+  ]
 
 
 def _check_placement(config: ConfigDict) -> None:

@@ -75,8 +75,9 @@ class GroupNorm(nn.Module):
   mean 0 and variance 1 over all pixels, then a scale and a bias each.
 
   Attributes:
-    group_size: features of a group; the largest part of it that divides their
-      number.
+    group_size: number of features per group. If it does not divide the input's
+      features, groups are as large as their greatest common divisor: stored
+      runs rely on it. `config.rules.check_group_sizes` rejects it in new runs.
     epsilon: added to the variance.
     dtype: compute type.
     use_running_average: for the batch norm's sake; there is none to use.
