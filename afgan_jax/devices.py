@@ -1,6 +1,6 @@
-"""Pure functions mapped over devices; the only place that calls `pmap`.
+"""Maps pure functions over devices; the only module that calls `pmap`.
 
-Every function takes `devices`, those that share the work; None for all.
+Every function has an argument `devices`, the devices to use; None for all.
 """
 
 import functools
@@ -14,7 +14,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 AXIS = 'batch'
-# Of one call of `map_sampled_updates`'s function.
+# Limit for one call of `map_sampled_updates`'s function.
 MAX_STEPS = 64
 
 Devices = Sequence[jax.Device] | None
@@ -26,17 +26,17 @@ def count(devices: Devices = None) -> int:
 
 
 def replicated(devices: Devices = None) -> NamedSharding:
-  """Returns the sharding of arrays that every device holds whole."""
+  """Returns the sharding of replicated arrays."""
   return NamedSharding(_mesh(devices), PartitionSpec())
 
 
 def create_replicated(
   create: Callable[[], Any], devices: Devices = None
 ) -> Any:
-  """Calls a function of no arguments on every device.
+  """Creates replicated arrays by calling a function on every device.
 
   Args:
-    create: returns a pytree of arrays; compiled as a whole, for op by op it
+    create: returns a pytree of arrays; compiled as a whole, since op by op it
       takes several times as long.
     devices: to compute on.
 
@@ -47,11 +47,12 @@ def create_replicated(
 
 
 def shard(batch: Any, devices: Devices = None) -> Any:
-  """Divides the leading axis of every array among the devices.
+  """Shards the leading axis of every array over the devices.
 
   Args:
-    batch: a pytree of arrays [batch, ...]; the devices divide `batch`.
-    devices: among which.
+    batch: a pytree of arrays [batch, ...]; `batch` is a multiple of the number
+      of devices.
+    devices: to shard over.
 
   Returns:
     The arrays as [devices, batch / devices, ...], each row on its device.
@@ -67,29 +68,29 @@ def shard(batch: Any, devices: Devices = None) -> Any:
 
 
 def unshard(array: jax.Array) -> np.ndarray:
-  """Joins the axes of devices and of a device's share of the batch."""
+  """Concatenates the shards of an array."""
   return np.concatenate(np.asarray(array))
 
 
 def prefetch(
   batches: Iterable[Any], devices: Devices = None
 ) -> Iterator[tuple[Any]]:
-  """Shards each batch while the devices work on the one before.
+  """Prefetches sharded batches to the devices.
 
   Args:
-    batches: pytrees as `shard` takes them.
-    devices: likewise.
+    batches: pytrees as in `shard`.
+    devices: to shard over.
 
   Yields:
-    The arguments after the state of `map_update`'s function.
+    The arguments of `map_update`'s function after the state.
   """
   ready = None
   for batch in batches:
-    # Transfers are asynchronous, so this starts one and does not wait for it.
-    coming = (shard(batch, devices),)
+    # Transfers are asynchronous, so this does not wait.
+    upcoming = (shard(batch, devices),)
     if ready is not None:
       yield ready
-    ready = coming
+    ready = upcoming
   if ready is not None:
     yield ready
 
@@ -97,15 +98,15 @@ def prefetch(
 def resident(
   images: np.ndarray, devices: Devices = None
 ) -> tuple[jax.Array, jax.Array]:
-  """Puts the training set on every device.
+  """Replicates the training set on all devices.
 
   Args:
     images: uint8 [n, size, size, 3].
     devices: to put it on.
 
   Returns:
-    The images and the numbers of the devices, as `map_sampler`'s function and
-    `map_sampled_updates`'s take them.
+    The images and the device numbers, arguments of the functions of
+    `map_sampler` and `map_sampled_updates`.
   """
   return (
     jax.device_put(images, replicated(devices)),
@@ -114,19 +115,19 @@ def resident(
 
 
 def over_devices(function: Callable, devices: Devices = None) -> Callable:
-  """Maps a function of one array over the leading axis, a device for each."""
+  """Maps a function over the leading axis of an array, one row a device."""
   return jax.pmap(function, devices=devices)
 
 
 def map_batches(function: Callable, devices: Devices = None) -> Callable:
-  """Maps a function of replicated variables and of a batch.
+  """Maps a function of replicated variables and a sharded batch.
 
   Args:
-    function: of variables and a device's share of a batch.
+    function: takes variables and one device's shard of a batch.
     devices: that share the batch.
 
   Returns:
-    The function of variables and a sharded batch; results keep the leading
+    A function of the variables and a sharded batch; results keep the leading
     axis of devices.
   """
   return jax.pmap(function, axis_name=AXIS, in_axes=(None, 0), devices=devices)
@@ -136,27 +137,27 @@ def map_update(update: Callable, devices: Devices = None) -> Callable:
   """Maps a train step for batches made on the host.
 
   Args:
-    update: of a state and a device's share of a batch to the next state and
+    update: maps a state and a device's shard of a batch to the next state and
       metrics, both averaged over `AXIS`.
     devices: that share the batch.
 
   Returns:
-    A function from the state, which it consumes, and a sharded batch to the
-    next state and the metrics over the whole batch.
+    A function from the state, which is donated, and a sharded batch to the next
+    state and the metrics of the whole batch.
   """
   return _map_updates(update, (None, 0), devices)
 
 
 def map_sampler(sample: Callable, devices: Devices = None) -> Callable:
-  """Maps the making of batches alone.
+  """Maps the sampling of batches, without updates.
 
   Args:
-    sample: of the training set, the step and the number of a device to its
-      share of the batch.
+    sample: maps the training set, the step and a device number to the device's
+      shard of the batch.
     devices: that share the batch.
 
   Returns:
-    A function from what `resident` returns and a step to its sharded batch.
+    A function from the arrays of `resident` and a step to its sharded batch.
   """
   return jax.pmap(
     lambda images, device, step: sample(images, step, device),
@@ -169,10 +170,10 @@ def map_sampler(sample: Callable, devices: Devices = None) -> Callable:
 def map_sampled_updates(
   update: Callable, sample: Callable, devices: Devices = None
 ) -> Callable:
-  """Maps several train steps together with the making of their batches.
+  """Maps several train steps together with the sampling of their batches.
 
-  The number of steps is an argument, not part of the program as it would be
-  with `lax.scan`: a call may end where a checkpoint is due, and still only one
+  The number of steps is an argument, not part of the program as with
+  `lax.scan`: a call may end at the step of a checkpoint, and still only one
   program is compiled.
 
   Args:
@@ -181,13 +182,13 @@ def map_sampled_updates(
     devices: that share the batch.
 
   Returns:
-    A function from the state, which it consumes, the two arrays of `resident`
+    A function from the state, which is donated, the two arrays of `resident`
     and the number of steps, up to `MAX_STEPS`, to the next state and the
-    metrics of each step over its whole batch, [MAX_STEPS], 0 where there was
-    no step.
+    metrics of each step for its whole batch, [MAX_STEPS], with 0 for steps
+    beyond the number.
   """
 
-  # Traced once, for the shapes of its metrics and for the loop.
+  # Traced once, for both the shapes of the metrics and the loop.
   @functools.partial(jax.jit, inline=True)
   def step(state, images, device):
     return update(state, sample(images, state.step, device))
@@ -214,7 +215,7 @@ def map_sampled_updates(
 def _map_updates(
   update: Callable, in_axes: tuple[int | None, ...], devices: Devices
 ) -> Callable:
-  """Maps a function of a state, which it consumes, to the next and metrics."""
+  """Maps a function from a donated state to the next state and metrics."""
   return jax.pmap(
     update,
     axis_name=AXIS,

@@ -1,13 +1,13 @@
-"""A first look: the embedded data set, small enough for two CPU cores.
+"""A demo on the embedded data set, small enough for two CPU cores.
 
   python main.py --config=configs/demo.py
 
-The paper's recipe needs hours on a processor. This one has a minute, in
-which an adversarial game at the paper's weights leaves too little time to learn
-to reconstruct: it counts for a tenth, the discriminator is half as wide as the
-generator, and the learning rate is ten times the paper's. Weights are averaged,
-patches turned, scaled and coloured (§3.2 allows it), and an image is scored by
-the largest values of its map.
+The paper's recipe needs hours on a CPU, this one a minute. With the paper's
+weight for adversarial training, that is too short to learn to reconstruct: the
+weight is a tenth, the discriminator is half as wide as the generator, and the
+learning rate is ten times the paper's. Weights are averaged (EMA), patches are
+rotated, scaled and coloured (§3.2 allows it), and an image is scored by the
+largest values of its map.
 """
 
 from ml_collections import ConfigDict
@@ -33,8 +33,8 @@ def get_config() -> ConfigDict:
   config.loss.latent_weight = 0.1
   config.optimizer.learning_rate = 2e-3
   config.optimizer.average = 0.99
-  # A few of 51 scores above the threshold make it one that chance moves little;
-  # it promises to reject at most one good part in thirteen.
+  # With a few of the 51 scores above it, the threshold varies little by chance;
+  # the guarantee is to reject at most one good part in thirteen.
   config.calibration.fraction = 0.2
   config.calibration.false_reject_rate = 0.08
   config.score.map = 'mix'

@@ -1,9 +1,9 @@
-"""One's own folder of good images.
+"""The paper's recipe on your own folder of good images.
 
   python main.py --config=configs/folder.py --config.data.path=my_images
 
 The paper's networks, losses and schedule; images are scored by the largest
-value of their smoothed residual, as those of `mvtec_ad.py`.
+value of their smoothed residual, as in `mvtec_ad.py`.
 """
 
 from ml_collections import ConfigDict

@@ -1,9 +1,9 @@
-"""What the fifteen categories of MVTec AD have in common; see `screw.py`.
+"""Shared configuration of the fifteen categories of MVTec AD; see `screw.py`.
 
-The paper's networks, losses and schedule. Images are brought to the same
+The paper's networks, losses and schedule. Images are normalised to the same
 brightness and scored by the largest value of their smoothed residual, which
-tells synthetic defects from good images better than eq 13 does
-(docs/reproduction.md); `configs/paper/` has both as the paper has them.
+separates synthetic defects from good images better than eq 13
+(docs/reproduction.md); `configs/paper/` has the paper's choices.
 
 python main.py --config=configs/mvtec_ad.py --config.data.category=screw
 """

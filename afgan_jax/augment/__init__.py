@@ -1,1 +1,1 @@
-"""Synthetic defects in pure JAX, for use inside the compiled step."""
+"""Synthetic defects and augmentation in pure JAX, for the compiled step."""

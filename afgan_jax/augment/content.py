@@ -1,4 +1,4 @@
-"""What the defects of `mixture.py` show."""
+"""Draws the content of the defects of `mixture.py`."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from afgan_jax.config.schema import CONTENTS
 from afgan_jax.ops.filters import smooth_map
 from afgan_jax.ops.warp import draw_motion, warp
 
-# Smoothing that takes the texture out of an image, as a share of its side.
+# Sigma that removes the texture of an image, as a fraction of its side.
 _BLUR = 1 / 32
 
 
 class Smoothed(NamedTuple):
-  """A picture, and the same without its texture, [size, size, 3] each."""
+  """An image and the same image smoothed, [size, size, 3] each."""
 
   full: jax.Array
   low: jax.Array
@@ -25,16 +25,16 @@ class Smoothed(NamedTuple):
 def draw_content(
   key: jax.Array, image: Smoothed, other: Smoothed, contents: tuple[str, ...]
 ) -> Smoothed:
-  """Draws what a defect shows.
+  """Draws the content of a defect.
 
   Args:
     key: a typed key.
     image: in [-1, 1].
     other: another good image.
-    contents: of `CONTENTS`, each as likely as the others.
+    contents: names from `CONTENTS`, drawn with equal probability.
 
   Returns:
-    The content, which may pass the range of images.
+    The content, which may exceed [-1, 1].
   """
   keys = jax.random.split(key, 4)
   kind = jax.random.choice(
@@ -50,7 +50,7 @@ def draw_content(
   )
   moved = _moved(keys[1], source, displaced)
   flat = _colors(keys[2], image.full, is_kind('noise'))
-  lit = _lit(keys[3], image)
+  lit = _change_light(keys[3], image)
   blurred = Smoothed(image.low, image.low)
   chosen = [
     is_kind('patch') | displaced,
@@ -67,13 +67,13 @@ def draw_content(
 
 
 def blur(image: jax.Array, sigma: float = _BLUR) -> jax.Array:
-  """Takes the texture out of an image [size, size, channels]."""
+  """Smooths an image [size, size, channels] to remove its texture."""
   planes = jnp.moveaxis(image, -1, 0)
   return jnp.moveaxis(smooth_map(planes, sigma=sigma), 0, -1)
 
 
 def _moved(key: jax.Array, source: Smoothed, displaced: jax.Array) -> Smoothed:
-  """Moves an image by a little for 'displaced', else by a lot."""
+  """Warps an image, slightly if `displaced`, else strongly."""
   motion = draw_motion(
     key,
     rotation=180.0,
@@ -95,13 +95,13 @@ def _moved(key: jax.Array, source: Smoothed, displaced: jax.Array) -> Smoothed:
 
 
 def _colors(key: jax.Array, image: jax.Array, noisy: jax.Array) -> Smoothed:
-  """Draws a flat colour, or noise about it; grey where the image is grey."""
+  """Draws a constant colour, with noise if `noisy`; grey for grey images."""
   keys = jax.random.split(key, 5)
   grey = jax.random.uniform(keys[0], minval=-1, maxval=1)
   tint = jax.random.uniform(keys[1], (3,), minval=-1, maxval=1)
-  # How colourful the image is; a colour on a grey image would be too easy.
-  chroma = jnp.mean(jnp.std(image, axis=-1)) > 1e-3
-  tinted = jax.random.bernoulli(keys[2]) & chroma
+  # Whether the image has colour; on a grey image, colour would be too easy.
+  has_color = jnp.mean(jnp.std(image, axis=-1)) > 1e-3
+  tinted = jax.random.bernoulli(keys[2]) & has_color
   color = jnp.where(tinted, tint, grey)
   amplitude = log_uniform(keys[3], (0.05, 0.6))
   field = fractal_noise(keys[4], image.shape[0])
@@ -110,8 +110,8 @@ def _colors(key: jax.Array, image: jax.Array, noisy: jax.Array) -> Smoothed:
   return Smoothed(color + noise, color)
 
 
-def _lit(key: jax.Array, image: Smoothed) -> Smoothed:
-  """Makes an image brighter or darker, and its texture steeper or flatter."""
+def _change_light(key: jax.Array, image: Smoothed) -> Smoothed:
+  """Changes the brightness of an image and the contrast of its texture."""
   gain_key, offset_key = jax.random.split(key)
   gain = 2.0 ** jax.random.uniform(gain_key, minval=-1, maxval=1)
   offset = jax.random.uniform(offset_key, minval=-0.6, maxval=0.6)

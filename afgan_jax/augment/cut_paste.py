@@ -1,6 +1,6 @@
-"""Cut-paste (§3.2): a rectangle of the image pasted elsewhere in it.
+"""Cut-paste augmentation (§3.2): pastes a rectangle elsewhere in the image.
 
-The same distribution as `datasets/cut_paste.py`, which does it in TensorFlow.
+Has the same distribution as the TensorFlow version, `datasets/cut_paste.py`.
 """
 
 from typing import NamedTuple
@@ -17,14 +17,14 @@ from afgan_jax.ops.pixels import pixel_centers
 
 
 class Patch(NamedTuple):
-  """What is cut where, and how it is pasted.
+  """Source, target and changes of a pasted rectangle.
 
   Attributes:
     size: height and width of the source rectangle in pixels, [2].
     source: its top left corner, row and column, [2].
     target_size: height and width of the pasted rectangle, [2].
-    target: its top left corner before it is turned about its centre, [2].
-    angle: by which it is turned, in radians.
+    target: its top left corner before the rotation about its centre, [2].
+    angle: of the rotation, in radians.
     jitter: factors on brightness, contrast and saturation, [3].
   """
 
@@ -46,15 +46,15 @@ def draw_patch(
   rotation: float = 0.0,
   color_jitter: float = 0.0,
 ) -> Patch:
-  """Draws a patch for an image.
+  """Draws a random patch.
 
   Args:
     key: a typed key.
     size: side of the image in pixels.
-    area_ratio: range of the rectangle's share of the image's area.
+    area_ratio: range of the rectangle's area over the image's.
     aspect_ratio: range of its height over its width.
-    scale: range of the factor by which the pasted content is larger.
-    rotation: largest angle, either way, in degrees.
+    scale: range of the factor by which the content is magnified.
+    rotation: largest angle in either direction, in degrees.
     color_jitter: largest change of brightness, contrast and saturation.
 
   Returns:
@@ -64,13 +64,13 @@ def draw_patch(
   shape = jnp.stack(draw_size(keys[0], size, area_ratio, aspect_ratio))
   factor = jax.random.uniform(keys[1], minval=scale[0], maxval=scale[1])
   target_shape = jnp.clip(jnp.round(shape * factor), 1, size)
-  turn = jnp.deg2rad(rotation)
+  limit = jnp.deg2rad(rotation)
   return Patch(
     size=shape,
     source=draw_corner(keys[2], size - shape),
     target_size=target_shape,
     target=draw_corner(keys[3], size - target_shape),
-    angle=jax.random.uniform(keys[4], minval=-turn, maxval=turn),
+    angle=jax.random.uniform(keys[4], minval=-limit, maxval=limit),
     jitter=jax.random.uniform(
       keys[5], (3,), minval=1 - color_jitter, maxval=1 + color_jitter
     ),
@@ -78,7 +78,9 @@ def draw_patch(
 
 
 def paste(image: jax.Array, patch: Patch) -> jax.Array:
-  """Pastes a patch, nearest neighbour; exact where it is not turned or scaled.
+  """Pastes a patch, with nearest-neighbour sampling.
+
+  Pixels are copied exactly if the patch is neither rotated nor scaled.
 
   Args:
     image: [size, size, 3], float32 in [-1, 1].
@@ -113,8 +115,8 @@ def jitter_color(
 
   Args:
     content: [size, size, 3], in [-1, 1].
-    inside: bool [size, size]; contrast is about the mean grey value there.
-    factors: of brightness, contrast and saturation, [3]; 1 changes nothing.
+    inside: bool [size, size]; contrast is relative to the mean grey there.
+    factors: on brightness, contrast and saturation, [3]; 1 is no change.
 
   Returns:
     [size, size, 3], in [-1, 1].
@@ -126,22 +128,22 @@ def jitter_color(
   changed = mean + contrast * (changed - mean)
   grey = changed.mean(axis=-1, keepdims=True)
   changed = jnp.clip(grey + saturation * (changed - grey), -1, 1)
-  # Factors of 1 must leave the pixels as they are, to the last bit.
+  # Factors of 1 must leave the pixels bitwise unchanged.
   return jnp.where(jnp.all(factors == 1), content, changed)
 
 
 def cut_paste(
   key: jax.Array, image: jax.Array, **options
 ) -> tuple[jax.Array, jax.Array]:
-  """Cuts a random rectangle out of an image and pastes it at a random place.
+  """Copies a random rectangle of an image to a random position.
 
   Args:
     key: a typed key.
     image: [size, size, 3], float32 in [-1, 1].
-    **options: of `draw_patch`.
+    **options: keyword arguments of `draw_patch`.
 
   Returns:
-    The augmented image, and a mask of what it changed, bool [size, size].
+    The augmented image, and a mask of the changed pixels, bool [size, size].
   """
   augmented = paste(image, draw_patch(key, image.shape[0], **options))
   return augmented, jnp.any(augmented != image, axis=-1)

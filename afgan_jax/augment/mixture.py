@@ -1,10 +1,11 @@
-"""Defects of many shapes, contents and edges, one recipe for all.
+"""Synthetic defects of many shapes, contents and edges.
 
-Shape, content and blending are drawn apart, so that few of each make many
-kinds of defects: lumps, scars and rectangles (CutPaste, Li et al. 2021; DRAEM,
-Zavrtanik et al. 2021) filled with patches of other images, flat colours, noise,
-another light or a blurred self, with hard or soft edges, opaque or not, and
-with or without the seamless blending of NSA (Schlüter et al. 2022).
+Shape, content and blending are drawn independently, so that few of each make
+many kinds of defects: blobs, scars and rectangles (CutPaste, Li et al. 2021;
+DRAEM, Zavrtanik et al. 2021) filled with patches of other images, constant
+colours, noise, the image itself in other light or blurred, with hard or soft
+edges, opaque or not, with or without the seamless blending of NSA (Schlüter et
+al. 2022).
 """
 
 import jax
@@ -18,26 +19,26 @@ from afgan_jax.config.schema import SHAPES
 from afgan_jax.ops.filters import gradient_magnitude, smooth_map
 from afgan_jax.ops.pixels import pixel_centers
 
-# Changes below this, of a range of 2, are no defect to be found.
+# Smaller changes, of a range of 2, do not count as a defect.
 _VISIBLE = 0.04
 
 
 def mixture(
   key: jax.Array, image: jax.Array, other: jax.Array, options: ConfigDict
 ) -> tuple[jax.Array, jax.Array]:
-  """Puts up to `options.max_defects` defects on an image.
+  """Adds up to `options.max_defects` defects to an image.
 
   Args:
     key: a typed key.
     image: [size, size, 3], float32 in [-1, 1].
-    other: another good image, of which patches are taken.
+    other: another good image, the source of patches.
     options: `config.augmentation.mixture`, see `configs/default.py`.
 
   Returns:
-    The augmented image, and a mask of what was visibly changed, bool
+    The augmented image, and a mask of the visibly changed pixels, bool
     [size, size].
   """
-  # Smoothed once: for each defect it would take as long as all the rest.
+  # Smoothed once: once per defect would double the time.
   low, other = blur(image), Smoothed(other, blur(other))
   count_key, key = jax.random.split(key)
   count = jax.random.randint(count_key, (), 1, options.max_defects + 1)
@@ -54,12 +55,12 @@ def mixture(
 def add_defect(
   key: jax.Array, image: Smoothed, other: Smoothed, options: ConfigDict
 ) -> jax.Array:
-  """Puts one defect on an image; options as for `mixture`."""
+  """Adds one defect to an image; options as in `mixture`."""
   keys = jax.random.split(key, 5)
   place = draw_place(keys[0], image.full, options.on_object)
   cover = draw_cover(keys[1], image.full.shape[0], place, options)
   content, content_low = draw_content(keys[2], image, other, options.contents)
-  # In place of its own light it gets that of the image (NSA).
+  # Replaces the low frequencies of the content by those of the image (NSA).
   seamless = jax.random.bernoulli(keys[3], options.seamless)
   content += jnp.where(seamless, image.low - content_low, 0)
   opacity = jax.random.uniform(
@@ -70,13 +71,13 @@ def add_defect(
 
 
 def draw_place(key: jax.Array, image: jax.Array, on_object: float) -> jax.Array:
-  """Draws the centre of a defect where the image has edges or texture.
+  """Draws the centre of a defect, preferably where the image has structure.
 
   Args:
     key: a typed key.
     image: [size, size, 3].
-    on_object: share of the defects that are placed so; the others are placed
-      anywhere.
+    on_object: probability that edges and texture are preferred; else all
+      positions are equally likely.
 
   Returns:
     Row and column in pixels, float32 [2].
@@ -97,16 +98,16 @@ def draw_place(key: jax.Array, image: jax.Array, on_object: float) -> jax.Array:
 def draw_cover(
   key: jax.Array, size: int, place: jax.Array, options: ConfigDict
 ) -> jax.Array:
-  """Draws how much of each pixel a defect covers.
+  """Draws the coverage (alpha) of a defect.
 
-  A shape is where 1 − distance + noise is above 0, in a frame that is turned,
+  A shape is the region 1 − distance + noise > 0 in a frame that is rotated,
   stretched and, for scars, bent.
 
   Args:
     key: a typed key.
     size: side of the image in pixels.
-    place: its centre, row and column in pixels, [2].
-    options: as for `mixture`.
+    place: centre of the defect, row and column in pixels, [2].
+    options: as in `mixture`.
 
   Returns:
     [size, size], in [0, 1].
@@ -122,7 +123,7 @@ def draw_cover(
     log_uniform(keys[2], (4.0, 16.0)),
     log_uniform(keys[2], (1.0, 3.0)),
   )
-  # Half the length and half the width; the smallest is about a pixel wide.
+  # Half the length and half the width, at least about one pixel wide.
   length = radius * jnp.sqrt(stretch)
   width = jnp.maximum(radius / jnp.sqrt(stretch), 0.6)
   angle = jax.random.uniform(keys[3], maxval=jnp.pi)
@@ -136,15 +137,15 @@ def draw_cover(
   distance = jnp.where(box, jnp.maximum(a, b), jnp.hypot(a, b))
   lumps = jnp.where(box | scar, 0.0, 0.5) * fractal_noise(keys[5], size)
   inside = (1 - distance + lumps) * width
-  # From hard edges, one pixel wide, to edges as wide as the defect.
+  # Edges from one pixel wide (hard) to as wide as the defect.
   edge = 0.5 + jax.random.uniform(keys[6]) ** 2 * 0.5 * width
   return jnp.clip(0.5 + inside / (2 * edge), 0, 1)
 
 
 def visible_change(image: jax.Array, augmented: jax.Array) -> jax.Array:
-  """Marks where two images differ to the eye, bool [size, size]."""
+  """Returns a mask of visible differences, bool [size, size]."""
   change = jnp.max(jnp.abs(augmented - image), axis=-1)
-  # The mean of a pixel and its neighbours: single pixels by chance the same
-  # inside a defect belong to it.
+  # Averaged over neighbours, so that single pixels inside a defect that happen
+  # to be almost unchanged belong to it.
   near = smooth_map(change[None], sigma=1 / image.shape[0])[0]
   return (near > _VISIBLE) & (change > 0)

@@ -1,18 +1,18 @@
-"""Random fields, smooth or rough, for the shape and the content of defects."""
+"""Random noise fields for the shape and content of defects."""
 
 import jax
 import jax.numpy as jnp
 
-# Knots of each octave along the side, as far as they fit into the image.
-_KNOTS = (4, 8, 16, 32)
+# Grid points of each octave along the side, at most one per pixel.
+_GRID_SIZES = (4, 8, 16, 32)
 
 
 def fractal_noise(key: jax.Array, size: int) -> jax.Array:
-  """Draws a sum of octaves of value noise, from smooth to rough by chance.
+  """Draws fractal value noise of random roughness.
 
-  It takes the place of Perlin's noise (DRAEM, Zavrtanik et al. 2021): random
-  values on coarse grids, interpolated, each octave with half the wavelength of
-  the one before. How fast the octaves fade is drawn as well.
+  Replaces the Perlin noise of DRAEM (Zavrtanik et al. 2021): random values on
+  coarse grids, interpolated, each octave with half the wavelength of the
+  previous one. The decay of the octaves' weights is drawn as well.
 
   Args:
     key: a typed key.
@@ -21,12 +21,14 @@ def fractal_noise(key: jax.Array, size: int) -> jax.Array:
   Returns:
     [size, size], mean 0 and variance 1 over many draws.
   """
-  fade_key, *keys = jax.random.split(key, len(_KNOTS) + 1)
-  fade = jax.random.uniform(fade_key, minval=0.2, maxval=1.5)
+  decay_key, *keys = jax.random.split(key, len(_GRID_SIZES) + 1)
+  decay = jax.random.uniform(decay_key, minval=0.2, maxval=1.5)
   total, power = jnp.zeros((size, size)), 0.0
-  for octave, (knots, octave_key) in enumerate(zip(_KNOTS, keys, strict=True)):
-    grid = jax.random.normal(octave_key, (min(knots, size),) * 2)
-    weight = jnp.exp(-fade * octave)
+  for octave, (grid_size, octave_key) in enumerate(
+    zip(_GRID_SIZES, keys, strict=True)
+  ):
+    grid = jax.random.normal(octave_key, (min(grid_size, size),) * 2)
+    weight = jnp.exp(-decay * octave)
     field, variance = _interpolate(grid, size)
     total += weight * field
     power += weight**2 * variance

@@ -1,7 +1,8 @@
-"""Defects that are never trained on, to measure a model without a test set.
+"""Synthetic defects for validation, never used in training.
 
-Each kind is made otherwise than anything in `mixture.py`: a model that finds
-them has learnt what good images look like, not what synthetic defects do.
+Each kind is generated differently from those in `mixture.py`: a model that
+finds them has learnt the appearance of good images, not that of the synthetic
+defects that it was trained on.
 """
 
 import jax
@@ -17,12 +18,12 @@ _CRACK_POINTS = 48
 
 
 def swirl(key: jax.Array, image: jax.Array) -> jax.Array:
-  """Turns what is within a radius, the more the nearer to its centre."""
+  """Twists a disc, with an angle that falls from its centre to its edge."""
   rows, columns, distance, radius, key = _disc(key, image, (0.015, 0.12))
-  side_key, angle_key = jax.random.split(key)
-  side = jnp.where(jax.random.bernoulli(side_key), 1.0, -1.0)
-  turn = side * jax.random.uniform(angle_key, minval=0.8, maxval=2.5)
-  angle = turn * jnp.clip(1 - distance / radius, 0, 1)
+  sign_key, angle_key = jax.random.split(key)
+  sign = jnp.where(jax.random.bernoulli(sign_key), 1.0, -1.0)
+  twist = sign * jax.random.uniform(angle_key, minval=0.8, maxval=2.5)
+  angle = twist * jnp.clip(1 - distance / radius, 0, 1)
   cos, sin = jnp.cos(angle), jnp.sin(angle)
   size = image.shape[0]
   centers_y, centers_x = pixel_centers(size)
@@ -34,17 +35,17 @@ def swirl(key: jax.Array, image: jax.Array) -> jax.Array:
 
 
 def stain(key: jax.Array, image: jax.Array) -> jax.Array:
-  """Darkens or lightens a spot that has no edge."""
+  """Darkens or lightens a spot with soft edges."""
   _, _, distance, radius, key = _disc(key, image, (0.02, 0.15))
-  side_key, depth_key = jax.random.split(key)
-  side = jnp.where(jax.random.bernoulli(side_key), 1.0, -1.0)
-  depth = side * jax.random.uniform(depth_key, minval=0.1, maxval=0.5)
+  sign_key, depth_key = jax.random.split(key)
+  sign = jnp.where(jax.random.bernoulli(sign_key), 1.0, -1.0)
+  depth = sign * jax.random.uniform(depth_key, minval=0.1, maxval=0.5)
   spot = jnp.exp(-2 * (distance / radius) ** 2)[..., None]
   return jnp.clip((image + 1) * (1 + depth * spot) - 1, -1, 1)
 
 
 def crack(key: jax.Array, image: jax.Array) -> jax.Array:
-  """Draws a dark line of a pixel's width that wanders."""
+  """Draws a thin dark line along a random walk."""
   place_key, start_key, turn_key, length_key, depth_key = jax.random.split(
     key, 5
   )
@@ -67,7 +68,7 @@ def crack(key: jax.Array, image: jax.Array) -> jax.Array:
 
 
 def missing(key: jax.Array, image: jax.Array) -> jax.Array:
-  """Takes away what is within a radius, filling it from around."""
+  """Erases a disc and fills it from its surroundings."""
   _, _, distance, radius, _ = _disc(key, image, (0.012, 0.1))
   inside = jnp.clip(radius - distance + 0.5, 0, 1)[..., None]
   around = 1 - inside
@@ -81,15 +82,15 @@ KINDS = {'swirl': swirl, 'stain': stain, 'crack': crack, 'missing': missing}
 def probe(
   kind: str, key: jax.Array, image: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Puts a defect of one kind on an image, where the image has structure.
+  """Adds a defect of one kind to an image, where the image has structure.
 
   Args:
-    kind: of `KINDS`.
+    kind: key of `KINDS`.
     key: a typed key.
     image: [size, size, 3], float32 in [-1, 1].
 
   Returns:
-    The image with the defect, and where it is to be seen, bool [size, size].
+    The image with the defect, and the mask of the defect, bool [size, size].
   """
   changed = jnp.clip(KINDS[kind](key, image), -1, 1)
   return changed, visible_change(image, changed)
@@ -98,7 +99,7 @@ def probe(
 def _disc(
   key: jax.Array, image: jax.Array, radii: Range
 ) -> tuple[jax.Array, ...]:
-  """Returns offsets and distance from a drawn place, a radius, and a key."""
+  """Draws a disc; returns offsets and distance to it, its radius, and a key."""
   place_key, radius_key, key = jax.random.split(key, 3)
   size = image.shape[0]
   place = draw_place(place_key, image, 1.0)

@@ -23,11 +23,11 @@ def random_erasing(
   Args:
     key: a typed key.
     image: [size, size, 3], float32 in [-1, 1].
-    area_ratio: range of the rectangle's share of the image's area.
+    area_ratio: range of the rectangle's area over the image's.
     aspect_ratio: range of its height over its width.
 
   Returns:
-    The augmented image, and a mask of what it changed, bool [size, size].
+    The augmented image, and a mask of the changed pixels, bool [size, size].
   """
   size_key, corner_key, noise_key = jax.random.split(key, 3)
   size = image.shape[0]

@@ -1,4 +1,4 @@
-"""The random rectangle that cut-paste and random erasing share (§3.2)."""
+"""Random rectangles for cut-paste and random erasing (§3.2)."""
 
 import jax
 import jax.numpy as jnp
@@ -9,13 +9,13 @@ Range = tuple[float, float]
 def draw_size(
   key: jax.Array, size: int, area_ratio: Range, aspect_ratio: Range
 ) -> tuple[jax.Array, jax.Array]:
-  """Draws height and width of a rectangle inside a square image.
+  """Draws the height and width of a rectangle inside a square image.
 
   Args:
     key: a typed key.
     size: side of the image in pixels.
-    area_ratio: smallest and largest share of the image's area; uniform.
-    aspect_ratio: smallest and largest height over width; log-uniform.
+    area_ratio: range of its area over the image's; uniform.
+    aspect_ratio: range of its height over its width; log-uniform.
 
   Returns:
     Height and width in whole pixels, float32 scalars in [1, size].
@@ -31,17 +31,17 @@ def draw_size(
 
 
 def log_uniform(key: jax.Array, limits: Range) -> jax.Array:
-  """Draws a number between two, each factor as likely, a float32 scalar."""
+  """Draws a log-uniform number, a float32 scalar."""
   low, high = jnp.log(jnp.asarray(limits, jnp.float32))
   return jnp.exp(jax.random.uniform(key, minval=low, maxval=high))
 
 
 def draw_corner(key: jax.Array, free: jax.Array) -> jax.Array:
-  """Draws a corner, uniform over whole pixels.
+  """Draws a top left corner, uniform over whole pixels.
 
   Args:
     key: a typed key.
-    free: how far the top left corner may go from 0, [2], whole numbers.
+    free: largest row and column, [2], whole numbers.
 
   Returns:
     Row and column, float32 [2], whole numbers in [0, free].

@@ -1,4 +1,4 @@
-"""Batches made on the device (`config.data.placement = 'device'`)."""
+"""Samples batches on the device (`config.data.placement = 'device'`)."""
 
 import functools
 from collections.abc import Callable
@@ -26,9 +26,9 @@ def build_augmentation(config: ConfigDict) -> Augment:
     config: see `configs/default.py`.
 
   Returns:
-    A function from a key, an image [size, size, 3] in [-1, 1] and another, of
-    which 'mixture' takes patches, to the augmented image and the mask of what
-    changed, bool [size, size].
+    A function from a key, an image [size, size, 3] in [-1, 1] and another one,
+    the source of patches for 'mixture', to the augmented image and the mask of
+    changed pixels, bool [size, size].
   """
   options = config.augmentation
   shape = {
@@ -50,20 +50,19 @@ def build_augmentation(config: ConfigDict) -> Augment:
   }
   augment = kinds[options.kind]
 
-  def augment_some(key: jax.Array, image: jax.Array, other: jax.Array):
+  def maybe_augment(key: jax.Array, image: jax.Array, other: jax.Array):
     choice_key, key = jax.random.split(key)
     augmented, mask = augment(key, image, other)
     chosen = jax.random.bernoulli(choice_key, options.probability)
     return jnp.where(chosen, augmented, image), mask & chosen
 
-  return augment_some
+  return maybe_augment
 
 
 def order(key: jax.Array, positions: jax.Array, num_images: int) -> jax.Array:
-  """Looks up which images stand at some positions of the endless stream.
+  """Returns the images at some positions of the infinite training stream.
 
-  The stream is one permutation of all images after another; batches run across
-  their ends.
+  The stream is a sequence of permutations of all images; batches may span two.
 
   Args:
     key: a typed key, the same for the whole run.
@@ -86,7 +85,7 @@ def order(key: jax.Array, positions: jax.Array, num_images: int) -> jax.Array:
 def make_sampler(
   config: ConfigDict, num_shares: int = 1
 ) -> Callable[[jax.Array, jax.Array, jax.Array], dict[str, jax.Array]]:
-  """Builds what draws a batch inside the compiled step.
+  """Builds the sampler of batches for the compiled step.
 
   Args:
     config: see `configs/default.py`.
@@ -94,9 +93,9 @@ def make_sampler(
 
   Returns:
     A function from the training images, uint8 [n, size, size, 3], the step and
-    the number of the device to its share of the batch, see `make_train_step`,
-    with the 'mask' of what the augmentation changed, bool [share, tile, tile];
-    the images are of the tiles' size as well.
+    the device number to the device's shard of the batch, see `make_train_step`,
+    with the 'mask' of pixels changed by the augmentation, bool
+    [shard, tile, tile]; the images have the size of tiles as well.
   """
   augment = build_augmentation(config)
   vary = build_variation(config)
@@ -109,8 +108,8 @@ def make_sampler(
     if vary is not None:
       clean = vary(jax.random.fold_in(key, 2), clean)
     if in_tiles:
-      clean = _cut(jax.random.fold_in(key, 3), clean, config.tile_size)
-      other = _cut(jax.random.fold_in(key, 4), other, config.tile_size)
+      clean = _random_crop(jax.random.fold_in(key, 3), clean, config.tile_size)
+      other = _random_crop(jax.random.fold_in(key, 4), other, config.tile_size)
     augmented, mask = augment(key, clean, other)
     return {'image': clean, 'input': augmented, 'mask': mask}
 
@@ -123,7 +122,7 @@ def make_sampler(
     start = step * config.batch_size + device * share
     positions = start + jnp.arange(share)
     clean = to_float(images[order(order_key, positions, images.shape[0])])
-    # Keys go by position, so the draw does not depend on the devices' number.
+    # One key per position, so that draws do not depend on the device count.
     keys = jax.vmap(functools.partial(jax.random.fold_in, augment_key))(
       positions
     )
@@ -140,8 +139,8 @@ def make_sampler(
   return sample
 
 
-def _cut(key: jax.Array, image: jax.Array, size: int) -> jax.Array:
-  """Cuts a square out of an image, anywhere."""
+def _random_crop(key: jax.Array, image: jax.Array, size: int) -> jax.Array:
+  """Crops a random square from an image."""
   row, column = draw_corner(key, jnp.full(2, image.shape[0] - size))
   corner = row.astype(int), column.astype(int), 0
   return jax.lax.dynamic_slice(image, corner, (size, size, 3))

@@ -1,4 +1,4 @@
-"""Variation of the good image itself, so that no such change is a defect."""
+"""Varies good images, so that such changes do not count as defects."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from afgan_jax.ops.warp import draw_motion, warp
 def build_variation(
   config: ConfigDict,
 ) -> Callable[[jax.Array, jax.Array], jax.Array] | None:
-  """Builds what varies one good image.
+  """Builds the variation of a good image.
 
   Args:
     config: see `configs/default.py`.
 
   Returns:
-    A function from a key and an image [size, size, 3] in [-1, 1] to another
-    such image; None where `config.variation` asks for nothing.
+    A function from a key and an image [size, size, 3] in [-1, 1] to a varied
+    image; None if `config.variation` has no effect.
   """
   options = config.variation
   moves = options.rotation or options.shift or options.scale != (1.0, 1.0)
@@ -29,8 +29,8 @@ def build_variation(
 
   def vary(key: jax.Array, image: jax.Array) -> jax.Array:
     motion_key, light_key = jax.random.split(key)
-    # Light first: on a CPU, XLA moves what is read twice, as here for its mean,
-    # several times as slowly.
+    # Light first: on a CPU, XLA warps an array that is read twice, as here for
+    # its mean, several times as slowly.
     image = change_light(light_key, image, options.brightness, options.contrast)
     if moves:
       motion = draw_motion(
@@ -50,19 +50,19 @@ def build_variation(
 def change_light(
   key: jax.Array, image: jax.Array, brightness: float, contrast: float
 ) -> jax.Array:
-  """Changes brightness and contrast, clipping as a camera does.
+  """Changes brightness and contrast, clipped as by a camera.
 
   Args:
     key: a typed key.
     image: [size, size, 3], in [-1, 1].
-    brightness: largest change of all grey levels, as a share of them.
-    contrast: largest change of their distance from the image's mean, likewise.
+    brightness: largest relative change of all pixels.
+    contrast: largest relative change of their differences from the mean.
 
   Returns:
     [size, size, 3], in [-1, 1].
   """
   spread = jnp.array([brightness, contrast])
   change = jax.random.uniform(key, (2,), minval=-1, maxval=1) * spread
-  levels = (image + 1) * (1 + change[0])
-  mean = jnp.mean(levels)
-  return jnp.clip(mean + (levels - mean) * (1 + change[1]) - 1, -1, 1)
+  values = (image + 1) * (1 + change[0])
+  mean = jnp.mean(values)
+  return jnp.clip(mean + (values - mean) * (1 + change[1]) - 1, -1, 1)

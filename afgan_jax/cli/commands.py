@@ -12,7 +12,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import check_config
+from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.jobs.data import Data
 from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.system.errors import MissingThreshold, PartlyFailed
@@ -123,6 +123,7 @@ def benchmark(config: ConfigDict, data: Data) -> None:
   from afgan_jax.benchmark import run
 
   check_config(config, jax.device_count())
+  check_group_sizes(config)
   _note_slow_dtype(config)
   figures = run.benchmark(config, data.host_batches)
   print(run.table(figures), file=sys.stderr)

@@ -1,1 +1,1 @@
-"""Fields of a configuration: their rules, and how stored ones are read."""
+"""Schema and checks of a configuration, and reading of stored ones."""

@@ -1,4 +1,4 @@
-"""Checks of single values, each with the words for its error message."""
+"""Checks of single values, each with the wording of its error message."""
 
 import dataclasses
 import math
@@ -11,11 +11,11 @@ _CLASS_PATH = re.compile(r'[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*')
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-  """Decides whether a value can be used.
+  """Decides whether a value is allowed.
 
   Attributes:
-    accepts: takes a value of any type, tuples as lists, and never raises.
-    wanted: completes "it must be ...".
+    accepts: predicate for values of any type, tuples as lists; never raises.
+    wanted: completes the message "it must be ...".
   """
 
   accepts: Callable[[Any], bool]
@@ -23,11 +23,11 @@ class Check:
 
 
 def one_of(choices: tuple[Any, ...], because: str = '') -> Check:
-  """Accepts any of some values, of the same type.
+  """Accepts one of several values, of the same type.
 
   Args:
-    choices: all of them.
-    because: the reason, added to the message.
+    choices: the allowed values.
+    because: reason to add to the message.
   """
   reason = f', since {because}' if because else ''
   return Check(
@@ -39,7 +39,7 @@ def one_of(choices: tuple[Any, ...], because: str = '') -> Check:
 
 
 def some_of(choices: tuple[str, ...]) -> Check:
-  """Accepts a list of one or more of some values."""
+  """Accepts a list of one or more of several values."""
   return Check(
     lambda value: (
       _is_list(value) and bool(value) and all(x in choices for x in value)
@@ -49,7 +49,7 @@ def some_of(choices: tuple[str, ...]) -> Check:
 
 
 def name_or_class(names: tuple[str, ...]) -> Check:
-  """Accepts one of some names, or a class of any package by its path."""
+  """Accepts one of several names, or the import path of a class."""
   return Check(
     lambda value: (
       isinstance(value, str)
@@ -65,7 +65,7 @@ def number() -> Check:
 
 
 def at_least(low: float, *, whole: bool = False) -> Check:
-  """Accepts finite numbers from `low` on, only integers if `whole`."""
+  """Accepts finite numbers >= `low`, only integers if `whole`."""
   return Check(
     lambda value: _is_number(value, whole) and value >= low,
     f'a {_noun(whole)} of at least {low}',
@@ -73,7 +73,7 @@ def at_least(low: float, *, whole: bool = False) -> Check:
 
 
 def greater_than(low: float, *, whole: bool = False) -> Check:
-  """Accepts finite numbers above `low`, only integers if `whole`."""
+  """Accepts finite numbers > `low`, only integers if `whole`."""
   return Check(
     lambda value: _is_number(value, whole) and value > low,
     f'a {_noun(whole)} greater than {low}',
@@ -108,8 +108,8 @@ def lengths(high: float, meaning: str) -> Check:
   """Accepts two numbers in (0, high], in any order.
 
   Args:
-    high: the largest.
-    meaning: tells the two apart in the message.
+    high: largest value.
+    meaning: of the two numbers, for the message.
   """
   return Check(
     lambda value: _are_numbers(value, 2) and all(0 < x <= high for x in value),
@@ -118,7 +118,7 @@ def lengths(high: float, meaning: str) -> Check:
 
 
 def whole_numbers(low: int) -> Check:
-  """Accepts a list of integers from `low` on; it may be empty."""
+  """Accepts a list of integers >= `low`, or an empty one."""
   return Check(
     lambda value: (
       _is_list(value) and all(_is_number(x, True) and x >= low for x in value)
@@ -128,18 +128,18 @@ def whole_numbers(low: int) -> Check:
 
 
 def boolean() -> Check:
-  """Accepts True and False, but neither 1 nor 0."""
+  """Accepts True and False, but not 1 and 0."""
   return Check(lambda value: isinstance(value, bool), 'True or False')
 
 
 def text() -> Check:
-  """Accepts any text."""
-  return Check(lambda value: isinstance(value, str), 'a text')
+  """Accepts any string."""
+  return Check(lambda value: isinstance(value, str), 'a string')
 
 
 def pattern(example: str) -> Check:
   """Accepts a regular expression; `example` is shown in the message."""
-  # Not as repr, which doubles each backslash.
+  # Not repr, which would double each backslash.
   return Check(_is_pattern, f"a regular expression, for example '{example}'")
 
 
@@ -148,7 +148,8 @@ def _noun(whole: bool) -> str:
 
 
 def _is_number(value: Any, whole: bool = False) -> bool:
-  # True is an int to Python. Comparing works where math.isfinite overflows.
+  # In Python, True is an int. Unlike math.isfinite, comparisons do not
+  # overflow.
   return (
     isinstance(value, int if whole else int | float)
     and not isinstance(value, bool)

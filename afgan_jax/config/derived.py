@@ -1,10 +1,10 @@
-"""Properties that follow from the fields of a configuration."""
+"""Properties derived from the fields of a configuration."""
 
 from ml_collections import ConfigDict
 
 
 def num_steps(config: ConfigDict, num_images: int) -> int:
-  """Returns the length of training in steps."""
+  """Returns the number of training steps."""
   if config.num_steps:
     return config.num_steps
   return config.num_epochs * steps_per_epoch(config, num_images)
@@ -16,16 +16,16 @@ def steps_per_epoch(config: ConfigDict, num_images: int) -> int:
 
 
 def trains_discriminator(config: ConfigDict) -> bool:
-  """Tells whether a config trains the discriminator."""
+  """Returns True if a config trains the discriminator."""
   return config.loss.adversarial_weight > 0 or config.loss.latent_weight > 0
 
 
 def has_segmentation_head(config: ConfigDict) -> bool:
-  """Tells whether a config trains a segmentation head."""
+  """Returns True if a config has a segmentation head."""
   return config.loss.segmentation_weight > 0
 
 
 def size_in_words(image_size: int, tile_size: int) -> str:
-  """Describes the size of images in pixels, and of tiles if there are any."""
+  """Describes the size of images, and of tiles if there are any, in pixels."""
   tiles = f' in tiles of {tile_size}' if tile_size < image_size else ''
   return f'{image_size} px{tiles}'

@@ -1,6 +1,6 @@
-"""Checks a configuration: each field by itself, then fields together.
+"""Checks a configuration: single fields, then combinations of fields.
 
-Imports nothing that takes long: flags are checked with it.
+Imports nothing slow, since it runs when flags are parsed.
 """
 
 import math
@@ -15,14 +15,14 @@ from afgan_jax.system.errors import UsageError
 
 
 def check_config(config: ConfigDict, num_devices: int) -> None:
-  """Checks every field, but not whether there are images where it says.
+  """Checks the value of every field, but not that the images exist.
 
   Args:
-    config: see `configs/default.py`; of a stored one, see `from_stored`.
-    num_devices: among which each batch is divided.
+    config: see `configs/default.py`; pass a stored one through `from_stored`.
+    num_devices: number of devices that share each batch.
 
   Raises:
-    UsageError: a value cannot be used; the message says which can.
+    UsageError: a value is not allowed; the message says which are.
   """
   _check_fields(flatten(config))
   _check_tile_size(config)
@@ -30,16 +30,45 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
   _check_benchmark(config, num_devices)
   _check_segmentation_map(config)
   _check_latent_score(config)
-  _check_groups(config)
   _check_placement(config)
 
 
+def check_group_sizes(config: ConfigDict) -> None:
+  """Checks that groups divide the features of every group norm.
+
+  For new runs only, and therefore not part of `check_config`: stored runs may
+  rely on smaller groups, see `networks.layers.GroupNorm`.
+
+  Args:
+    config: that `check_config` accepts.
+
+  Raises:
+    UsageError: a layer's features cannot be divided into such groups.
+  """
+  size, norms = config.norm.group_size, _group_norm_features(config)
+  common = math.gcd(*(x for features in norms.values() for x in features))
+  fitting = math.gcd(size, common)
+  fitting = fitting if fitting > 1 else common
+  for place, features in norms.items():
+    for number in features:
+      if number % size:
+        remedy = (
+          f'set it to {fitting}'
+          if fitting > 1
+          else 'no size fits all group norms, so change the numbers of features'
+        )
+        raise UsageError(
+          f'config.norm.group_size is {size}: it must divide {number}, the '
+          f'number of features of a group norm in {place}; {remedy}.'
+        )
+
+
 def _check_fields(flat: dict[str, Any]) -> None:
-  """Checks each field by itself, as the table of the schema says."""
+  """Checks each field against the schema."""
   for name in FIELDS:
     if name not in flat:
       raise UsageError(
-        f'The config has no field config.{name}: let get_config begin with '
+        f'The config has no field config.{name}: let get_config start from '
         'that of configs/default.py.'
       )
   for name, field in FIELDS.items():
@@ -68,7 +97,7 @@ def _check_batch_size(config: ConfigDict, num_devices: int) -> None:
 
 
 def _check_benchmark(config: ConfigDict, num_devices: int) -> None:
-  """Checks that each number of devices exists and can share each batch."""
+  """Checks that the devices exist and divide each batch size."""
   counts = list(config.benchmark.device_counts)
   sizes = list(config.benchmark.batch_sizes)
   _check(
@@ -98,65 +127,76 @@ def _check_segmentation_map(config: ConfigDict) -> None:
   if config.score.map == 'segmentation' and not has_segmentation_head(config):
     raise UsageError(
       "config.score.map is 'segmentation', but there is no segmentation head: "
-      'train with config.loss.segmentation_weight above 0, or take another map.'
+      'set config.loss.segmentation_weight above 0, or choose another map.'
     )
 
 
 def _check_latent_score(config: ConfigDict) -> None:
-  """Rejects eq 13 with a latent error of a discriminator that never learns."""
+  """Rejects eq 13 with the latent error of an untrained discriminator."""
   if (
     config.score.image == 'paper'
     and config.score.gamma < 1
     and not trains_discriminator(config)
   ):
     raise UsageError(
-      f'config.score.gamma is {config.score.gamma}, but without '
-      'config.loss.adversarial_weight and config.loss.latent_weight no '
-      'discriminator is trained, whose latent error counts for the rest: set '
-      'config.score.gamma to 1, or take another config.score.image.'
+      f'config.score.gamma is {config.score.gamma}, which includes the latent '
+      'error of the discriminator, but config.loss.adversarial_weight and '
+      'config.loss.latent_weight are 0, so it is not trained: set '
+      'config.score.gamma to 1, or choose another config.score.image.'
     )
 
 
-def _check_groups(config: ConfigDict) -> None:
-  """Rejects group norms that would leave nothing of AFF's global branch."""
-  generator = config.generator
-  if generator.aff_norm != 'group' or generator.fusion != 'aff':
-    return
-  widths = {
-    min(generator.base_features * 2**level, generator.max_features)
-    # The innermost level, log2 of the size the last one, has no fusion.
-    for level in range(config.tile_size.bit_length() - 2)
-  }
-  for width in sorted(widths):
-    bottleneck = max(width // generator.aff_reduction, 1)
-    if math.gcd(config.norm.group_size, bottleneck) == 1:
-      raise UsageError(
-        f"config.generator.aff_norm is 'group', and of {width} features a "
-        f'fusion leaves {bottleneck} (config.generator.aff_reduction), which '
-        f'config.norm.group_size={config.norm.group_size} puts into groups of '
-        'one: each would be its own mean, and nothing left of it. Let both, '
-        'what a fusion leaves and group_size, be even.'
-      )
+def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:
+  """Returns the numbers of features of all group norms by their place."""
+  num_levels = config.tile_size.bit_length() - 1  # log2
+  # The innermost level of an encoder has no norm, and no fusion.
+  generator = _level_features(config.generator, num_levels)[:-1]
+  norms = {}
+  if config.norm.kind == 'group':
+    norms['the generator'] = generator
+    if has_segmentation_head(config):
+      levels = min(config.segmentation.num_levels, num_levels)
+      features = _level_features(config.segmentation, levels)[:-1]
+      norms['the segmentation head'] = features
+  if config.generator.aff_norm == 'group' and config.generator.fusion == 'aff':
+    norms["the generator's fusions"] = generator
+    reduction = config.generator.aff_reduction
+    norms[
+      "a bottleneck of the generator's fusions (config.generator.aff_reduction)"
+    ] = [max(features // reduction, 1) for features in generator]
+  if config.discriminator.norm == 'group' and trains_discriminator(config):
+    # The first level has no norm.
+    features = _level_features(config.discriminator, num_levels - 2)[1:]
+    norms['the discriminator'] = features
+  return norms
+
+
+def _level_features(network: ConfigDict, num_levels: int) -> list[int]:
+  # As `networks.layers.level_features`, which imports JAX.
+  return [
+    min(network.base_features * 2**level, network.max_features)
+    for level in range(num_levels)
+  ]
 
 
 def _check_placement(config: ConfigDict) -> None:
-  """Rejects tf.data with augmentations that it does not have."""
-  varied = config.variation.to_dict()
-  still = dict.fromkeys(varied, 0) | {'scale': (1, 1)}
-  varied['scale'] = tuple(varied['scale'])
+  """Rejects augmentations that the tf.data pipeline lacks."""
+  variation = config.variation.to_dict()
+  identity = dict.fromkeys(variation, 0) | {'scale': (1, 1)}
+  variation['scale'] = tuple(variation['scale'])
   if config.data.placement == 'host' and (
     config.augmentation.kind == 'mixture'
-    or varied != still
+    or variation != identity
     or config.tile_size != config.image_size
   ):
     raise UsageError(
-      "config.data.placement is 'host', where tf.data makes the paper's "
-      'augmentations of whole images alone: config.augmentation.kind='
-      "'mixture', config.variation and a config.tile_size below "
-      "config.image_size need 'device'."
+      "config.data.placement is 'host', which supports only the paper's "
+      "augmentations of whole images: set it to 'device' for "
+      "config.augmentation.kind='mixture', config.variation or a "
+      'config.tile_size below config.image_size.'
     )
 
 
-def _check(good: bool, name: str, value: Any, wanted: str) -> None:
-  if not good:
+def _check(allowed: bool, name: str, value: Any, wanted: str) -> None:
+  if not allowed:
     raise UsageError(f'config.{name} is {value!r}: it must be {wanted}.')

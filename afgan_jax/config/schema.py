@@ -1,8 +1,8 @@
-"""The rules of each field of `configs/default.py`, in one table.
+"""Schema of the fields of `configs/default.py`, in one table.
 
-A new field needs an entry here and a line there; `before` then tells what runs
-did that were stored without it. Imports nothing that takes long: flags are
-checked with it.
+A new field needs an entry here and a line there; set `before` to the behaviour
+of runs that were stored without the field. Imports nothing slow, since it runs
+when flags are parsed.
 """
 
 import dataclasses
@@ -45,12 +45,12 @@ MAPS = (
 
 
 class MayChange(enum.Enum):
-  """When a field may differ from that of the checkpoint.
+  """When a field may differ from its value in the checkpoint.
 
   Attributes:
     NEVER: weights and scores, or the images they are measured on, depend on it.
-    SCORING: weights depend on it, but no score that is made with them.
-    ALWAYS: weights do not depend on it, or the user means them to.
+    SCORING: weights depend on it, but scores computed with them do not.
+    ALWAYS: weights do not depend on it, or changing them is intended.
   """
 
   NEVER = enum.auto()
@@ -63,7 +63,7 @@ NEVER, SCORING, ALWAYS = MayChange
 
 @dataclasses.dataclass(frozen=True)
 class SameAs:
-  """Stands for the value of another field, of the dotted name `field`."""
+  """The value of another field, given by its dotted name `field`."""
 
   field: str
 
@@ -73,14 +73,14 @@ class Field:
   """The rules of one field.
 
   Attributes:
-    allowed: its values.
-    may_change: when it may differ from that of the checkpoint.
-    before: what stored configs without the field meant, a value or `SameAs`;
-      None for the fields of the first version. Where a field came together
-      with the feature that it belongs to, it is the default.
-    omit_before: whether a digest leaves the field out while it stands at
-      `before`, so that runs from before it keep their digests. Set it for each
-      new field; digests of stored runs contain the older ones.
+    allowed: check of its value.
+    may_change: when it may differ from its value in the checkpoint.
+    before: value that stored configs without the field imply, or `SameAs`; None
+      for the fields of the first version. The default, if the field was added
+      together with the feature that it configures.
+    omit_before: whether a digest omits the field if it equals `before`, so that
+      older runs keep their digests. Set it for each new field; digests of
+      stored runs contain the older ones.
   """
 
   allowed: Check
@@ -107,14 +107,14 @@ FIELDS: dict[str, Field] = {
     lengths(2, 'across the object and along it'), before=(1.0, 1.0)
   ),
   'data.part': Field(pattern(r'part(\d+)'), before=''),
-  # No layout was divided before.
+  # Earlier versions did not split folders.
   'data.test_fraction': Field(from_to_below(0, 1), before=0.2),
   'data.white': Field(at_least(0), before=0.0),
-  # Pillow's own limit ruled before.
+  # Earlier versions had Pillow's own limit.
   'data.max_pixels': Field(
     greater_than(0, whole=True), ALWAYS, before=178_956_970
   ),
-  # Nothing was kept before, and scores are the same.
+  # Earlier versions had no cache; scores do not depend on it.
   'data.cache_gib': Field(at_least(0), ALWAYS, before=4.0),
   'data.skip_unreadable': Field(boolean(), ALWAYS, before=False),
   'data.normalize_light': Field(boolean(), before=False),
@@ -153,7 +153,7 @@ FIELDS: dict[str, Field] = {
   'augmentation.scale': Field(pair(10)),
   'augmentation.rotation': Field(between(0, 180)),
   'augmentation.color_jitter': Field(between(0, 1)),
-  # Without these there was no kind 'mixture'.
+  # Added with the kind 'mixture'.
   'augmentation.mixture.shapes': Field(some_of(SHAPES), before=SHAPES),
   'augmentation.mixture.contents': Field(some_of(CONTENTS), before=CONTENTS),
   'augmentation.mixture.max_defects': Field(
@@ -163,7 +163,7 @@ FIELDS: dict[str, Field] = {
   'augmentation.mixture.opacity': Field(pair(1), before=(0.2, 1.0)),
   'augmentation.mixture.seamless': Field(between(0, 1), before=0.3),
   'augmentation.mixture.on_object': Field(between(0, 1), before=0.8),
-  # Without these there was no segmentation head.
+  # Added with the segmentation head.
   'segmentation.base_features': Field(
     greater_than(0, whole=True), before=SameAs('generator.base_features')
   ),
@@ -173,7 +173,7 @@ FIELDS: dict[str, Field] = {
   'loss.adversarial_weight': Field(at_least(0)),
   'loss.reconstruction_weight': Field(at_least(0)),
   'loss.latent_weight': Field(at_least(0)),
-  # The latent loss was the generator's alone; the default is another.
+  # Earlier, only the generator had the latent loss; the default differs.
   'loss.discriminator_latent_weight': Field(at_least(0), SCORING, before=0.0),
   'loss.ssim_weight': Field(at_least(0), before=0.0),
   'loss.segmentation_weight': Field(at_least(0), before=0.0),

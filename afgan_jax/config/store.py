@@ -1,6 +1,6 @@
-"""Stored configurations: bringing them up to date, comparing, naming them.
+"""Upgrades, compares and hashes stored configurations.
 
-Imports nothing that takes long: flags are checked with it.
+Imports nothing slow, since it runs when flags are parsed.
 """
 
 import hashlib
@@ -12,26 +12,26 @@ from ml_collections import ConfigDict
 from afgan_jax.config.schema import ALWAYS, FIELDS, NEVER, SCORING, SameAs
 from afgan_jax.system.errors import ConfigConflict
 
-# Fields that got another name.
-_MOVED = {'calibration.part': 'data.part'}
-# Fields that are gone, and the value at which they did nothing. Other values
-# stay, so that such a run cannot be continued without them.
+# Renamed fields.
+_RENAMED = {'calibration.part': 'data.part'}
+# Removed fields, and the value at which they had no effect. Fields with other
+# values are kept, so that such a run cannot be continued without them.
 _REMOVED = {'variation.noise': 0.0}
 
 
 def from_stored(fields: dict[str, Any]) -> ConfigDict:
-  """Brings a stored configuration up to date.
+  """Upgrades a stored configuration to the current fields.
 
   Args:
-    fields: as a checkpoint or `config.json` holds them, of any version.
+    fields: from a checkpoint or `config.json` of any version.
 
   Returns:
-    The configuration with every field of `FIELDS`; those that it lacked stand
-    at what was done before they came.
+    The configuration with every field of `FIELDS`; missing ones get the value
+    that reproduces the older version's behaviour.
   """
   config = ConfigDict(fields)
   flat = flatten(config)
-  for old, new in _MOVED.items():
+  for old, new in _RENAMED.items():
     if old in flat and new not in flat:
       _set(config, new, flat[old])
       _delete(config, old)
@@ -41,13 +41,13 @@ def from_stored(fields: dict[str, Any]) -> ConfigDict:
   flat = flatten(config)
   for name, field in FIELDS.items():
     if name not in flat and field.before is not None:
-      # Only a damaged config lacks what another field is to follow.
+      # Only a damaged config lacks the field that a `SameAs` refers to.
       _set(config, name, _value_before(name, flat))
   return config
 
 
 def flatten(config: ConfigDict) -> dict[str, Any]:
-  """Returns all fields by their dotted names, tuples as lists as in JSON."""
+  """Returns all fields by their dotted names, with tuples as lists."""
   flat = {}
 
   def visit(prefix: str, node: Any) -> None:
@@ -62,15 +62,15 @@ def flatten(config: ConfigDict) -> dict[str, Any]:
 
 
 def to_json(config: ConfigDict) -> str:
-  """Writes a configuration as JSON."""
+  """Serializes a configuration to JSON."""
   return _as_json(config.to_dict())
 
 
 def digest(config: ConfigDict) -> str:
-  """Returns 16 hexadecimal digits that name the configuration.
+  """Returns a hash of the configuration, 16 hexadecimal digits.
 
-  Fields marked `omit_before` count only where they differ from what was done
-  before they came, so runs that are older keep their digests.
+  Fields marked `omit_before` are hashed only if they differ from their `before`
+  value, so that older runs keep their digests.
   """
   kept, flat = config.to_dict(), flatten(config)
   for name, field in FIELDS.items():
@@ -86,15 +86,15 @@ def digest(config: ConfigDict) -> str:
 def check_continues(
   stored: ConfigDict, given: ConfigDict, *, scoring: bool = False
 ) -> None:
-  """Rejects a configuration that cannot continue from a checkpoint.
+  """Checks that a configuration can continue from a checkpoint.
 
   Args:
-    stored: with which the checkpoint was written, see `from_stored`.
-    given: with which to go on.
-    scoring: whether images are scored and nothing is trained.
+    stored: config of the checkpoint, see `from_stored`.
+    given: config to continue with.
+    scoring: whether to score only, without training.
 
   Raises:
-    ConfigConflict: a field differs that the weights depend on.
+    ConfigConflict: a field that the weights depend on differs.
   """
   allowed = (ALWAYS, SCORING) if scoring else (ALWAYS,)
   old, new = flatten(stored), flatten(given)
@@ -102,18 +102,18 @@ def check_continues(
     f'config.{name} (was {old[name]!r}, is {new.get(name)!r})'
     for name in sorted(old)
     if old[name] != new.get(name)
-    # Fields of the user's own have no entry.
+    # Custom fields have no entry.
     and (FIELDS[name].may_change if name in FIELDS else NEVER) not in allowed
   ]
   if changed:
     raise ConfigConflict(
-      'The weights in this workdir depend on other values of '
+      'The weights in this workdir were trained with other values of '
       f'{", ".join(changed)}.'
     )
 
 
 def _value_before(name: str, flat: dict[str, Any]) -> Any:
-  """Returns what a config without the field meant, tuples as lists.
+  """Returns the value that a config without a field implies, tuples as lists.
 
   Args:
     name: of a field that was added after the first version.
@@ -136,7 +136,7 @@ def _as_list(value: Any) -> Any:
 
 
 def _set(config: ConfigDict, name: str, value: Any) -> None:
-  """Sets a field; groups that it needs are made."""
+  """Sets a field, creating missing groups."""
   *groups, field = name.split('.')
   for group in groups:
     if group not in config:
@@ -146,7 +146,7 @@ def _set(config: ConfigDict, name: str, value: Any) -> None:
 
 
 def _delete(config: ConfigDict | dict[str, Any], name: str) -> None:
-  """Deletes a field, and its group if nothing else is in it."""
+  """Deletes a field, and its group if it is then empty."""
   group, _, rest = name.partition('.')
   if rest:
     _delete(config[group], rest)

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.store import latest_step
 from afgan_jax.config.derived import num_steps
-from afgan_jax.config.rules import check_config
+from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
@@ -67,6 +67,8 @@ def train(
 
   check_config(config, jax.device_count())
   check_not_file(workdir)
+  if not latest_step(workdir):
+    check_group_sizes(config)
   train_split, held_out = data.load_train(config)
   if blind:
     check_held_out(held_out)

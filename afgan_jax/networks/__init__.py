@@ -1,1 +1,1 @@
-"""Flax modules of the generator and the discriminator."""
+"""Flax modules of the generator, discriminator and segmentation head."""

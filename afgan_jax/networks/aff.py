@@ -13,8 +13,8 @@ class ChannelAttention(nn.Module):
   """One branch of MS-CAM: BN(PC(ReLU(BN(PC(x))))) (eqs 5 and 6).
 
   Attributes:
-    reduction: r, by which the bottleneck is narrower than the input.
-    norm: makes a norm.
+    reduction: r, ratio of the input's features to the bottleneck's.
+    norm: creates a norm.
     dtype: compute type.
   """
 
@@ -33,9 +33,9 @@ class ChannelAttention(nn.Module):
 
   def _pointwise(self, x: jax.Array, features: int, name: str) -> jax.Array:
     dense = nn.Dense(features, use_bias=False, dtype=self.dtype, name=name)
-    # A point-wise convolution is a matrix product over the channels: of one
-    # matrix, since XLA on a processor takes twice as long for the gradient to
-    # the kernel of a stack of them.
+    # A point-wise convolution is a matrix product over the channels, here with
+    # a single matrix: for a stack of them, XLA takes twice as long on a CPU to
+    # compute the gradient with respect to the kernel.
     return dense(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], features)
 
 
@@ -43,10 +43,10 @@ class AttentionFeatureFusion(nn.Module):
   """Z = scale · (X ⊗ M(X ⊕ Y) + Y ⊗ (1 − M(X ⊕ Y))) (eqs 3 to 8).
 
   Attributes:
-    norm: makes a norm.
+    norm: creates a norm.
     reduction: r of both branches.
-    gate: 'sigmoid', where M is the attention map F' of eq 7, or 'product',
-      where it is F ⊗ F' as eq 8 has it.
+    gate: 'sigmoid' if M is the attention map F' of eq 7, or 'product' if it is
+      F ⊗ F' as in eq 8.
     scale: factor on Z.
     dtype: compute type.
   """

@@ -1,4 +1,4 @@
-"""Networks from a configuration; the one place that reads its fields."""
+"""Builds networks from a configuration; the only module that reads it."""
 
 import functools
 import math
@@ -21,8 +21,8 @@ def build_generator(
 
   Args:
     config: see `configs/default.py`.
-    axis_name: mapped axis over which norms average their statistics in
-      training; inference does not use it.
+    axis_name: mapped axis over which batch norms average their statistics in
+      training; not used in inference.
 
   Returns:
     The Flax module.
@@ -85,7 +85,7 @@ def build_segmentation_head(
 
 
 def _norm(config: ConfigDict, axis_name: str | None, kind: str):
-  """Returns what makes norms of a kind."""
+  """Returns a constructor of norms of a kind."""
   dtype = jnp.dtype(config.dtype)
   if kind == 'group':
     return functools.partial(

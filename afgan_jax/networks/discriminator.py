@@ -1,4 +1,4 @@
-"""The discriminator, DCGAN's (§3.1.2)."""
+"""The discriminator of DCGAN (§3.1.2)."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ from afgan_jax.networks.layers import (
 
 
 class Discriminator(nn.Module):
-  """Judges images and gives their latent representation f (eq 11).
+  """Classifies images and returns their latent representation f (eq 11).
 
-  The first level has no norm. The sigmoid of §3.1.2 is left to the loss, which
-  is exact from the logit.
+  The first level has no norm. The sigmoid of §3.1.2 is part of the loss, which
+  is computed exactly from the logit.
 
   Attributes:
     features: number of features of each level; the image's side is
       4 · 2^len(features).
     latent_features: length of f.
-    norm: makes a norm, called with `use_running_average` and `name`.
+    norm: creates a norm, called with `use_running_average` and `name`.
     dtype: compute type.
   """
 
@@ -36,16 +36,16 @@ class Discriminator(nn.Module):
   def __call__(
     self, image: jax.Array, *, train: bool
   ) -> tuple[jax.Array, jax.Array]:
-    """Judges images.
+    """Classifies images.
 
     Args:
       image: [batch, size, size, 3], float in [-1, 1].
-      train: whether norms use, and update, the statistics of the batch.
+      train: whether norms use, and update from, the batch's statistics.
 
     Returns:
-      The logit that each image is real, [batch], and its latent
-      representation, the output of the last convolution but the classifying
-      one, [batch, latent_features]; both float32.
+      The logit that each image is real, [batch], and its latent representation,
+      the output of the last convolution before the classifier,
+      [batch, latent_features]; both float32.
     """
     x = image.astype(self.dtype)
     for level, features in enumerate(self.features):
@@ -53,7 +53,7 @@ class Discriminator(nn.Module):
       if level:
         x = self.norm(use_running_average=not train, name=f'norm_{level}')(x)
       x = leaky_relu(x)
-    # Losses and scores come of these two, so they are not rounded to `dtype`.
+    # Losses and scores depend on these, so they are not rounded to `dtype`.
     latent = nn.Conv(
       self.latent_features,
       (4, 4),

@@ -1,10 +1,10 @@
-"""Operations of a train step and of scoring, counted from layers' shapes.
+"""Counts the floating-point operations of networks from layers' shapes.
 
-XLA's own count is of what it was given to do, so it rewards waste and sees
-fewer operations in a better form. Here a convolution costs what its definition
-says: 2 · (taps) · (input features) · (output features) for each pixel of the
-smaller of its two images, padding included, be it written as it may. Norms,
-activations and losses are left out: beside the layers they are next to nothing.
+XLA counts the operations of the compiled program, which depend on how a layer
+is implemented. Here a convolution costs, by definition and with padding,
+2 · (taps) · (input features) · (output features) for each pixel of the smaller
+of its two images, however it is implemented. Norms, activations and losses are
+omitted: they are negligible beside the layers.
 """
 
 import math
@@ -18,12 +18,12 @@ from afgan_jax.networks.layers import UpConv
 
 
 class NetworkFlops(NamedTuple):
-  """Operations of one network for one image.
+  """Operations of a network's forward pass for one image.
 
   Attributes:
     forward: of all layers.
-    first: of those that see the image, whose gradient to it is not needed in
-      the network's own update.
+    first: of the layers that see the image; their gradient with respect to it
+      is not needed in the network's own update.
   """
 
   forward: int
@@ -33,17 +33,17 @@ class NetworkFlops(NamedTuple):
 def count_flops(
   network: nn.Module, size: int, *, num_images: int = 1
 ) -> NetworkFlops:
-  """Counts the operations of a network's layers, by their shapes alone.
+  """Counts the operations of a network's layers from their shapes.
 
   Args:
     network: called with images and `train`.
     size: side length in pixels of the images.
-    num_images: how many it takes.
+    num_images: number of images that the network takes.
   """
   layers = []
   shape = size, size, 3 * num_images
 
-  def look(call, args, kwargs, context):
+  def record(call, args, kwargs, context):
     result = call(*args, **kwargs)
     layer = context.module
     if context.method_name == '__call__' and isinstance(
@@ -57,7 +57,7 @@ def count_flops(
 
   image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
   key = jax.eval_shape(lambda: jax.random.key(0))
-  with nn.intercept_methods(look):
+  with nn.intercept_methods(record):
     jax.eval_shape(
       lambda key, image: network.init(key, *[image] * num_images, train=False),
       key,

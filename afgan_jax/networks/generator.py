@@ -1,4 +1,4 @@
-"""The generator: encoder, decoder and what fuses them (§3.1.1)."""
+"""The generator: encoder, decoder and skip connections (§3.1.1)."""
 
 import functools
 from typing import Any
@@ -11,13 +11,13 @@ from afgan_jax.networks.layers import DownConv, ModuleDef, UpConv, leaky_relu
 
 
 class Encoder(nn.Module):
-  """Halves the image level by level down to 1×1 (eq 1).
+  """Downsamples the image by two at each level, to 1×1 in the generator (eq 1).
 
   The first and the innermost level have no norm, as in Skip-GANomaly.
 
   Attributes:
     features: number of features of each level.
-    norm: makes a norm.
+    norm: creates a norm.
     dtype: compute type.
   """
 
@@ -43,15 +43,15 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-  """Doubles the innermost level, one after another, up to the image (eq 2).
+  """Upsamples the innermost level by two at each level, to the image (eq 2).
 
   Attributes:
     features: number of features of each level of the encoder.
-    norm: makes a norm.
-    fusion: makes what joins the decoder's features with the encoder's of equal
-      resolution, called with (encoder's, decoder's); None for no connection.
+    norm: creates a norm.
+    fusion: creates a skip connection, called with the features of the encoder
+      and the decoder at equal resolution; None for no connection.
     dtype: compute type.
-    out_features: number of features of the result.
+    out_features: number of features of the output.
   """
 
   features: tuple[int, ...]
@@ -70,7 +70,7 @@ class Decoder(nn.Module):
       x = nn.relu(self.norm(name=f'norm_{level}')(x))
       if self.fusion is not None:
         x = self.fusion(name=f'fusion_{level}')(pyramid[level - 1], x)
-    # What is compared with the image is not rounded to `dtype`.
+    # The output is compared with the image, so it is not rounded to `dtype`.
     return UpConv(self.out_features, use_bias=True, name='conv_0')(x)
 
 
@@ -79,19 +79,19 @@ class Concatenation(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Joins two [batch, h, w, c] to [batch, h, w, 2c]."""
+    """Concatenates two [batch, h, w, c] to [batch, h, w, 2c]."""
     return jnp.concatenate([x, y], axis=-1)
 
 
 class Generator(nn.Module):
-  """Gives back the defect-free image: x' = f_De(f_En(x)).
+  """Reconstructs images without defects: x' = f_De(f_En(x)).
 
   Attributes:
     features: number of features of each level; the image's side is
       2^len(features).
-    norm: makes a norm, called with `use_running_average` and `name`.
-    fusion: as in `Decoder`, called with `norm` besides; None for no connection.
-    fusion_norm: the norm that fusions are called with.
+    norm: creates a norm, called with `use_running_average` and `name`.
+    fusion: as in `Decoder`, called with `norm` as well; None for no connection.
+    fusion_norm: creates the norms of fusions.
     dtype: compute type.
   """
 
@@ -107,7 +107,7 @@ class Generator(nn.Module):
 
     Args:
       image: [batch, size, size, 3], float in [-1, 1].
-      train: whether norms use, and update, the statistics of the batch.
+      train: whether norms use, and update from, the batch's statistics.
 
     Returns:
       [batch, size, size, 3], float32 in [-1, 1].

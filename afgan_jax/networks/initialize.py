@@ -1,4 +1,4 @@
-"""Initial weights of all networks, as in DCGAN (Radford et al. 2016, §4)."""
+"""Initializes all networks as in DCGAN (Radford et al. 2016, §4)."""
 
 import math
 from typing import Any
@@ -15,18 +15,18 @@ def initialize(
 ) -> dict[str, Any]:
   """Draws kernels from N(0, 0.02) and norm scales from N(1, 0.02).
 
-  Biases are 0; running means 0 and variances 1. All numbers come from a single
-  draw, cut to size: a random generator for each weight takes XLA ten times as
-  long to compile.
+  Biases are 0, running means 0 and variances 1. All numbers come from a single
+  draw that is split: with one draw for each weight, XLA takes ten times as long
+  to compile.
 
   Args:
     network: called with images and `train`.
     image_size: side of the image in pixels.
     key: a typed key.
-    num_images: how many it takes.
+    num_images: number of images that the network takes.
 
   Returns:
-    The network's 'params' and 'batch_stats', the latter empty where norms keep
+    The network's 'params' and 'batch_stats', the latter empty if norms have
     none.
   """
   image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)

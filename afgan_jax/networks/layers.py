@@ -1,4 +1,4 @@
-"""Layers that the networks share."""
+"""Layers shared by the networks."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ ModuleDef = Any
 
 
 class DownConv(nn.Module):
-  """A 4×4 convolution of stride 2 that halves height and width, without bias.
+  """A 4×4 convolution of stride 2 without bias; halves height and width.
 
   Attributes:
     features: number of output features.
@@ -38,14 +38,14 @@ class DownConv(nn.Module):
 
 
 class UpConv(nn.Module):
-  """A 4×4 transposed convolution of stride 2 that doubles height and width.
+  """A 4×4 transposed convolution of stride 2; doubles height and width.
 
-  Equal to PyTorch's `ConvTranspose2d(c, features, 4, 2, 1)`, the `kernel`
-  [4, 4, c, features] holding its weights with the axes reordered.
+  Equals PyTorch's `ConvTranspose2d(c, features, 4, 2, 1)`; `kernel`
+  [4, 4, c, features] contains its weights with the axes reordered.
 
   Attributes:
     features: number of output features.
-    use_bias: whether a bias is added.
+    use_bias: whether to add a bias.
     dtype: compute type.
   """
 
@@ -69,17 +69,19 @@ class UpConv(nn.Module):
 
 
 class GroupNorm(nn.Module):
-  """Group normalisation (Wu & He 2018), in the place of a batch norm.
+  """Group normalisation (Wu & He 2018), usable in place of a batch norm.
 
-  Each image by itself, in training as in scoring: the features of a group have
-  mean 0 and variance 1 over all pixels, then a scale and a bias each.
+  Each image is normalised on its own, in training and in scoring: the features
+  of a group get mean 0 and variance 1 over all pixels, then each feature its
+  scale and bias.
 
   Attributes:
-    group_size: features of a group; the largest part of it that divides their
-      number.
+    group_size: number of features per group. If it does not divide the input's
+      features, groups are as large as their greatest common divisor: stored
+      runs rely on it. `config.rules.check_group_sizes` rejects it in new runs.
     epsilon: added to the variance.
     dtype: compute type.
-    use_running_average: for the batch norm's sake; there is none to use.
+    use_running_average: ignored; for the same interface as `nn.BatchNorm`.
   """
 
   group_size: int
@@ -101,15 +103,15 @@ class GroupNorm(nn.Module):
 
 
 def _conv(x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
-  """Takes the place of `lax.conv_general_dilated` in `DownConv`."""
+  """Replaces `lax.conv_general_dilated` in `DownConv`."""
   return conv(x, kernel)
 
 
 def leaky_relu(x: jax.Array) -> jax.Array:
-  """Applies the leaky ReLU of DCGAN, slope 0.2."""
+  """Applies the leaky ReLU of DCGAN, with slope 0.2."""
   return nn.leaky_relu(x, 0.2)
 
 
 def level_features(base: int, cap: int, num_levels: int) -> tuple[int, ...]:
-  """Returns the number of features at each level: doubling, capped."""
+  """Returns the number of features of each level, doubled up to a cap."""
   return tuple(min(base * 2**level, cap) for level in range(num_levels))

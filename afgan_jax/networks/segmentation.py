@@ -1,7 +1,7 @@
-"""The segmentation head: which pixels are defective (DRAEM's idea).
+"""The segmentation head, a classifier of defective pixels as in DRAEM.
 
-Zavrtanik et al., ICCV 2021: an image beside its reconstruction shows what does
-not belong there better than their difference does.
+Zavrtanik et al., ICCV 2021: a network that sees both the image and its
+reconstruction finds defects better than their difference does.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ class SegmentationHead(nn.Module):
   Attributes:
     features: number of features of each level; the image's side is a multiple
       of 2^len(features).
-    norm: makes a norm, called with `use_running_average` and `name`.
+    norm: creates a norm, called with `use_running_average` and `name`.
     dtype: compute type.
   """
 
@@ -32,12 +32,12 @@ class SegmentationHead(nn.Module):
   def __call__(
     self, image: jax.Array, reconstruction: jax.Array, *, train: bool
   ) -> jax.Array:
-    """Judges pixels.
+    """Segments images into good and defective pixels.
 
     Args:
       image: [batch, size, size, 3], float in [-1, 1].
       reconstruction: of the same shape and range.
-      train: whether norms use, and update, the statistics of the batch.
+      train: whether norms use, and update from, the batch's statistics.
 
     Returns:
       The logit that each pixel is defective, [batch, size, size], float32.

@@ -1,1 +1,1 @@
-"""Numeric functions that networks, augmentation and scores share."""
+"""Numeric functions shared by networks, augmentation and scores."""

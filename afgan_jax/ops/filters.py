@@ -1,4 +1,4 @@
-"""Linear filters of maps and images, and what is made of them."""
+"""Gaussian smoothing and gradient magnitude of maps and images."""
 
 import math
 
@@ -7,11 +7,11 @@ import jax.numpy as jnp
 
 
 def smooth_map(maps: jax.Array, *, sigma: float) -> jax.Array:
-  """Smooths maps with a Gaussian, mirrored at the borders.
+  """Smooths maps with a Gaussian, with mirrored borders.
 
   Args:
     maps: [batch, size, size].
-    sigma: standard deviation as a share of the image's side; 0 for none.
+    sigma: standard deviation as a fraction of the image's side; 0 for none.
 
   Returns:
     [batch, size, size].
@@ -33,7 +33,7 @@ def smooth_map(maps: jax.Array, *, sigma: float) -> jax.Array:
 
 
 def gradient_magnitude(x: jax.Array) -> jax.Array:
-  """Applies Prewitt's two filters, borders repeated, and takes the length.
+  """Computes the gradient magnitude with Prewitt filters and edge padding.
 
   Args:
     x: [batch, height, width].
@@ -46,5 +46,5 @@ def gradient_magnitude(x: jax.Array) -> jax.Array:
   columns = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
   horizontal = (rows[..., 2:] - rows[..., :-2]) / 3
   vertical = (columns[:, 2:] - columns[:, :-2]) / 3
-  # The square root has no gradient at 0, and its value there does not matter.
+  # The square root has no gradient at 0; the value there does not matter.
   return jnp.sqrt(horizontal**2 + vertical**2 + 1e-12)

@@ -1,11 +1,11 @@
-"""Pixels in [0, 255] to the [−1, 1] that networks take, and back."""
+"""Converts pixels in [0, 255] to the networks' range [−1, 1] and back."""
 
 import jax
 import jax.numpy as jnp
 
 
 def to_float(images: jax.Array) -> jax.Array:
-  """Maps pixels to [−1, 1], 0 and 255 exactly to the ends.
+  """Maps pixels to [−1, 1]; 0 and 255 map exactly to −1 and 1.
 
   Args:
     images: in [0, 255], of any type and shape.
@@ -17,7 +17,7 @@ def to_float(images: jax.Array) -> jax.Array:
 
 
 def from_float(images: jax.Array) -> jax.Array:
-  """Maps [−1, 1] to pixels in [0, 255], not rounded; the inverse of `to_float`.
+  """Maps [−1, 1] to pixels in [0, 255] without rounding; inverts `to_float`.
 
   Args:
     images: float32, of any shape.
@@ -29,7 +29,7 @@ def from_float(images: jax.Array) -> jax.Array:
 
 
 def to_bytes(images: jax.Array) -> jax.Array:
-  """Maps [−1, 1] to bytes, to the nearest.
+  """Maps [−1, 1] to uint8, rounded to the nearest.
 
   Args:
     images: float32, of any shape.
@@ -41,6 +41,6 @@ def to_bytes(images: jax.Array) -> jax.Array:
 
 
 def pixel_centers(size: int) -> tuple[jax.Array, jax.Array]:
-  """Returns rows [size, 1] and columns [1, size] of the pixels' centres."""
+  """Returns pixel centres, rows [size, 1] and columns [1, size]."""
   centers = jnp.arange(size) + 0.5
   return centers[:, None], centers[None, :]

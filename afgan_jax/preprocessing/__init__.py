@@ -1,1 +1,1 @@
-"""Image files to the pixels that networks see, without JAX."""
+"""Converts image files to the pixels that networks see, without JAX."""

@@ -1,7 +1,8 @@
-"""Keeps what was decoded on disk, so that a second run decodes nothing.
+"""Caches decoded images on disk, so that a second run decodes nothing.
 
-An entry goes by the bytes of the files and by how they are read, so a changed
-file is another entry. The oldest are removed where they become too many.
+The key of an entry is a hash of the files' bytes and of the settings that they
+are read with, so a changed file gets a new entry. The least recently used
+entries are removed if the cache exceeds its size limit.
 """
 
 import contextlib
@@ -16,15 +17,15 @@ import zlib
 import numpy as np
 import platformdirs
 
-# Change it with anything that changes what is read from the same bytes.
+# Increment if the same bytes are read differently.
 _VERSION = 1
 
 
 def default_folder() -> pathlib.Path | None:
-  """Returns the folder of this program's images in the user's cache.
+  """Returns the folder for decoded images in the user's cache.
 
   Returns:
-    The folder, which need not exist; None for a user without a home folder, as
+    The folder, which may not exist; None for a user without a home folder, as
     in a container.
   """
   try:
@@ -36,25 +37,25 @@ def default_folder() -> pathlib.Path | None:
 
 @dataclasses.dataclass(frozen=True)
 class Cache:
-  """Entries, each an array of levels, a mask and notes.
+  """A cache on disk; each entry holds arrays and JSON metadata.
 
   Attributes:
-    folder: of the entries; made with the first of them.
-    max_bytes: that `prune` leaves; 0 keeps nothing.
+    folder: of the entries; created with the first one.
+    max_bytes: size limit that `prune` enforces; 0 removes all entries.
   """
 
   folder: pathlib.Path
   max_bytes: int
 
   def key(self, how: str, *contents: bytes) -> str:
-    """Names what is read in some way from some files."""
+    """Hashes files' contents and `how`, the settings they are read with."""
     digest = hashlib.sha256(f'{_VERSION} {how}'.encode())
     for content in contents:
       digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
   def get(self, key: str) -> tuple[list[np.ndarray | None], dict] | None:
-    """Returns the arrays and what stands beside them; None if unknown."""
+    """Returns the arrays and the metadata of an entry; None if missing."""
     path = self._path(key)
     try:
       head, body = path.read_bytes().split(b'\n', 1)
@@ -62,44 +63,44 @@ class Cache:
       if zlib.crc32(body) != entry['crc32']:
         return None
       arrays = _arrays(entry['arrays'], body)
-      os.utime(path)  # Used lately.
+      os.utime(path)  # Marks it as recently used.
       return arrays, entry['beside']
     except (OSError, ValueError, KeyError, TypeError):
-      return None  # Not there, or damaged.
+      return None  # Missing or damaged.
 
   def put(
-    self, key: str, arrays: list[np.ndarray | None], beside: dict
+    self, key: str, arrays: list[np.ndarray | None], metadata: dict
   ) -> None:
-    """Keeps an entry, or does not where the disk lets it not."""
+    """Stores an entry; does nothing if the disk cannot be written."""
     body = b''.join(x.tobytes() for x in arrays if x is not None)
     entry = {
       'arrays': [
         None if x is None else {'dtype': x.dtype.str, 'shape': x.shape}
         for x in arrays
       ],
-      'beside': beside,
+      'beside': metadata,
       'crc32': zlib.crc32(body),
     }
     path = self._path(key)
-    # Two images may have the same bytes.
+    # Two threads may write the same entry: two images may have equal bytes.
     writer = f'{os.getpid()}-{threading.get_ident()}'
     temporary = path.with_name(f'{path.name}.{writer}.tmp')
     try:
       path.parent.mkdir(parents=True, exist_ok=True)
       temporary.write_bytes(json.dumps(entry).encode() + b'\n' + body)
       os.replace(temporary, path)
-    except OSError:  # A full disk or a folder of others: it is but a cache.
+    except OSError:  # The disk is full or read-only; caching is optional.
       with contextlib.suppress(OSError):
         temporary.unlink()
 
   def prune(self) -> None:
-    """Removes the entries that were not used for the longest time."""
+    """Removes the least recently used entries beyond the size limit."""
     left = self.max_bytes
     found = []
     for path in self.folder.glob('??/*'):
       try:
         found.append((path.stat(), path))
-      except OSError:  # Another process may have been faster.
+      except OSError:  # Another process may have removed it.
         continue
     for status, path in sorted(found, key=lambda x: -x[0].st_mtime_ns):
       left -= status.st_size

@@ -1,4 +1,4 @@
-"""Image files to bytes: the one decoder, for all that is ever read."""
+"""Decodes image files and masks to uint8; the only decoder."""
 
 import dataclasses
 import io
@@ -15,13 +15,12 @@ MAX_PIXELS = 178_956_970
 
 @dataclasses.dataclass(frozen=True)
 class Decoder:
-  """How files are read.
+  """Reads images, masks and arrays.
 
   Attributes:
-    white: the level that becomes 255 in images of 16 or 32 bits, for cameras of
-      fewer bits than their files have; 0 for the largest that 16 bits hold.
-      Images of 8 bits are as they are.
-    max_pixels: of larger images none is decoded: a small file may claim to hold
+    white: value that becomes 255 in images of 16 or 32 bits, for cameras with
+      fewer bits than their files; 0 for 65535. Images of 8 bits are unchanged.
+    max_pixels: images with more are not decoded: a small file may claim to hold
       more than fits into memory.
   """
 
@@ -36,10 +35,10 @@ class Decoder:
     Args:
       path: a file in any format that Pillow reads. Grey, palette and CMYK
         images become RGB; transparency is dropped; EXIF rotation is applied.
-      content: of the file, if it has been read.
+      content: of the file, if it has been read already.
 
     Returns:
-      uint8 [height, width, 3], and what its user should know of it, or ''.
+      uint8 [height, width, 3], and a note for the user, or ''.
 
     Raises:
       DataError: the file cannot be read as an image.
@@ -56,46 +55,46 @@ class Decoder:
 
     Returns:
       bool [height, width]: True from half of the file's range on. In a file
-      that holds nothing above 1, as label images do, 1 is True.
+      without values above 1, as in label images, 1 is True.
 
     Raises:
       DataError: as for `image`.
     """
     image, _ = self._open(path, content)
     if image.mode == 'P' and image.getextrema()[1] <= 1:
-      # Label images: the index counts, whatever colours the palette has.
-      levels = np.asarray(image)
+      # Label images: the index is the label, whatever the palette's colours.
+      values = np.asarray(image)
     elif _is_deep(image):
-      levels = np.asarray(image).astype(np.float64)
+      values = np.asarray(image).astype(np.float64)
       half = (self.white or 65535) / 2
-      return levels >= (0.5 if levels.max() <= 1 else half)
+      return values >= (0.5 if values.max() <= 1 else half)
     else:
-      levels = _to_rgb(image).max(axis=-1)
-    return levels >= (1 if levels.max() <= 1 else 128)
+      values = _to_rgb(image).max(axis=-1)
+    return values >= (1 if values.max() <= 1 else 128)
 
   def array(self, array: np.ndarray) -> np.ndarray:
     """Converts an array to an image.
 
     Args:
       array: uint8 [height, width, 3], RGB; or grey, uint8 or uint16
-        [height, width] or [height, width, 1], where uint16 is scaled as a file
-        of 16 bits is.
+        [height, width] or [height, width, 1]; uint16 is scaled as in 16-bit
+        files.
 
     Returns:
       uint8 [height, width, 3].
 
     Raises:
-      DataError: it is none of these.
+      DataError: the array has another shape or type.
     """
     grey = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
       image = array
     elif grey.ndim == 2 and grey.dtype in (np.uint8, np.uint16):
-      levels = grey if grey.dtype == np.uint8 else self._scale(grey)
-      image = np.repeat(levels[..., None], 3, axis=-1)
+      values = grey if grey.dtype == np.uint8 else self._scale(grey)
+      image = np.repeat(values[..., None], 3, axis=-1)
     else:
       raise DataError(
-        f'An array of {array.dtype} {list(array.shape)} is no image: give '
+        f'An array of {array.dtype} {list(array.shape)} is not an image: use '
         'uint8 [height, width, 3], RGB, or uint8 or uint16 [height, width], '
         'grey.'
       )
@@ -107,9 +106,9 @@ class Decoder:
     return image
 
   def _open(self, path: str, content: bytes | None) -> tuple[Image.Image, str]:
-    """Opens and decodes the first page of a file, upright."""
+    """Decodes the first page of a file and applies its EXIF rotation."""
     if self.max_pixels > MAX_PIXELS and Image.MAX_IMAGE_PIXELS is not None:
-      # Pillow checks when it opens, and against this alone.
+      # Pillow checks only this limit, when it opens a file.
       Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, self.max_pixels)
     try:
       file = path if content is None else io.BytesIO(content)
@@ -123,10 +122,10 @@ class Decoder:
         return upright, note
     except UnidentifiedImageError as error:
       raise DataError(
-        f'{path} cannot be read as an image (its content is of no known '
-        'format): repair or remove it.'
+        f'{path} cannot be read as an image (its format is unknown): '
+        'repair or remove it.'
       ) from error
-    # Decoders fail in any way on bytes that somebody else wrote.
+    # Decoders may raise any exception on damaged files.
     except Exception as error:
       text = getattr(error, 'strerror', None) or str(error)
       text = text or type(error).__name__
@@ -136,7 +135,7 @@ class Decoder:
       ) from error
 
   def _check(self, image: Image.Image) -> None:
-    """Refuses what would be read wrongly, before it is decoded."""
+    """Rejects images that would be read wrongly, before they are decoded."""
     width, height = image.size
     if width * height > self.max_pixels:
       raise ValueError(
@@ -145,12 +144,12 @@ class Decoder:
       )
     if image.mode in ('I', 'F') and not self.white:
       raise ValueError(
-        '32 bits a pixel, whose range cannot be known: set config.data.white'
+        'it has 32 bits per pixel, of unknown range: set config.data.white'
       )
     if self.white and image.mode in ('RGB', 'RGBA') and _has_16_bits(image):
       raise ValueError(
-        '16 bits a channel in colour, of which the upper 8 are read, so that '
-        'config.data.white cannot count: convert it to 8 bits'
+        'it has 16 bits a channel in colour, of which only the upper 8 are '
+        'read, so config.data.white has no effect: convert it to 8 bits'
       )
 
   def _to_bytes(self, path: str, image: Image.Image) -> np.ndarray:
@@ -161,16 +160,16 @@ class Decoder:
         raise DataError(
           f'{path} cannot be read as an image ({error}): save it in RGB.'
         ) from error
-    levels = np.asarray(image).astype(np.float64)
-    if not np.isfinite(levels).all():
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
       raise DataError(
-        f'{path} holds values that are no numbers: repair or remove it.'
+        f'{path} holds values that are not finite: repair or remove it.'
       )
-    return np.repeat(self._scale(levels)[..., None], 3, axis=-1)
+    return np.repeat(self._scale(values)[..., None], 3, axis=-1)
 
-  def _scale(self, levels: np.ndarray) -> np.ndarray:
-    """Scales grey levels of more than 8 bits so that `white` is 255."""
-    scaled = levels.astype(np.float64) * 255 / (self.white or 65535)
+  def _scale(self, values: np.ndarray) -> np.ndarray:
+    """Scales grey values of more than 8 bits so that `white` becomes 255."""
+    scaled = values.astype(np.float64) * 255 / (self.white or 65535)
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
@@ -178,16 +177,16 @@ DEFAULT_DECODER = Decoder()
 
 
 def _is_deep(image: Image.Image) -> bool:
-  """Tells whether an image is grey of more than 8 bits."""
+  """Returns True if an image is grey with more than 8 bits."""
   return image.mode.startswith('I;16') or image.mode in ('I', 'F')
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
   if image.mode == 'P' and 'transparency' in image.info:
-    image = image.convert('RGBA')  # Else Pillow warns of each such image.
+    image = image.convert('RGBA')  # Otherwise Pillow warns.
   return np.asarray(image.convert('RGB'))
 
 
 def _has_16_bits(image: Image.Image) -> bool:
-  # How Pillow unpacks the file's samples; the mode says it for grey alone.
+  # Pillow's mode shows 16 bits only for grey; the raw mode for colour as well.
   return any(re.search('RGB[AX]?;16', str(tile[3])) for tile in image.tile)

@@ -1,4 +1,4 @@
-"""How an image of any shape becomes the square that the networks see."""
+"""Maps images of any shape to the square that networks see, and back."""
 
 import dataclasses
 import math
@@ -13,28 +13,28 @@ GEOMETRIES = ('stretch', 'pad', 'object')
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-  """One way for all images of a set.
+  """The mapping to the square, the same for all images of a set.
 
   Attributes:
     kind: 'stretch' maps the whole image to the square; 'pad' first repeats the
-      edge pixels until the image is square; 'object' cuts a window around the
-      object, turned so that its longest axis lies along the rows, the heavier
-      end to the left, and maps it to the square.
-    window: for 'object', how far it reaches across and along that axis, as
-      shares of the image's longer side.
+      edge pixels until the image is square; 'object' crops a window around the
+      object, rotated so that its longest axis lies along the rows with the
+      heavier end to the left, and maps it to the square.
+    window: for 'object', extent of the window across and along that axis, as
+      fractions of the image's longer side.
   """
 
   kind: str = 'stretch'
   window: tuple[float, float] = (1.0, 1.0)
 
   def frame(self, image: np.ndarray) -> 'Frame':
-    """Finds where the square lies in an image.
+    """Locates the square in an image.
 
     Args:
       image: uint8 [height, width, 3].
 
     Returns:
-      The square.
+      The square's frame.
     """
     height, width = image.shape[:2]
     side = max(height, width)
@@ -46,7 +46,7 @@ class Geometry:
       matrix = np.stack([along, across, corner], axis=1)
       return Frame(height, width, matrix, is_turned=True)
     if self.kind == 'pad':
-      # An odd pixel goes to the bottom or the right.
+      # An odd pixel is added at the bottom or the right.
       left, top = (side - width) // 2, (side - height) // 2
       matrix = [[side, 0, -left], [0, side, -top]]
     else:
@@ -59,17 +59,17 @@ STRETCH = Geometry()
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-  """Where the square lies in one image.
+  """Position of the square in one image.
 
-  Places are (column, row), and those of pixels' centres end in a half.
+  Coordinates are (column, row); pixel centres are at half-integers.
 
   Attributes:
     height: of the image in pixels.
-    width: likewise.
-    matrix: [2, 3], maps (x, y, 1), x and y in [0, 1] from the square's left top
-      corner, to a place in the image, which may lie outside of it.
-    is_turned: False where the square's sides are the image's and the whole
-      image lies in it.
+    width: of the image in pixels.
+    matrix: [2, 3], maps (x, y, 1), x and y in [0, 1] from the square's top left
+      corner, to image coordinates, which may lie outside of the image.
+    is_turned: False if the square is parallel to the image and contains all of
+      it.
   """
 
   height: int
@@ -83,12 +83,12 @@ class Frame:
     size: int,
     resampling: Image.Resampling = Image.Resampling.BILINEAR,
   ) -> np.ndarray:
-    """Cuts the square out, antialiased; beyond the edge, the edge repeats.
+    """Crops and resizes the square, antialiased, with edge padding.
 
     Args:
       image: uint8, [height, width] or [height, width, 3].
       size: side length in pixels of the result.
-      resampling: of a square that is not turned.
+      resampling: filter for a square that is not turned.
 
     Returns:
       float32, not rounded: [size, size] or [size, size, 3].
@@ -102,9 +102,9 @@ class Frame:
     if not self.is_turned:
       (width, _, left), (_, height, top) = matrix
       box = (left, top, left + width, top + height)
-      levels = picture.convert('F')
-      return np.asarray(levels.resize((size, size), resampling, box))
-    # Pillow turns without antialiasing: turned finely, then averaged.
+      floats = picture.convert('F')
+      return np.asarray(floats.resize((size, size), resampling, box))
+    # Pillow rotates without antialiasing, so supersample and average.
     factor = math.ceil(np.hypot(*matrix[:, :2]).max() / size)
     fine = size * factor
     coefficients = matrix / [fine, fine, 1]
@@ -117,13 +117,13 @@ class Frame:
     return np.asarray(turned.convert('F').reduce(factor))
 
   def restore(self, values: np.ndarray) -> np.ndarray:
-    """Brings a map of the square back to the image.
+    """Maps values of the square back to the image.
 
     Args:
       values: [size, size], float32.
 
     Returns:
-      [height, width], float32, interpolated; 0 where the square is not.
+      [height, width], float32, interpolated; 0 outside of the square.
     """
     size = values.shape[0]
     picture = Image.fromarray(np.asarray(values, np.float32))
@@ -146,15 +146,15 @@ class Frame:
   def cells(
     self, rows: np.ndarray, columns: np.ndarray, size: int
   ) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the pixels of the square that show pixels of the image.
+    """Maps pixels of the image to pixels of the square.
 
     Args:
       rows: in the image.
-      columns: likewise.
+      columns: in the image.
       size: side length in pixels of the square.
 
     Returns:
-      Rows and columns in the square; of what lies outside, the nearest ones.
+      Rows and columns in the square, clipped to its edge.
     """
     places = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
     found = np.floor(size * (self._inverse @ places)).astype(int)
@@ -167,7 +167,7 @@ class Frame:
     return np.linalg.inv(whole)[:2]
 
   def _extend(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Repeats the edges until the square lies within, where it does not."""
+    """Pads an image with its edges until it contains the square."""
     corners = self.matrix @ [[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
     left, top = np.ceil(np.maximum(-corners.min(axis=1), 0)).astype(int)
     beyond = corners.max(axis=1) - [self.width, self.height]

@@ -1,45 +1,45 @@
-"""Intensity normalisation of the square that networks see, and rounding.
+"""Normalises the intensity of the square that networks see, and rounds it.
 
-Pixels are in [0, 255]. A network sees the difference that rounding makes where
-the lamp is another one, so they are rounded for training and for people alone.
+Pixels are in [0, 255]. Rounding errors become visible to a network if the
+lighting changes, so pixels are rounded only for training and for display.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-# Maps pixels in [0, 255], float32 [size, size, 3], to such pixels.
+# Maps pixels in [0, 255], float32 [size, size, 3], to pixels.
 Normalize = Callable[[np.ndarray], np.ndarray]
 
 
 def keep_intensity(pixels: np.ndarray) -> np.ndarray:
-  """Returns an image as it is."""
+  """Returns an image unchanged."""
   return pixels
 
 
 def normalize_light(pixels: np.ndarray) -> np.ndarray:
-  """Brings an image to a mean intensity of 127.5 and a spread of 42.5.
+  """Normalises an image to mean 127.5 and standard deviation 42.5.
 
-  Undoes a change of the lamp's level and of the camera's offset. Three
-  standard deviations fill the range of bytes.
+  Undoes changes of the brightness of the light and of the camera's offset.
+  Three standard deviations fill [0, 255].
 
   Args:
     pixels: of an image, [size, size, 3], float32.
 
   Returns:
-    [size, size, 3], float32. An image of one single intensity becomes mid grey.
+    [size, size, 3], float32. A constant image becomes mid grey.
   """
   spread = max(float(pixels.std()), 1e-3)
   return (pixels - pixels.mean()) * (42.5 / spread) + 127.5
 
 
 def normalize_brightness(pixels: np.ndarray) -> np.ndarray:
-  """Scales an image to a mean intensity of 110, or as far as there is room.
+  """Scales an image to mean intensity 110, unless that clips too much.
 
-  Undoes a change of the lamp alone, and unlike `normalize_light` leaves dark
-  detail of an object on a bright ground as it is. A bright object on a dark
-  ground would become white all over before the mean is there, so at most one
-  value in a hundred becomes white.
+  Undoes changes of the brightness of the light and, unlike `normalize_light`,
+  keeps the dark detail of an object on a bright background. A bright object on
+  a dark background would saturate before the mean is reached, so the scale is
+  limited such that at most 1% of the values are clipped.
 
   Args:
     pixels: of an image, [size, size, 3], float32 in [0, 255].
@@ -52,10 +52,10 @@ def normalize_brightness(pixels: np.ndarray) -> np.ndarray:
 
 
 def clip_pixels(pixels: np.ndarray) -> np.ndarray:
-  """Clips pixels to [0, 255], of any shape; float16, at most 1/16 away."""
+  """Clips pixels to [0, 255] in float16, with errors of at most 1/16."""
   return np.clip(pixels, 0, 255).astype(np.float16)
 
 
 def to_bytes(pixels: np.ndarray) -> np.ndarray:
-  """Rounds pixels in [0, 255], of any shape, to uint8."""
+  """Rounds pixels in [0, 255] to uint8; any shape."""
   return np.rint(pixels).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Which files there are in a folder, linked ones included."""
+"""Lists image files in folders, following links."""
 
 import glob
 import os
@@ -14,17 +14,17 @@ EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 def images_in(
   folder: pathlib.Path, recursive: bool = True
 ) -> list[pathlib.Path]:
-  """Lists image files in a fixed order, hidden files and folders left out.
+  """Lists image files in sorted order, without hidden files and folders.
 
   Args:
-    folder: where.
-    recursive: whether subfolders are searched.
+    folder: to search.
+    recursive: whether to search subfolders.
 
   Returns:
-    Paths of files whose name ends like one of `EXTENSIONS`, in any case.
+    Paths of files with one of `EXTENSIONS`, in upper or lower case.
 
   Raises:
-    DataError: a folder may not be listed.
+    DataError: a folder cannot be listed.
   """
   return sorted(
     path
@@ -42,10 +42,10 @@ def find_images(pattern: str) -> list[str]:
       such as 'line/*.png'.
 
   Returns:
-    Paths, in a fixed order.
+    Paths in sorted order.
 
   Raises:
-    DataError: there is nothing of that name.
+    DataError: there is no such image.
   """
   path = pathlib.Path(pattern)
   if path.is_dir():
@@ -59,31 +59,33 @@ def find_images(pattern: str) -> list[str]:
       if pathlib.Path(name).is_file()
     )
   if not found:
-    raise DataError(f'{pattern}: there is no such image.')
+    raise DataError(
+      f'{pattern}: there is no such image; give a file, a folder or a pattern.'
+    )
   return found
 
 
 def files_in(
   folder: pathlib.Path, recursive: bool = True
 ) -> Iterator[pathlib.Path]:
-  """Lists files, following links to folders, each folder once.
+  """Lists files, following links to folders; visits each folder once.
 
   Args:
-    folder: where; need not exist.
-    recursive: whether subfolders are searched.
+    folder: to search; need not exist.
+    recursive: whether to search subfolders.
 
   Yields:
-    Paths of files, and of links to what is not there, which are somebody's
-    files as well; not of pipes and devices.
+    Paths of files and of broken links, which the user meant as files; not of
+    pipes and devices.
 
   Raises:
-    DataError: a folder may not be listed.
+    DataError: a folder cannot be listed.
   """
   if not folder.is_dir():
     return
   seen = set()
   for place, folders, names in os.walk(folder, onerror=_fail, followlinks=True):
-    # Links may lead back, or to the same folder twice.
+    # Links may form cycles, or lead to the same folder twice.
     real = os.path.realpath(place)
     if real in seen:
       folders.clear()
@@ -100,7 +102,8 @@ def files_in(
 
 def _fail(error: OSError) -> NoReturn:
   raise DataError(
-    f'{error.filename} cannot be listed ({error.strerror}).'
+    f'{error.filename} cannot be listed ({error.strerror}): check its '
+    'permissions.'
   ) from error
 
 

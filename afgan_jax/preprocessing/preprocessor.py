@@ -1,7 +1,7 @@
-"""From an image file, bytes or an array to the pixels that networks see.
+"""Converts an image file, bytes or an array to the pixels that networks see.
 
-Training, evaluation, validation, calibration and prediction read images through
-a `Preprocessor` alone, so that no two of them can disagree.
+Training, evaluation, validation, calibration and prediction all read images
+through a `Preprocessor`, so that they cannot disagree.
 """
 
 import dataclasses
@@ -29,14 +29,14 @@ ImageLike = str | os.PathLike[str] | bytes | np.ndarray
 
 
 class PreparedImage(NamedTuple):
-  """An image, and what the networks see of it.
+  """An image and the pixels that networks see.
 
   Attributes:
     original: the image at its own size, uint8 RGB [height, width, 3].
     pixels: float16 [size, size, 3] in [0, 255].
-    frame: where in the image these pixels lie; `frame.restore` brings a map of
-      them back to the image's own pixels.
-    note: what its user should know of the image, or ''.
+    frame: position of these pixels in the image; `frame.restore` resizes a map
+      of them to the original image.
+    note: a note for the user, or ''.
   """
 
   original: np.ndarray
@@ -46,13 +46,13 @@ class PreparedImage(NamedTuple):
 
 
 class Reading(NamedTuple):
-  """One labelled image that has been read.
+  """A labelled image.
 
   Attributes:
     pixels: float16 [size, size, 3] in [0, 255].
-    mask: uint8 [mask_size, mask_size], 1 where the image is defective; None if
-      nobody has drawn one, or it cannot be used.
-    notes: sentences that its user should see.
+    mask: ground truth, uint8 [mask_size, mask_size], 1 where the image is
+      defective; None if there is none, or it cannot be used.
+    notes: sentences to show to the user.
   """
 
   pixels: np.ndarray
@@ -62,14 +62,14 @@ class Reading(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessor:
-  """Decoding, geometry and intensity of all images of a detector.
+  """Decodes, crops and normalises the images of a detector.
 
   Attributes:
     size: side length in pixels of the square that the networks see.
-    geometry: how an image becomes square.
-    decoder: how files become bytes.
-    normalize: evens out the intensity of the square.
-    cache: of decoded squares on disk; None for none.
+    geometry: maps an image to the square.
+    decoder: reads files.
+    normalize: normalises the intensity of the square.
+    cache: decoded squares on disk; None to disable it.
   """
 
   size: int
@@ -80,11 +80,11 @@ class Preprocessor:
 
   @classmethod
   def from_config(cls, config: ConfigDict) -> 'Preprocessor':
-    """Builds the preprocessor of `config.data` and `config.image_size`."""
+    """Builds a preprocessor from `config.data` and `config.image_size`."""
     data = config.data
     max_bytes, folder = round(data.cache_gib * 2**30), default_folder()
     normalize = keep_intensity
-    if data.normalize_light:  # The same spread implies the same level.
+    if data.normalize_light:  # Includes the mean.
       normalize = normalize_light
     elif data.normalize_brightness:
       normalize = normalize_brightness
@@ -121,18 +121,18 @@ class Preprocessor:
   def read(
     self, path: str, mask_path: str | None = None, mask_size: int = 0
   ) -> Reading:
-    """Reads an image file and its ground truth, each file once.
+    """Reads an image file and its ground-truth mask, each file once.
 
     Args:
       path: of the image.
       mask_path: of its ground-truth mask; None if there is none.
-      mask_size: side length in pixels of the mask; 0 to do without.
+      mask_size: side length in pixels of the mask; 0 to read no mask.
 
     Returns:
-      The pixels as in `prepare`, and the mask: 1 where at least half of the
-      area is defective. Where that leaves nothing, 1 where any of it is, so no
-      defect disappears. A mask that cannot be used is None, and a note says
-      why.
+      The pixels as in `prepare`, and the mask: 1 where at least half of a
+      pixel's area is defective; if there is no such pixel, 1 where any part of
+      it is, so that no defect disappears. The mask is None if it cannot be
+      used, and a note says why.
 
     Raises:
       DataError: the image cannot be read.
@@ -146,8 +146,8 @@ class Preprocessor:
     found = self.cache and self.cache.get(key)
     problem = ''
     if found:
-      (pixels, mask), beside = found
-      note = beside['note']
+      (pixels, mask), metadata = found
+      note = metadata['note']
     else:
       original, note = self.decoder.image(path, contents[0])
       pixels, frame = self._cut(original)
@@ -163,7 +163,7 @@ class Preprocessor:
     return Reading(self._normalize(pixels), mask, tuple(filter(None, notes)))
 
   def from_square(self, pixels: np.ndarray) -> np.ndarray:
-    """Prepares an image that is square and of the right size already.
+    """Prepares an image that already has the shape of the square.
 
     Args:
       pixels: in [0, 255], [size, size, 3].
@@ -174,7 +174,7 @@ class Preprocessor:
     return self._normalize(pixels.astype(np.float16))
 
   def _cut(self, original: np.ndarray) -> tuple[np.ndarray, Frame]:
-    """Cuts the square out, antialiased, not rounded to bytes."""
+    """Crops the square, antialiased, without rounding to bytes."""
     frame = self.geometry.frame(original)
     return clip_pixels(frame.cut(original, self.size)), frame
 
@@ -186,7 +186,7 @@ class Preprocessor:
       f'{self.geometry} {self.decoder} {self.size} {mask_size} '
       f'{PIL.__version__}'
     )
-    # An unreadable file gets a key too: its error is found anew each time.
+    # An unreadable file has a key too; it is never stored.
     return self.cache.key(how, *(content or b'' for content in contents))
 
   def _mask(
@@ -201,14 +201,14 @@ class Preprocessor:
     if defective.shape != (frame.height, frame.width):
       height, width = defective.shape
       raise DataError(
-        f'{path} is of {width}×{height} pixels and {image_path}, which it is '
-        f'the mask of, of {frame.width}×{frame.height}: they must be of one '
+        f'The mask {path} has {width}×{height} pixels and its image '
+        f'{image_path} has {frame.width}×{frame.height}: make them the same '
         'size.'
       )
     if not defective.any():
       raise DataError(
         f'{path} marks nothing in {image_path}: mark the defect, remove the '
-        'mask, or sort the image under good.'
+        'mask, or label the image as good.'
       )
     drawing = defective.astype(np.uint8) * 255
     # Half of the area is 127.5.
@@ -219,7 +219,7 @@ class Preprocessor:
 
 
 def _content(path: str) -> bytes | None:
-  """Reads a file; None lets the decoder say what is wrong with it."""
+  """Reads a file; returns None on errors, which the decoder reports."""
   try:
     with open(path, 'rb') as file:
       return file.read()

@@ -1,1 +1,1 @@
-"""Files, threads, caches and errors: nothing of images or of networks."""
+"""Files, threads, caches and errors; nothing about images or networks."""

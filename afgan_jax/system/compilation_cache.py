@@ -1,6 +1,6 @@
-"""Keeps compiled programs on disk, so that a second start compiles nothing.
+"""Caches compiled programs on disk, so that a second start compiles nothing.
 
-For programs, not for libraries: `main.py` alone calls it.
+For programs, not for libraries: only `main.py` calls it.
 """
 
 import os
@@ -11,7 +11,7 @@ import platformdirs
 
 from afgan_jax.system.log import logger
 
-# Below this, compiling takes hardly longer than reading.
+# Faster compilations take hardly longer than reading the cache.
 MIN_COMPILE_SECONDS = 0.1
 MAX_BYTES = 2**30
 
@@ -20,11 +20,11 @@ _SECONDS = 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'
 
 
 def enable() -> None:
-  """Makes JAX keep what it compiles, in the user's cache folder.
+  """Enables JAX's persistent compilation cache in the user's cache folder.
 
-  JAX's own environment variables go first: JAX_COMPILATION_CACHE_DIR names
-  another folder, or none if it is empty. Where the folder cannot be written,
-  a warning says so and everything is compiled anew.
+  JAX's own environment variables take precedence: JAX_COMPILATION_CACHE_DIR
+  sets another folder, or disables the cache if it is empty. If the folder
+  cannot be written, a warning is logged and nothing is cached.
   """
   if _SECONDS not in os.environ:
     jax.config.update(_SECONDS.lower(), MIN_COMPILE_SECONDS)
@@ -38,8 +38,8 @@ def enable() -> None:
     prune(folder, MAX_BYTES)
   except (OSError, RuntimeError) as error:
     logger.warning(
-      'Compiled programs are not kept (%s): %s names another folder, or none '
-      'if it is empty.',
+      'Compiled programs are not cached (%s): set %s to another folder, or to '
+      'nothing to disable the cache.',
       error,
       _FOLDER,
     )
@@ -48,16 +48,16 @@ def enable() -> None:
 
 
 def prune(folder: pathlib.Path, max_bytes: int) -> None:
-  """Removes the oldest files of a folder that holds too much.
+  """Removes the oldest files of a folder until it fits a size limit.
 
-  JAX's own limit, `jax_compilation_cache_max_size`, would do once JAX 0.12 is
-  the oldest to be served. JAX 0.10 keeps nothing more, and warns of each
-  program, where one entry lacks the file of its last use: each of a folder
-  that was filled without that limit, or one whose writer was killed.
+  JAX's own limit, `jax_compilation_cache_max_size`, can replace this once JAX
+  0.12 is the oldest supported version. With it, JAX 0.10 stops caching, and
+  warns for each program, if one entry lacks the file with its last use: all
+  entries of a folder filled without that limit, or one whose writer was killed.
 
   Args:
-    folder: with the files, also in subfolders.
-    max_bytes: that may stay.
+    folder: contains the files, also in subfolders.
+    max_bytes: size limit of all files.
   """
   files = []
   for path in folder.rglob('*'):
@@ -66,4 +66,4 @@ def prune(folder: pathlib.Path, max_bytes: int) -> None:
   for status, path in sorted(files, key=lambda file: -file[0].st_mtime_ns):
     max_bytes -= status.st_size
     if max_bytes < 0:
-      path.unlink(missing_ok=True)  # Another process may have been faster.
+      path.unlink(missing_ok=True)  # Another process may have removed it.

@@ -1,13 +1,13 @@
-"""Sets a process up for speed on a CPU, before JAX starts in it.
+"""Configures a process for speed on a CPU, before JAX starts in it.
 
-For programs, not for libraries: `main.py` and the benchmarks call it. What each
-setting is worth is measured in docs/performance.md.
+For programs, not for libraries: `main.py` and the benchmarks call it. The gain
+of each setting is in docs/performance.md.
 """
 
 import ctypes
 import os
 
-# Of glibc's malloc.h.
+# From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
@@ -16,33 +16,33 @@ _VECTOR_WIDTH = '--xla_cpu_prefer_vector_width'
 
 
 def prepare() -> None:
-  """Keeps freed memory in the process and lets XLA use whole vectors.
+  """Keeps freed memory in the process and lets XLA use full vector width.
 
-  Call it before JAX compiles anything. A vector width that XLA_FLAGS names
-  already stays.
+  Call it before JAX compiles anything. A vector width that is already in
+  XLA_FLAGS is kept.
   """
   keep_freed_memory()
   flags = os.environ.get('XLA_FLAGS', '')
   if _VECTOR_WIDTH not in flags:
-    # XLA's own choice is half of what AVX-512 has; a CPU with less uses less.
+    # XLA's default is half of AVX-512; CPUs with narrower vectors use those.
     os.environ['XLA_FLAGS'] = f'{flags} {_VECTOR_WIDTH}=512'.lstrip()
 
 
 def keep_freed_memory() -> bool:
   """Stops malloc from handing freed memory back to the operating system.
 
-  A step frees gigabytes and the next one asks for them again, and each page
-  that the system hands out anew costs a fault and is filled with zeros first.
+  Each step frees gigabytes and the next one allocates them again, and each new
+  page from the system costs a page fault and is filled with zeros first.
 
   Returns:
-    Whether it could be done; only glibc has the means.
+    True if it was set; only glibc supports it.
   """
   try:
     mallopt = ctypes.CDLL(None).mallopt
   except (AttributeError, OSError, TypeError):
     return False
-  # All memory from one heap that grows and never shrinks: mapped blocks are
-  # unmapped when freed, and the heaps of single threads hold no large blocks.
-  # A threshold of -1 is none; the largest, 2 GiB, is less than a step frees.
+  # All memory comes from one heap that grows and never shrinks: mapped blocks
+  # are unmapped when freed, and per-thread heaps hold no large blocks. A
+  # threshold of -1 disables it; the largest, 2 GiB, is less than a step frees.
   settings = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1, _M_ARENA_MAX: 1}
   return all([mallopt(key, value) == 1 for key, value in settings.items()])

@@ -1,11 +1,11 @@
-"""Errors of the user's making, typed; the command line adds advice to them."""
+"""Exceptions for user errors; the command line adds advice to them."""
 
 import re
 import signal
 
 
 class UsageError(Exception):
-  """Something the user can put right; the message is one sentence of facts."""
+  """An error that the user can fix; the message is one sentence of facts."""
 
 
 class MissingCheckpoint(UsageError):
@@ -13,7 +13,7 @@ class MissingCheckpoint(UsageError):
 
 
 class MissingThreshold(UsageError):
-  """No threshold was set for a checkpoint and a way of scoring."""
+  """No threshold was calibrated for this checkpoint and score."""
 
 
 class NothingHeldOut(UsageError):
@@ -25,11 +25,11 @@ class ConfigConflict(UsageError):
 
 
 class WorkdirInUse(UsageError):
-  """Another process trains in the workdir."""
+  """Another process is training in the workdir."""
 
 
 class OutputExists(UsageError):
-  """Earlier predictions are in the way."""
+  """The output folder already holds predictions."""
 
 
 class Diverged(UsageError):
@@ -37,18 +37,18 @@ class Diverged(UsageError):
 
 
 class CheckpointNotWritten(UsageError):
-  """A checkpoint could not be written; those before it are kept."""
+  """A checkpoint could not be written; earlier ones are kept."""
 
 
 class DataError(ValueError):
   """An image, a mask or a folder that cannot be used.
 
-  Its message is one sentence that names the file or folder and says what to
-  do, on one line whatever characters the name has.
+  The message is one sentence that names the file or folder and says what to
+  do, on one line whatever characters the name contains.
   """
 
   def __init__(self, message: str):
-    """Takes the sentence; control characters in it are escaped."""
+    """Stores the sentence with its control characters escaped."""
     super().__init__(
       re.sub(
         r'[\x00-\x1f\x7f-\x9f]', lambda found: repr(found[0])[1:-1], message
@@ -57,14 +57,14 @@ class DataError(ValueError):
 
 
 class PartlyFailed(Exception):  # noqa: N818
-  """Most of the work is done, a part could not be; the message says which."""
+  """Some items failed and the others are done; the message names them."""
 
 
 class Interrupted(Exception):  # noqa: N818
-  """Somebody stopped the run; the message says how far it was.
+  """The user stopped the run; the message says how far it got.
 
   Attributes:
-    exit_code: of the program, 128 and the number of the signal.
+    exit_code: of the program, 128 plus the number of the signal.
   """
 
   def __init__(self, message: str, signum: int = signal.SIGINT):
@@ -73,4 +73,4 @@ class Interrupted(Exception):  # noqa: N818
 
 
 class PredictionInterrupted(Interrupted):
-  """Somebody stopped a prediction; finished rows are written."""
+  """The user stopped a prediction; finished rows are written."""

@@ -1,24 +1,24 @@
-"""Writes files so that they are never seen half-written."""
+"""Writes files atomically."""
 
 import contextlib
 import os
 import pathlib
 from collections.abc import Iterator
 
-# Names of files may hold bytes that are no text, which Python keeps as lone
-# surrogates; they are written as \udcXX.
+# File names may contain bytes that are not valid text, which Python decodes to
+# lone surrogates; they are written as \udcXX.
 TEXT_FORMAT = {'encoding': 'utf-8', 'errors': 'backslashreplace'}
 
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """Makes a file appear as a whole or not at all.
+  """Replaces a file atomically by one written to a temporary path.
 
   Args:
     path: of the file.
 
   Yields:
-    Where to write it; another process that does the same gets another name.
+    The temporary path to write to; it is unique to the process.
   """
   temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
   try:
@@ -29,11 +29,11 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a text file in UTF-8; it appears as a whole or not at all."""
+  """Writes a text file in UTF-8 atomically."""
   with replacing(path) as temporary:
     temporary.write_text(text, **TEXT_FORMAT)
 
 
 def printable(text: str) -> str:
-  """Returns a text as files of `TEXT_FORMAT` have it, which can be encoded."""
+  """Escapes lone surrogates in a text, as files in `TEXT_FORMAT` do."""
   return text.encode(**TEXT_FORMAT).decode('utf-8')

@@ -1,4 +1,4 @@
-"""The package's logger, whose records the command line shows."""
+"""The package's logger; the command line shows its records."""
 
 import logging
 

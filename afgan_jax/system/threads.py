@@ -1,4 +1,4 @@
-"""Work that runs ahead in threads, in bounded memory."""
+"""Prefetching in threads with bounded memory, and batching."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
@@ -12,13 +12,13 @@ def map_ahead(
   items: Iterable[Any],
   count: int,
 ) -> Iterator[Any]:
-  """Runs items in a pool, a bounded number ahead of who takes the results.
+  """Maps a function over items in a pool, a bounded number of items ahead.
 
   Args:
-    pool: where they run.
+    pool: runs the calls.
     run: called with each item.
-    items: taken one by one, so they may be endless.
-    count: of items at most ahead.
+    items: consumed one by one, so they may be infinite.
+    count: largest number of items submitted ahead of the consumer.
 
   Yields:
     The results, in the order of the items.
@@ -33,7 +33,7 @@ def map_ahead(
 
 
 def in_batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-  """Yields lists of `size` items, the last one perhaps shorter."""
+  """Yields lists of `size` items; the last one may be shorter."""
   batch = []
   for item in items:
     batch.append(item)

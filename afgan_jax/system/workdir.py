@@ -1,4 +1,4 @@
-"""The folder of a run: whether it can be one, and who has it."""
+"""Checks and locks the folder of a run."""
 
 import contextlib
 import pathlib
@@ -12,13 +12,13 @@ _LOCK = '.lock'
 
 
 def check_not_file(folder: pathlib.Path) -> None:
-  """Refuses a folder that is a file.
+  """Checks that a folder can be created or written to.
 
   Args:
-    folder: to write to; need not exist.
+    folder: need not exist.
 
   Raises:
-    UsageError: it, or a folder above it, is a file.
+    UsageError: the path, or a parent, is a file.
   """
   for path in (folder, *folder.parents):
     if path.exists() and not path.is_dir():
@@ -27,15 +27,15 @@ def check_not_file(folder: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def claim(workdir: pathlib.Path) -> Iterator[None]:
-  """Keeps other runs out of a workdir, which is made where it is missing.
+  """Locks a workdir against other runs and creates it if it is missing.
 
-  The operating system takes the claim back however the process ends.
+  The operating system releases the lock however the process ends.
 
   Args:
     workdir: of the run.
 
   Raises:
-    WorkdirInUse: another run has it.
+    WorkdirInUse: another run holds the lock.
   """
   workdir.mkdir(parents=True, exist_ok=True)
   lock = filelock.FileLock(workdir / _LOCK, blocking=False)
@@ -45,5 +45,5 @@ def claim(workdir: pathlib.Path) -> Iterator[None]:
     except filelock.Timeout as error:
       raise WorkdirInUse(f'{workdir} is in use by another run.') from error
     except NotImplementedError:
-      pass  # Some network drives know no locks.
+      pass  # Some network drives do not support locks.
     yield

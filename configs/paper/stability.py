@@ -1,11 +1,11 @@
-r"""Which reading of eq 12 does not collapse: one thing changed at a time.
+r"""A study of readings of eq 12 that may collapse, one change at a time.
 
   python main.py --mode=study --config=configs/paper/stability.py \
     --config.data.path=DIR --config.study.categories="('mvtec_ad/toothbrush', \
     'mvtec_ad/screw', 'magnetic_tile')"
 
-State 4, small enough for a processor. Measured on synthetic defects on held-out
-good images, by the map alone: a generator that has collapsed has no map.
+State 4, small enough for a CPU. Measured on synthetic defects on held-out good
+images, by the map only: the map of a collapsed generator is useless.
 """
 
 from ml_collections import ConfigDict
@@ -21,20 +21,20 @@ _RELEASED = {
 VARIANTS = {
   # The latent loss in both networks' losses, with equal weights.
   'both': {},
-  # In the generator's alone, and with a tenth of the weight in the other's.
+  # Only in the generator's, and with a tenth of the weight in the other's.
   'generator_alone': _OLD,
   'tenth': {'loss': {'discriminator_latent_weight': 0.1}},
-  # As Skip-GANomaly's published code: the generator moves first, and a
-  # discriminator that has won is drawn anew.
+  # As in Skip-GANomaly's published code: the generator is updated first, and
+  # the discriminator is reinitialised when its loss vanishes.
   'generator_first': {'optimizer': {'first': 'generator'}},
   'reset': {'discriminator': {'reset_below': 1e-5}},
   'released': _RELEASED,
-  # The same, without the latent loss in the discriminator's.
+  # The same, without the latent loss in the discriminator's loss.
   'generator_alone_released': _OLD | _RELEASED,
-  # Nothing of the batch in the discriminator's norms.
+  # Group norms in the discriminator.
   'group_norm': {'discriminator': {'norm': 'group'}},
   'generator_alone_group_norm': _OLD | {'discriminator': {'norm': 'group'}},
-  # Without one of the losses, or at another pace.
+  # Without one of the losses, or with another learning rate.
   'no_latent': {'loss': {'latent_weight': 0.0}},
   'no_adversarial': {'loss': {'adversarial_weight': 0.0}},
   'slow': {'optimizer': {'learning_rate': 5e-5}},

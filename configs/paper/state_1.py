@@ -1,4 +1,4 @@
-"""State 1 of Table 3: encoder and decoder alone.
+"""State 1 of Table 3: encoder and decoder only.
 
 python main.py --config=configs/paper/state_1.py:screw
 """

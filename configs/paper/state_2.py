@@ -1,4 +1,4 @@
-"""State 2 of Table 3: encoder and decoder alone, with cut-paste.
+"""State 2 of Table 3: encoder and decoder only, with cut-paste.
 
 python main.py --config=configs/paper/state_2.py:screw
 """

@@ -1,13 +1,13 @@
-"""Tables 3 and 4 of the paper: seven variants, fifteen categories, three seeds.
+"""A study of Tables 3 and 4: seven variants, fifteen categories, three seeds.
 
   python main.py --mode=study --config=configs/paper/tables.py
 
-That is 315 runs; `config.study` says which, and fewer can be named:
+That is 315 runs, listed by `config.study`; select fewer with:
 
   --config.study.categories="('screw', 'tile')" --config.study.seeds="(0,)"
 
-All other fields are those of each run, as in `configs/default.py`, but for
-config.seed and what a variant or a category sets.
+All other fields apply to each run, as in `configs/default.py`, except for
+config.seed and the fields that a variant or a category sets.
 """
 
 from ml_collections import ConfigDict
@@ -20,6 +20,6 @@ def get_config() -> ConfigDict:
   """Returns the configuration."""
   config = mvtec_ad.get_config()
   variants.follow_paper(config)
-  config.checkpoint.max_to_keep = 1  # Of hundreds of runs.
+  config.checkpoint.max_to_keep = 1  # There are hundreds of runs.
   config.study = variants.study(variants.VARIANTS, reference='state_4')
   return config

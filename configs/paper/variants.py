@@ -1,4 +1,4 @@
-"""What Tables 3 and 4 of the paper compare, written once for this folder."""
+"""Variants compared in Tables 3 and 4, and helpers to build studies."""
 
 from ml_collections import ConfigDict
 
@@ -34,10 +34,10 @@ VARIANTS = {
 
 
 def get_config(variant: str, category: str = '') -> ConfigDict:
-  """Returns one column of Table 3 or 4 on one category.
+  """Returns the configuration of one column of Table 3 or 4 on one category.
 
   Args:
-    variant: a name of `VARIANTS`.
+    variant: key of `VARIANTS`.
     category: of MVTec AD, e.g. 'screw'.
   """
   config = mvtec_ad.get_config(category, texture=category in TEXTURES)
@@ -47,7 +47,7 @@ def get_config(variant: str, category: str = '') -> ConfigDict:
 
 
 def follow_paper(config: ConfigDict) -> None:
-  """Sets back what the configs of categories do better than the paper.
+  """Resets the improvements of the category configs to the paper's choices.
 
   Args:
     config: changed in place.
@@ -58,10 +58,10 @@ def follow_paper(config: ConfigDict) -> None:
 
 
 def shrink(config: ConfigDict) -> None:
-  """Makes networks and images so small that a run takes minutes on a processor.
+  """Shrinks networks and images so that a run takes minutes on a CPU.
 
   Args:
-    config: changed in place; it keeps one checkpoint, the last.
+    config: changed in place; also keeps only the last checkpoint.
   """
   config.image_size = 64
   config.generator.base_features = 16
@@ -79,21 +79,20 @@ def study(
   Args:
     variant_fields: for each variant the fields that it sets, in groups as in
       `configs/default.py`.
-    reference: the variant with which the others are compared.
-    measure: 'test', or 'validation', which leaves the test set unread and
-      measures on synthetic defects, to choose by.
+    reference: the variant that the others are compared with.
+    measure: 'test', or 'validation', which does not read the test set and
+      measures on synthetic defects, for model selection.
   """
   group = ConfigDict()
-  # Which are run; fewer can be named on the command line. Categories are those
-  # of MVTec AD, or, with config.data.source=folder, folders in
-  # config.data.path.
+  # Runs of the study; select fewer on the command line. Categories are those of
+  # MVTec AD, or, with config.data.source=folder, folders in config.data.path.
   group.categories = TEXTURES + OBJECTS
   group.variants = tuple(variant_fields)
   group.seeds = (0, 1, 2)
   group.reference = reference
   group.measure = measure
   group.variant_fields = ConfigDict(variant_fields)
-  # Colour jitter for textures alone (§3.2).
+  # Colour jitter only for textures (§3.2).
   jitter = mvtec_ad.get_config(texture=True).augmentation.color_jitter
   group.category_fields = ConfigDict(
     {name: {'augmentation': {'color_jitter': jitter}} for name in TEXTURES}

@@ -1,11 +1,11 @@
-"""The better recipe beside the paper's State 4, as long as a processor allows.
+"""A study that compares the better recipe with the paper's State 4 on a CPU.
 
   python main.py --mode=study --config=configs/plus/comparison.py \
     --config.data.path=DIR --config.study.categories="('mvtec_ad/screw', \
     'mvtec_ad/toothbrush', 'magnetic_tile')"
 
-All train for about as long: a step of the recipe, with its defects and its
-head, costs more than one of State 4.
+All variants train for about the same time: a step of the recipe, with its
+defects and its head, costs more than one of State 4.
 """
 
 from ml_collections import ConfigDict
@@ -14,7 +14,7 @@ from configs import default
 from configs.paper import variants
 from configs.plus import folder, recipe
 
-# The paper's, all of them; sizes, data and batches are shared.
+# Groups with the paper's values; sizes, data and batches are shared.
 _GROUPS = ('augmentation', 'loss', 'optimizer', 'score', 'variation')
 
 
@@ -30,7 +30,7 @@ def get_config() -> ConfigDict:
   config.checkpoint.max_to_keep = 1
   paper = default.get_config().copy_and_resolve_references()
   state_4 = {name: paper[name].to_dict() for name in _GROUPS}
-  # The paper's colour jitter is that of the category (§3.2).
+  # The paper's colour jitter depends on the category (§3.2).
   del state_4['augmentation']['color_jitter']
   state_4['num_steps'] = 5700
   state_4['data'] = {
@@ -41,7 +41,7 @@ def get_config() -> ConfigDict:
     {
       'plus': {},
       'state_4': state_4,
-      # As it was read before, which collapses (docs/reproduction.md).
+      # The earlier reading of eq 12, which collapses (docs/reproduction.md).
       'generator_alone': state_4
       | {'loss': state_4['loss'] | {'discriminator_latent_weight': 0.0}},
     },

@@ -1,4 +1,4 @@
-"""The better recipe on one's own folder of good images.
+"""The better recipe on your own folder of good images.
 
 python main.py --config=configs/plus/folder.py --config.data.path=my_images
 """

@@ -1,4 +1,4 @@
-"""The better recipe on a category of MVTec AD, which follows a colon.
+"""The better recipe on a category of MVTec AD, given after a colon.
 
 python main.py --config=configs/plus/mvtec_ad.py:screw
 """

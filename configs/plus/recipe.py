@@ -1,16 +1,16 @@
-"""What the better recipe changes of the paper's, written once.
+"""Changes of the better recipe to the paper's.
 
-Each part is a field and can be switched off alone; docs/recipe.md says what
-each is worth and how it was chosen.
+Each part is a field and can be switched off on its own; docs/recipe.md has the
+gain of each and how it was chosen.
 """
 
 from ml_collections import ConfigDict
 
-# What is known of single categories from their good images.
+# Settings of single categories, chosen from their good images.
 CATEGORY_FIELDS = {
-  # One long thing on a plain ground, thrown down in any direction.
+  # One long object on a plain background, in any orientation.
   'screw': {'data': {'geometry': 'object', 'window': (0.46, 1.08)}},
-  # What lies on its ground in any direction: no turn of it is a defect.
+  # Objects and textures in any orientation: no rotation is a defect.
   **{
     name: {'variation': {'rotation': 180.0}}
     for name in ('bottle', 'hazelnut', 'leather', 'metal_nut', 'tile')
@@ -27,7 +27,7 @@ def improve(config: ConfigDict) -> ConfigDict:
   Returns:
     The same config.
   """
-  # As long for a small training set as for a large one.
+  # As many steps for a small training set as for a large one.
   config.num_steps = 6000
   config.batch_size = 16
   config.checkpoint.every_epochs = 100
@@ -40,7 +40,7 @@ def improve(config: ConfigDict) -> ConfigDict:
   config.augmentation.kind = 'mixture'
   config.augmentation.probability = 0.9
   config.augmentation.mixture.max_defects = 4
-  # The game costs as much as all the rest and the head does not gain by it.
+  # Adversarial training doubles the cost and does not improve the head.
   config.loss.adversarial_weight = 0.0
   config.loss.latent_weight = 0.0
   config.loss.segmentation_weight = 1.0

@@ -169,6 +169,11 @@ CASES = {
     1,
     ['config.batch_size', '6', '4'],
   ),
+  'groups that do not divide a layer': (
+    [DEMO, '--config.norm.kind=group'],
+    1,
+    ['config.norm.group_size is 16', 'divide 4', 'generator'],
+  ),
   'range upside down': (
     [DEMO, '--config.augmentation.area_ratio=(0.5, 0.1)'],
     1,

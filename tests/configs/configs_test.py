@@ -7,10 +7,12 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config import store as configuration
 from afgan_jax.config.derived import steps_per_epoch
-from afgan_jax.config.rules import check_config
+from afgan_jax.config.rules import check_config, check_group_sizes
+from afgan_jax.study.plan import make_plan
 from afgan_jax.system.errors import UsageError
 from configs import default, demo
-from configs.paper import tables, variants
+from configs.paper import stability, tables, variants
+from configs.plus import ablations, comparison
 from configs.plus import folder as plus_folder
 from configs.plus import mvtec_ad as plus_mvtec_ad
 from datasets.mvtec_ad import CATEGORIES, TEXTURES
@@ -361,14 +363,111 @@ def test_equation_13_needs_a_discriminator_that_was_trained():
 def test_groups_of_one_feature_are_refused_in_fusions(fields, groups):
   config = default.get_config()
   config.norm.kind = 'group'
+  config.norm.group_size = 2
   config.update_from_flattened_dict(fields)
+  check_config(config, num_devices=1)  # Stored runs may be scored.
   if groups:
-    check_config(config, num_devices=1)
+    check_group_sizes(config)
     return
   with pytest.raises(
-    UsageError, match="config.generator.aff_norm is 'group'.*even"
+    UsageError,
+    match=r'config\.norm\.group_size is 2: .*config\.generator\.aff_reduction',
   ):
-    check_config(config, num_devices=1)
+    check_group_sizes(config)
+
+
+# By hand: a network of n levels doubles `base_features` up to `max_features`.
+@pytest.mark.parametrize(
+  ('fields', 'words'),
+  [
+    ({'norm.kind': 'group'}, None),
+    ({'norm.kind': 'batch', 'norm.group_size': 7}, None),
+    (
+      {'norm.kind': 'group', 'generator.base_features': 16},
+      'must divide 4, .* bottleneck of the generator.*; set it to 4',
+    ),
+    (
+      {'norm.kind': 'group', 'generator.max_features': 264},
+      'must divide 264, .* in the generator; set it to 2',
+    ),
+    (
+      {'generator.aff_norm': 'group', 'norm.group_size': 24},
+      "must divide 64, .* in the generator's fusions; set it to 8",
+    ),
+    (
+      {
+        'generator.aff_norm': 'group',
+        'generator.fusion': 'concat',
+        'norm.group_size': 24,
+      },
+      None,
+    ),
+    # The first level, of 8 and of 12, has no norm.
+    ({'discriminator.norm': 'group', 'discriminator.base_features': 8}, None),
+    (
+      {'discriminator.norm': 'group', 'discriminator.base_features': 12},
+      'must divide 24, .* in the discriminator; set it to 8',
+    ),
+    (
+      {
+        'discriminator.norm': 'group',
+        'discriminator.base_features': 12,
+        'loss.adversarial_weight': 0.0,
+        'loss.latent_weight': 0.0,
+        'score.gamma': 1.0,
+      },
+      None,
+    ),
+    (
+      {
+        'norm.kind': 'group',
+        'loss.segmentation_weight': 1.0,
+        'segmentation.base_features': 24,
+      },
+      'must divide 24, .* in the segmentation head; set it to 8',
+    ),
+    ({'norm.kind': 'group', 'segmentation.base_features': 24}, None),
+    # The innermost of its levels, of 200, has no norm.
+    (
+      {
+        'norm.kind': 'group',
+        'loss.segmentation_weight': 1.0,
+        'segmentation.max_features': 200,
+        'segmentation.num_levels': 3,
+      },
+      None,
+    ),
+    (
+      {
+        'norm.kind': 'group',
+        'loss.segmentation_weight': 1.0,
+        'segmentation.max_features': 200,
+      },
+      'must divide 200, .* in the segmentation head; set it to 8',
+    ),
+    (
+      {'norm.kind': 'group', 'generator.max_features': 65},
+      'must divide 65, .* in the generator; no size fits',
+    ),
+  ],
+)
+def test_groups_divide_the_features_of_every_layer(fields, words):
+  config = default.get_config()
+  config.update_from_flattened_dict(fields)
+  check_config(config, num_devices=1)
+  if words is None:
+    check_group_sizes(config)
+    return
+  with pytest.raises(
+    UsageError, match=r'^config\.norm\.group_size is \d+: it ' + words
+  ):
+    check_group_sizes(config)
+
+
+@pytest.mark.parametrize('study', [tables, stability, ablations, comparison])
+def test_groups_of_every_study_divide(study, tmp_path):
+  for run in make_plan(study.get_config(), tmp_path, num_devices=1).runs:
+    check_group_sizes(run.config)
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_runs_of_a_fixed_number_of_steps_are_saved_and_restored(tmp_path):
 def test_group_norms_train_and_are_restored(tmp_path):
   fields = FIELDS | {
     'norm.kind': 'group',
-    'norm.group_size': 4,
+    'norm.group_size': 2,
     'generator.base_features': 8,
     'loss.adversarial_weight': 1.0,
     'loss.latent_weight': 1.0,

@@ -14,13 +14,18 @@ from flax import linen as nn
 from flax import traverse_util
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import check_config
+from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.config.store import from_stored
 from afgan_jax.networks.aff import AttentionFeatureFusion
-from afgan_jax.networks.build import build_discriminator, build_generator
+from afgan_jax.networks.build import (
+  build_discriminator,
+  build_generator,
+  build_segmentation_head,
+)
 from afgan_jax.networks.initialize import initialize
 from afgan_jax.networks.layers import GroupNorm
 from afgan_jax.ops.conv4x4.convolution import conv_transpose
+from afgan_jax.system.errors import UsageError
 from configs import default
 
 
@@ -126,20 +131,22 @@ def test_attention_feature_fusion_follows_equations_3_to_8(gate, scale):
   np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_group_norm_by_hand():
+# Of 6 features; stored runs may have 4, of which 2 is the largest part that
+# divides 6.
+@pytest.mark.parametrize('group_size', [2, 4])
+def test_group_norm_by_hand(group_size):
   rng = np.random.default_rng(0)
   x = rng.normal(3, 2, size=(2, 3, 5, 6))
   scale, bias = rng.normal(size=(2, 6))
   expected = np.empty_like(x)
   for image in range(2):
-    # The largest part of 4 that divides 6 is 2.
     for first in (0, 2, 4):
       group = x[image, :, :, first : first + 2]
       expected[image, :, :, first : first + 2] = (
         group - group.mean()
       ) / np.sqrt(group.var() + 1e-3)
   expected = expected * scale + bias
-  norm = GroupNorm(group_size=4, epsilon=1e-3)
+  norm = GroupNorm(group_size=group_size, epsilon=1e-3)
   params = {'scale': scale, 'bias': bias}
   actual = norm.apply(
     {'params': jax.tree.map(jnp.float32, params)}, jnp.float32(x)
@@ -195,7 +202,7 @@ def test_norms_of_fusions_and_of_the_discriminator_by_themselves(
   field, expected
 ):
   config = _config(16)
-  config.update_from_flattened_dict({field: 'group'})
+  config.update_from_flattened_dict({field: 'group', 'norm.group_size': 4})
   _, variables = _shapes(build_generator(config), 16)
   _, judge = _shapes(build_discriminator(config), 16)
   kept = traverse_util.flatten_dict(variables.get('batch_stats', {}))
@@ -206,6 +213,37 @@ def test_norms_of_fusions_and_of_the_discriminator_by_themselves(
     'batch_stats' not in judge,
   ]
   assert grouped == expected
+
+
+@pytest.mark.parametrize('group_size', [2, 3, 4, 6, 8, 12, 16])
+def test_the_check_of_group_sizes_knows_the_norms_of_all_networks(group_size):
+  config = _config(64)
+  config.norm.kind = 'group'
+  config.norm.group_size = group_size
+  config.generator.base_features = 24
+  config.generator.max_features = 96
+  config.generator.aff_reduction = 2
+  config.loss.segmentation_weight = 1.0
+  networks = (
+    (build_generator(config), 1),
+    (build_discriminator(config), 1),
+    (build_segmentation_head(config), 2),
+  )
+  image = jnp.zeros((1, 64, 64, 3))
+  features = []
+  for network, num_images in networks:
+    shapes = jax.eval_shape(
+      functools.partial(network.init, train=False),
+      jax.random.key(0),
+      *[image] * num_images,
+    )
+    flat = traverse_util.flatten_dict(shapes['params'])
+    features += [x.size for path, x in flat.items() if path[-1] == 'scale']
+  if all(number % group_size == 0 for number in features):
+    check_group_sizes(config)
+    return
+  with pytest.raises(UsageError, match='must divide'):
+    check_group_sizes(config)
 
 
 @pytest.mark.parametrize('build', [build_generator, build_discriminator])

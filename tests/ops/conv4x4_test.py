@@ -11,8 +11,7 @@ import jax.test_util
 import numpy as np
 import pytest
 
-from afgan_jax.ops.conv4x4 import convolution
-from afgan_jax.ops.conv4x4 import cpu as convolution_cpu
+from afgan_jax.ops.conv4x4 import convolution, cpu
 
 # Image's larger side, channels there, channels at half the size: each form and
 # each side of each limit between them.
@@ -75,7 +74,7 @@ def test_forms_for_a_cpu_equal_the_plain_ones(shape, swapped):
     'conv_transpose': (small, kernels[1]),
     'correlate': (large, small),
   }.items():
-    actual = _jit(getattr(convolution_cpu, name), *arguments, swapped=swapped)
+    actual = _jit(getattr(cpu, name), *arguments, swapped=swapped)
     expected = _jit(
       getattr(convolution, f'_{name}_plain'), *arguments, swapped=swapped
     )

@@ -412,7 +412,7 @@ def test_values_that_are_no_numbers_are_refused(tmp_path):
   array = np.ones((8, 8), np.float32)
   array[3, 4] = np.nan
   path = _write(tmp_path / 'a.tif', array)
-  with pytest.raises(DataError, match='a.tif holds values that are no numbers'):
+  with pytest.raises(DataError, match='a.tif holds values that are not finite'):
     read_image(path, SIZE, white=1)
 
 
@@ -467,7 +467,7 @@ def test_label_images_mark_the_ones_whatever_their_colors(tmp_path):
   'mask, reason',
   [
     (np.zeros((SIZE, SIZE), np.uint8), 'marks nothing in .*a.png'),
-    (np.full((SIZE, SIZE // 2), 255, np.uint8), 'is of 8×16 pixels.*16×16'),
+    (np.full((SIZE, SIZE // 2), 255, np.uint8), 'has 8×16 pixels.*16×16'),
   ],
 )
 def test_masks_that_cannot_be_used_are_named_and_the_image_is_read(

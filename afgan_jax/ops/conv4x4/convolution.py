@@ -1,17 +1,16 @@
-"""The 4×4 convolutions of stride 2 and padding 1, in the fastest known forms.
+"""4×4 convolutions of stride 2 and padding 1, in the fastest known forms.
 
-There are two functions, `conv`, which halves height and width, and its adjoint
-`conv_transpose`, which doubles them. The gradient of either to its input is the
-other one, and both share the gradient to the kernel, so that three products of
-one bilinear form are all there is:
+There are two functions: `conv` halves height and width, and its adjoint
+`conv_transpose` doubles them. The gradient of either with respect to its input
+is the other one, and both share the gradient with respect to the kernel, so
+there are only three products of one bilinear form:
 
   small = conv(large, kernel)
   large = conv_transpose(small, kernel)
-  kernel = _correlate(large, small)
+  kernel = correlate(large, small)
 
-On a GPU or a TPU they are left to XLA, on a CPU to `convolution_cpu`: there XLA
-is good at matrix products and at some convolutions, and bad at what gradients
-make of them.
+On a GPU or a TPU, XLA computes them, on a CPU the module `cpu`: there XLA is
+fast at matrix products and at some convolutions, but slow at their gradients.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from collections.abc import Callable
 import jax
 from jax import lax
 
-from afgan_jax.ops.conv4x4 import cpu as convolution_cpu
+from afgan_jax.ops.conv4x4 import cpu
 
 _NHWC = ('NHWC', 'HWIO', 'NHWC')
 
@@ -35,7 +34,7 @@ def conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
   Returns:
     [batch, h/2, w/2, features].
   """
-  return _by_platform(convolution_cpu.conv, _conv_plain)(x, kernel)
+  return _by_platform(cpu.conv, _conv_plain)(x, kernel)
 
 
 def _conv_forward(x, kernel):
@@ -45,10 +44,10 @@ def _conv_forward(x, kernel):
 def _conv_backward(saved, grad):
   x, kernel = saved
   return (
-    _by_platform(convolution_cpu.conv_transpose, _conv_transpose_plain)(
+    _by_platform(cpu.conv_transpose, _conv_transpose_plain)(
       grad, kernel, swapped=True
     ),
-    _by_platform(convolution_cpu.correlate, _correlate_plain)(x, grad),
+    _by_platform(cpu.correlate, _correlate_plain)(x, grad),
   )
 
 
@@ -69,9 +68,7 @@ def conv_transpose(x: jax.Array, kernel: jax.Array) -> jax.Array:
   Returns:
     [batch, 2h, 2w, features].
   """
-  return _by_platform(convolution_cpu.conv_transpose, _conv_transpose_plain)(
-    x, kernel
-  )
+  return _by_platform(cpu.conv_transpose, _conv_transpose_plain)(x, kernel)
 
 
 def _conv_transpose_forward(x, kernel):
@@ -81,31 +78,29 @@ def _conv_transpose_forward(x, kernel):
 def _conv_transpose_backward(saved, grad):
   x, kernel = saved
   return (
-    _by_platform(convolution_cpu.conv, _conv_plain)(grad, kernel, swapped=True),
-    _by_platform(convolution_cpu.correlate, _correlate_plain)(
-      grad, x, swapped=True
-    ),
+    _by_platform(cpu.conv, _conv_plain)(grad, kernel, swapped=True),
+    _by_platform(cpu.correlate, _correlate_plain)(grad, x, swapped=True),
   )
 
 
 conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
 
 
-def _by_platform(cpu: Callable, default: Callable) -> Callable:
-  """Chooses when the program is lowered, for what it is lowered to."""
+def _by_platform(on_cpu: Callable, default: Callable) -> Callable:
+  """Selects an implementation by the platform that a program is lowered to."""
 
   def chosen(*arrays, swapped=False):
     return lax.platform_dependent(
       *arrays,
-      cpu=lambda *arrays: cpu(*arrays, swapped=swapped),
+      cpu=lambda *arrays: on_cpu(*arrays, swapped=swapped),
       default=lambda *arrays: default(*arrays, swapped=swapped),
     )
 
   return chosen
 
 
-# As XLA's backends for accelerators know them. `swapped` says that the last two
-# axes of the kernel are the other way round.
+# Forms that XLA's accelerator backends recognise. `swapped`: whether the last
+# two axes of the kernel are in reverse order.
 
 
 def _conv_plain(x, kernel, swapped=False):

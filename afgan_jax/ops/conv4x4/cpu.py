@@ -1,25 +1,25 @@
-"""The three products of `convolution` in the forms a CPU does best.
+"""4×4 convolutions of stride 2 and their gradients, fast on CPUs.
 
-Each is written as a few large matrix products, the one thing that a CPU does
-near its peak (docs/performance.md), and there are two ways to write it:
+The three products of `convolution`, each written as a few large matrix
+products, the only operation that a CPU runs near its peak
+(docs/performance.md). There are two forms:
 
-  * `convolution_matrix`: all sixteen taps of a pixel side by side;
-  * `convolution_winograd`: minimal filtering, with 9 multiplications where the
-    other has 16.
+  * `matrix`: all sixteen taps of a pixel side by side (im2col);
+  * `winograd`: minimal filtering, with 9 multiplications instead of 16.
 
-Shapes alone decide between them. `large` is the image of twice the side, be it
-the input or the output, and `small` the other one; a kernel is [4, 4, large,
-small], or with the last two axes swapped.
+The choice depends only on shapes. `large` is the image of twice the side,
+whether it is the input or the output, and `small` the other one; a kernel is
+[4, 4, large, small], or with the last two axes swapped.
 """
 
 import jax
 
 from afgan_jax.ops.conv4x4 import matrix, winograd
 
-# With fewer channels than this, transforms cost more than they spare.
+# With fewer channels than this, transforms cost more than they save.
 _FEW_CHANNELS = 16
 # With fewer tiles than this, a kernel is larger than the images, and its
-# transform costs more than it spares.
+# transform costs more than it saves.
 _FEW_TILES = 64
 
 
@@ -31,7 +31,7 @@ def conv(
   Args:
     large: [batch, h, w, c].
     kernel: [4, 4, c, features], or [4, 4, features, c] if swapped.
-    swapped: Which.
+    swapped: whether the kernel's channel axes are in reverse order.
 
   Returns:
     [batch, h/2, w/2, features].
@@ -49,7 +49,7 @@ def conv_transpose(
   Args:
     small: [batch, h, w, c].
     kernel: [4, 4, c, features], or [4, 4, features, c] if swapped.
-    swapped: Which.
+    swapped: whether the kernel's channel axes are in reverse order.
 
   Returns:
     [batch, 2h, 2w, features].
@@ -66,12 +66,12 @@ def conv_transpose(
 def correlate(
   large: jax.Array, small: jax.Array, swapped: bool = False
 ) -> jax.Array:
-  """Computes the gradient of the other two to their kernel.
+  """Computes the gradient of both with respect to their kernel.
 
   Args:
     large: [batch, h, w, c].
     small: [batch, h/2, w/2, features].
-    swapped: Which result is asked for.
+    swapped: whether the result's channel axes are in reverse order.
 
   Returns:
     [4, 4, c, features], or [4, 4, features, c] if swapped.
@@ -82,7 +82,7 @@ def correlate(
 
 
 def _has_many_tiles(shape):
-  """Says whether transforms pay, by the shape of the large image."""
+  """Returns True if a large image of a shape is worth the transforms."""
   batch, height, width, channels = shape
   divisible = height % 4 == 0 and width % 4 == 0
   tiles = batch * (height // 4) * (width // 4)

@@ -1,7 +1,7 @@
-"""The products of `convolution_cpu` with all taps side by side.
+"""4×4 convolutions as matrix products over all taps (im2col).
 
-What a tap sees is an image of half the side. On an image of two pixels a side
-the outer taps see padding alone and are left out.
+Each tap sees an image of half the side. On an image of 2×2 pixels the outer
+taps see only padding and are left out.
 """
 
 import jax
@@ -15,7 +15,7 @@ _TRAILING = (((1,), (1,)), ((), ()))
 
 
 def conv(large: jax.Array, kernel: jax.Array, swapped: bool) -> jax.Array:
-  """Computes what `convolution_cpu` says."""
+  """Computes `cpu.conv`."""
   batch, height, width, _ = large.shape
   used = _used_taps(kernel, height, width)
   contracted = ((1, 2), (0, 2) if swapped else (0, 1)), ((), ())
@@ -26,7 +26,7 @@ def conv(large: jax.Array, kernel: jax.Array, swapped: bool) -> jax.Array:
 def conv_transpose(
   small: jax.Array, kernel: jax.Array, swapped: bool
 ) -> jax.Array:
-  """Computes what `convolution_cpu` says."""
+  """Computes `cpu.conv_transpose`."""
   batch, height, width, channels = small.shape
   pixels = small.reshape(-1, channels)
   used = _used_taps(kernel, 2 * height, 2 * width)
@@ -35,8 +35,8 @@ def conv_transpose(
     products = lax.dot_general(pixels, used.reshape(-1, channels), _TRAILING)
     products = jnp.split(products, num_taps, axis=-1)
   else:
-    # A product for each tap, for one product would need the kernel transposed,
-    # and where this is taken the kernel is large or the pixels are few.
+    # One product for each tap: a single product would need the kernel
+    # transposed, and this branch is for large kernels or few pixels.
     repeated = jnp.broadcast_to(pixels, (num_taps, *pixels.shape))
     products = list(repeated @ used)
   taps = [(i, j) for i in _used(2 * height) for j in _used(2 * width)]
@@ -49,7 +49,7 @@ def conv_transpose(
 
 
 def correlate(large: jax.Array, small: jax.Array, swapped: bool) -> jax.Array:
-  """Computes what `convolution_cpu` says."""
+  """Computes `cpu.correlate`."""
   height, width, channels = large.shape[1:]
   features = small.shape[-1]
   patches = _patches(large).reshape(-1, channels * _num_taps(height, width))
@@ -75,24 +75,24 @@ def _num_taps(height, width):
 
 
 def _used_taps(kernel, height, width):
-  """Returns [taps, ...]."""
+  """Flattens the used taps of a kernel to [taps, ...]."""
   rows, columns = _used(height), _used(width)
   kernel = kernel[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
   return kernel.reshape(-1, *kernel.shape[2:])
 
 
 def _patches(large):
-  """Returns what each tap sees of each pixel, [pixels, taps, channels]."""
+  """Returns the patches that the taps see, [pixels, taps, channels]."""
   channels = large.shape[-1]
   taps = _num_taps(*large.shape[1:3])
-  # To row, tap y, column, tap x. One permutation of the whole, for XLA makes a
-  # function of each slice that is taken.
+  # To row, tap y, column, tap x. One permutation of the whole array, since XLA
+  # compiles a function for each slice.
   seen = _split_into_taps(_split_into_taps(large, 1), 3)
   return seen.transpose(0, 1, 3, 2, 4, 5).reshape(-1, taps, channels)
 
 
 def _split_into_taps(x, axis):
-  """Makes two axes of one of length n: n/2 pixels and their taps."""
+  """Splits an axis of length n into two: n/2 pixels and their taps."""
   size = x.shape[axis]
   before, after = x.shape[:axis], x.shape[axis + 1 :]
   if size == 2:
@@ -107,8 +107,8 @@ def _split_into_taps(x, axis):
 
 
 def _overlap(products):
-  """Adds up what each tap gives, {tap: [batch, h, w, c]}, where it belongs."""
-  # Output 2m + phase takes these taps, each at m + offset.
+  """Sums the taps' outputs, {tap: [batch, h, w, c]}, at their positions."""
+  # Output 2m + phase is the sum of these taps, each at m + offset.
   sources = (((1, 0), (3, -1)), ((2, 0), (0, 1)))
 
   def phase(i, j):
@@ -123,6 +123,6 @@ def _overlap(products):
 
 
 def _shift(x, dy, dx):
-  """Returns y[m] = x[m + d], zero outside."""
+  """Shifts an image with zero padding, y[m] = x[m + d]."""
   zero = jnp.zeros((), x.dtype)
   return lax.pad(x, zero, ((0, 0, 0), (-dy, dy, 0), (-dx, dx, 0), (0, 0, 0)))

@@ -1,18 +1,18 @@
-"""The products of `convolution_cpu` by minimal filtering.
+"""4×4 convolutions by minimal filtering.
 
 Winograd 1980; Lavin and Gray, "Fast Algorithms for Convolutional Neural
 Networks", CVPR 2016, section 4.
 
 With 2×2 pixels as one cell of four times the channels, the padded large image
-is h/2+1 × w/2+1 cells, the kernel is 2×2 of stride 1, and along an axis outputs
-2t and 2t+1 read cells 2t, 2t+1 and 2t+2:
+has h/2+1 × w/2+1 cells, the kernel is 2×2 of stride 1, and along an axis
+outputs 2t and 2t+1 read cells 2t, 2t+1 and 2t+2:
 
   y[0] = d[0] k[0] + d[1] k[1] = (d[0]-d[1]) k[0] + d[1] (k[0]+k[1])
   y[1] = d[1] k[0] + d[2] k[1] = d[1] (k[0]+k[1]) - (d[1]-d[2]) k[1]
 
-Three products instead of four, and along both axes nine instead of sixteen. A
-product is said to be taken at a point; an axis has three of them. The other two
-functions take the same products, transposed.
+That is three products instead of four, and along both axes nine instead of
+sixteen. Each product belongs to a point (of the interpolating polynomial); an
+axis has three of them. The other two functions are the transposed products.
 """
 
 import jax
@@ -23,7 +23,7 @@ from afgan_jax.ops.conv4x4.layout import LEADING, interleave, pad_axis
 
 
 def conv(large: jax.Array, kernel: jax.Array, swapped: bool) -> jax.Array:
-  """Computes what `convolution_cpu` says."""
+  """Computes `cpu.conv`."""
   batch, height, width, _ = large.shape
   products = [
     product.reshape(batch, height // 4, width // 4, -1)
@@ -37,14 +37,14 @@ def conv(large: jax.Array, kernel: jax.Array, swapped: bool) -> jax.Array:
 
   rows = [outputs(*row) for row in _threes(products)]
   first, second = (outputs(*column) for column in zip(*rows, strict=True))
-  # Outputs along x, each of all along y, to outputs along y of all along x.
+  # Transpose the nesting: from [x][y] to [y][x].
   return interleave(list(zip(first, second, strict=True)))
 
 
 def conv_transpose(
   small: jax.Array, kernel: jax.Array, swapped: bool
 ) -> jax.Array:
-  """Computes what `convolution_cpu` says."""
+  """Computes `cpu.conv_transpose`."""
   batch, height, width, _ = small.shape
   products = [
     product.reshape(batch, height // 2, width // 2, 2, -1)
@@ -54,7 +54,7 @@ def conv_transpose(
   ]
 
   def cells(a, b, c, axis):
-    # Even cells and odd ones; the last odd one is beyond the image.
+    # Even and odd cells; the last odd one lies beyond the image.
     even = pad_axis(a, axis, 0, 1) - pad_axis(c, axis, 1, 0)
     return even, pad_axis(b - a + c, axis, 0, 1)
 
@@ -66,11 +66,11 @@ def conv_transpose(
 
 
 def correlate(large: jax.Array, small: jax.Array, swapped: bool) -> jax.Array:
-  """Computes what `convolution_cpu` says."""
+  """Computes `cpu.correlate`."""
   channels, features = large.shape[-1], small.shape[-1]
   order = (1, 2, 0, 3) if swapped else (1, 2, 3, 0)
   products = [
-    # This way round it is faster, be the result transposed or not.
+    # This order is faster, whether or not the result is transposed.
     lax.dot_general(b, a, LEADING)
     .reshape(features, 2, 2, channels)
     .transpose(order)
@@ -98,7 +98,7 @@ def _multiply(images, kernels, transposed):
 
 
 def _large_at_points(large):
-  """Returns nine times [tiles, 4 channels]."""
+  """Transforms the large image to nine arrays [tiles, 4 channels]."""
   batch, height, width, channels = large.shape
   padded = pad_axis(pad_axis(large, 1, 1, 1), 2, 1, 1)
   cells = padded.reshape(
@@ -121,7 +121,7 @@ def _large_at_points(large):
 
 
 def _small_at_points(small):
-  """Returns nine times [tiles, features]."""
+  """Transforms the small image to nine arrays [tiles, features]."""
 
   def points(y, axis):
     first, second = (
@@ -137,7 +137,10 @@ def _small_at_points(small):
 
 
 def _kernel_at_points(kernel, swapped):
-  """Returns nine times [4 channels, features], swapped the transpose."""
+  """Transforms a kernel to nine matrices [4 channels, features].
+
+  If `swapped`, they are transposed.
+  """
 
   def points(k):
     return k[0], k[0] + k[1], k[1]
