@@ -62,7 +62,7 @@ def test_the_error_of_a_whole_part_goes_when_the_part_succeeds(
   for name, lines in programs.items():
     command = [sys.executable, '-c', '\n'.join(lines)]
     monkeypatch.setattr(
-      accelerator, '_commands', lambda *_, c=command: [('steps', c, None)]
+      accelerator, 'commands', lambda *_, c=command: [('steps', c, None)]
     )
     arguments = ['accelerator.py', f'--output={tmp_path}', '--parts=steps']
     monkeypatch.setattr(sys, 'argv', arguments)
