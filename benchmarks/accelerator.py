@@ -85,7 +85,7 @@ def _parse() -> argparse.Namespace:
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument('--output', type=pathlib.Path, required=True)
-  parser.add_argument('--data', type=pathlib.Path, help='holds screw/')
+  parser.add_argument('--data', type=pathlib.Path, help='contains screw/')
   parser.add_argument('--minutes', type=float, default=8.0)
   parser.add_argument('--parts', default=','.join(PARTS))
   parser.add_argument('--tiny', action='store_true')
@@ -98,7 +98,7 @@ def _parse() -> argparse.Namespace:
   if needing and not args.data:
     parser.error(f'--parts has {needing}, which need --data.')
   if args.data and not (args.data / 'screw' / 'train').is_dir():
-    parser.error(f'--data is {args.data}: it holds no folder screw/train.')
+    parser.error(f'--data is {args.data}: it has no folder screw/train.')
   return args
 
 
