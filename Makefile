@@ -1,6 +1,6 @@
-# make demo and make test do all the set-up on a machine that has python3 (3.11
-# or newer), its venv module and make. The demo needs less than the tests, so
-# each has a stamp: .venv/demo, and .venv/ready for what is installed on top.
+# make demo and make test install everything into .venv; they need python3 (3.11
+# or newer), its venv module and make. The stamp files .venv/demo and
+# .venv/ready mark the packages of the demo and the additional ones of the tests.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \

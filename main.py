@@ -1,7 +1,6 @@
-"""Trains, evaluates, calibrates, applies and benchmarks AFGAN.
+"""Runs the AFGAN command line on the data sets of this checkout.
 
-The work is done in `afgan_jax`, which knows no data set, and in `datasets`;
-only this file knows both.
+`afgan_jax` does not import `datasets`; this file connects the two.
 """
 
 import importlib

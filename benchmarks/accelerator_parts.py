@@ -1,8 +1,8 @@
-"""The parts of `accelerator.py` that run in a process of their own.
+"""Runs a part of `accelerator.py` that measures JAX in its own process.
 
   PYTHONPATH=. python benchmarks/accelerator_parts.py PART [--tiny]
 
-Each prints its rows as lines of JSON.
+It prints its rows as lines of JSON.
 """
 
 import functools
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _machine(tiny: bool) -> Iterator[Row]:
-  """Measures what a matrix product and a copy reach."""
+  """Measures the peak FLOP/s and the memory bandwidth."""
   import jax
 
   from afgan_jax.benchmark import machine
@@ -89,10 +89,9 @@ def _driver() -> str | None:
 
 
 def _agreement(tiny: bool) -> Iterator[Row]:
-  """Scores the same images with the same weights here and on the processor."""
+  """Compares the scores of this device and of the CPU for the same weights."""
   import jax
 
-  from afgan_jax import devices as parallel
   from afgan_jax.detector import make_scorer
   from configs import demo
   from datasets import load
@@ -103,44 +102,54 @@ def _agreement(tiny: bool) -> Iterator[Row]:
     config.data.procedural.num_test_good = 4
     config.data.procedural.num_test_per_defect = 2
     config.generator.base_features = 4
-  # Eq 13, whose latent error is a difference of what passed two networks.
+  # Eq 13, whose latent error is a difference of two outputs of networks.
   config.score.image = 'paper'
-  train, _ = load.load_train(config)
+  state = _train(config, tiny)
   test = load.load_test(config)
-  state = programs.create_state(config)
-  steps = programs.map_sampled_steps(config)
-  images = parallel.resident(train.images)
-  for _ in range(1 if tiny else 8):
-    state, _ = steps(state, *images, 2 if tiny else 64)
-  state = jax.device_get(state)
-  cpu = jax.devices('cpu')[:1]
-  reference = make_scorer(config, state, cpu)(test.pixels)
-  good = test.labels == 0
+  reference = make_scorer(config, state, jax.devices('cpu')[:1])(test.pixels)
   for precision in ('default', 'tensorfloat32', 'highest'):
     with jax.default_matmul_precision(
       None if precision == 'default' else precision
     ):
       scores = make_scorer(config, state, jax.devices())(test.pixels)
-    row = {
+    yield {
       'what': f'scores, {precision} precision',
       'images': len(test.labels),
       'steps trained': int(state.step),
+      **_compare_scores(scores, reference, test.labels == 0),
     }
-    for name in ('score', 'reconstruction_error', 'latent_error'):
-      spread = reference[name][good].std(ddof=1)
-      apart = np.abs(scores[name] - reference[name]).max()
-      row[f'{name}: apart, of the spread of good images'] = float(
-        apart / spread
-      )
-    apart = np.abs(scores['map'] - reference['map']).max()
-    row['map: apart, of its largest value'] = float(
-      apart / reference['map'].max()
-    )
-    yield row
+
+
+def _train(config, tiny: bool):
+  """Trains for some steps; returns the state on the host."""
+  import jax
+
+  from afgan_jax import devices as parallel
+  from datasets import load
+
+  train, _ = load.load_train(config)
+  state = programs.create_state(config)
+  steps = programs.map_sampled_steps(config)
+  images = parallel.resident(train.images)
+  for _ in range(1 if tiny else 8):
+    state, _ = steps(state, *images, 2 if tiny else 64)
+  return jax.device_get(state)
+
+
+def _compare_scores(scores, reference, good: np.ndarray) -> Row:
+  """Returns the maximum differences of scores and maps, relative."""
+  row = {}
+  for name in ('score', 'reconstruction_error', 'latent_error'):
+    spread = reference[name][good].std(ddof=1)
+    apart = np.abs(scores[name] - reference[name]).max()
+    row[f'{name}: apart, of the spread of good images'] = float(apart / spread)
+  apart = np.abs(scores['map'] - reference['map']).max()
+  largest = reference['map'].max()
+  return row | {'map: apart, of its largest value': float(apart / largest)}
 
 
 def _steps(batches, tiny: bool) -> Iterator[Row]:
-  """Times the train step and scoring by compute type and batch size."""
+  """Times the train step and scoring by dtype and batch size."""
   from afgan_jax.benchmark import run
   from benchmarks.workload import paper_config
 
@@ -153,7 +162,7 @@ def _steps(batches, tiny: bool) -> Iterator[Row]:
       figures = run.benchmark(config, lambda *_: None)['runs'][0]
       for mode in ('train', 'score', 'input'):
         part = figures[mode]
-        # All but the networks in training is float32.
+        # Only the networks in training use `dtype`; the rest is float32.
         name = dtype if mode == 'train' else 'float32'
         yield {
           'what': f'{mode}, {name}, batch {batch}',
@@ -168,7 +177,7 @@ def _steps(batches, tiny: bool) -> Iterator[Row]:
 
 
 def _repeat(tiny: bool) -> Iterator[Row]:
-  """Trains the same steps in several processes and compares the bits."""
+  """Checks whether training is reproducible to the bit across processes."""
   runs = {
     'as it is': '',
     'deterministic': '--xla_gpu_deterministic_ops=true',
@@ -178,7 +187,7 @@ def _repeat(tiny: bool) -> Iterator[Row]:
   for name, flags in runs.items():
     environment = os.environ | {
       'XLA_FLAGS': f'{os.environ.get("XLA_FLAGS", "")} {flags}'.strip(),
-      # What one process has compiled must not serve the other.
+      # Processes must not share compiled programs.
       'JAX_COMPILATION_CACHE_DIR': '',
     }
     command = [sys.executable, __file__, 'digest', *(['--tiny'] * tiny)]
@@ -199,7 +208,7 @@ def _repeat(tiny: bool) -> Iterator[Row]:
 
 
 def _digest(tiny: bool) -> Iterator[Row]:
-  """Trains twice from the same seed and sums up the bits of the weights."""
+  """Trains twice from the same seed and hashes the weights."""
   import jax
 
   from afgan_jax import devices as parallel

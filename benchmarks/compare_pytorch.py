@@ -1,14 +1,14 @@
-"""Times the same work in PyTorch and here, in turns, and prints the ratios.
+"""Compares the speed of JAX and PyTorch on the same training or scoring.
 
   pip install -c constraints.txt -e '.[torch]'
   PYTHONPATH=. python benchmarks/compare_pytorch.py --mode=train --batch_size=8
 
-Both sides have a process of their own and work in turns, so that a machine
-whose speed drifts drifts for both. The work is that of `--mode=benchmark`:
-whole optimizer steps of generator and discriminator on random images that lie
-in memory, or the scores of a batch. The networks in PyTorch are those whose
-numbers the tests compare with ours (`tests/torch_twin.py`), channels last; ours
-also make the anomaly map when they score.
+Each runs in its own process; they take turns, so that changes of the machine's
+speed affect both. The work is that of `--mode=benchmark`: whole optimizer steps
+of generator and discriminator on random images in memory, or the scores of a
+batch. The PyTorch networks are those that the tests compare with ours
+(`tests/torch_twin.py`), channels last; our scoring also computes the anomaly
+map.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import numpy as np
 
 
 def main() -> None:
-  """Prints a line a round on stderr, and one JSON line on stdout."""
+  """Prints a line for each round on stderr and one JSON line on stdout."""
   args = _parse(sys.argv[1:])
   if args.worker:
     _work(args)
@@ -34,20 +34,12 @@ def main() -> None:
       "PyTorch is not installed: pip install -c constraints.txt -e '.[torch]'"
     )
   workers = {name: _start(name) for name in ('jax', 'torch')}
-  # One after the other, for both need all cores to start.
+  # One after the other, since both use all cores to start.
   devices = {name: _ask(worker) for name, worker in workers.items()}
   print(
     f'ours on {devices["jax"]}, PyTorch on {devices["torch"]}', file=sys.stderr
   )
-  medians = {name: [] for name in workers}
-  for _ in range(args.rounds):
-    for name, worker in workers.items():
-      medians[name].append(statistics.median(_ask(worker)))
-    ours, theirs = medians['jax'][-1], medians['torch'][-1]
-    print(
-      f'ours {ours:.4f} s, PyTorch {theirs:.4f} s, ratio {ours / theirs:.3f}',
-      file=sys.stderr,
-    )
+  medians = _time_rounds(workers, args.rounds)
   for worker in workers.values():
     worker.stdin.close()
     worker.wait()
@@ -72,6 +64,22 @@ def main() -> None:
   )
 
 
+def _time_rounds(
+  workers: dict[str, subprocess.Popen], rounds: int
+) -> dict[str, list[float]]:
+  """Returns the median seconds of a step in each round, by worker."""
+  medians = {name: [] for name in workers}
+  for _ in range(rounds):
+    for name, worker in workers.items():
+      medians[name].append(statistics.median(_ask(worker)))
+    ours, theirs = medians['jax'][-1], medians['torch'][-1]
+    print(
+      f'ours {ours:.4f} s, PyTorch {theirs:.4f} s, ratio {ours / theirs:.3f}',
+      file=sys.stderr,
+    )
+  return medians
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -91,7 +99,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
   parser.add_argument('--worker', help=argparse.SUPPRESS)
   args = parser.parse_args(arguments)
   if args.mode == 'score' and args.dtype != 'float32':
-    parser.error('--mode=score goes with --dtype=float32: ours are float32.')
+    parser.error('--mode=score needs --dtype=float32: our scores are float32.')
   return args
 
 
@@ -105,17 +113,17 @@ def _start(name: str) -> subprocess.Popen:
 
 
 def _ask(worker: subprocess.Popen):
-  """Lets a worker do its next piece of work, and returns what it says."""
+  """Requests the next round from a worker and returns its answer."""
   worker.stdin.write('\n')
   worker.stdin.flush()
   answer = worker.stdout.readline()
   if not answer:
-    sys.exit('A worker ended early; what it said is above.')
+    sys.exit('A worker ended early; its error is above.')
   return json.loads(answer)
 
 
 def _work(args: argparse.Namespace) -> None:
-  """Prepares when first asked, then times some steps each time."""
+  """Prepares at the first request, then times some steps at each request."""
   sys.stdin.readline()
   prepare = {'jax': _prepare_jax, 'torch': _prepare_torch}[args.worker]
   device, time_steps = prepare(args)
@@ -147,7 +155,7 @@ def _pixels(args: argparse.Namespace) -> np.ndarray:
 
 
 def _prepare_jax(args: argparse.Namespace):
-  """Returns the name of the device, and what times some steps on it."""
+  """Returns the device's name and a function that times steps of JAX."""
   from afgan_jax.system import cpu as cpu_runtime
 
   cpu_runtime.prepare()
@@ -189,14 +197,15 @@ def _prepare_jax(args: argparse.Namespace):
 
 
 def _prepare_torch(args: argparse.Namespace):
-  """Returns the name of the device, and what times some steps on it."""
+  """Returns the device's name and a function that times steps of PyTorch."""
   import torch
 
+  from benchmarks import torch_steps
   from tests.torch_twin import Discriminator, Generator
 
   torch.manual_seed(0)
   torch.backends.cudnn.benchmark = True
-  # As JAX does by default on a GPU.
+  # TensorFloat-32, as JAX uses by default on a GPU.
   torch.set_float32_matmul_precision('high')
   device = 'cuda' if torch.cuda.is_available() else 'cpu'
   place = {'device': device, 'memory_format': torch.channels_last}
@@ -207,9 +216,10 @@ def _prepare_torch(args: argparse.Namespace):
   )
   image = torch.from_numpy(_pixels(args)).permute(0, 3, 1, 2).float()
   image = (image / 127.5 - 1).to(**place)
-  make = _torch_train if args.mode == 'train' else _torch_score
+  make = (
+    torch_steps.make_train if args.mode == 'train' else torch_steps.make_score
+  )
   step = make(
-    torch,
     *networks,
     image,
     lambda: torch.autocast(
@@ -221,60 +231,6 @@ def _prepare_torch(args: argparse.Namespace):
   wait = torch.cuda.synchronize if device == 'cuda' else lambda: None
   name = torch.cuda.get_device_name() if device == 'cuda' else 'cpu'
   return name, _timer(step, wait)
-
-
-def _torch_train(torch, generator, discriminator, image, autocast):
-  """Builds the train step (§3.3)."""
-  functional = torch.nn.functional
-  bce = functional.binary_cross_entropy_with_logits
-  optimizers = [
-    torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    for network in (generator, discriminator)
-  ]
-
-  def update(optimizer, loss) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-
-  def step() -> None:
-    with autocast():
-      fake = generator(image)
-      real_logit, real_latent = discriminator(image)
-      fake_logit, fake_latent = discriminator(fake.detach())
-      loss = bce(real_logit, torch.ones_like(real_logit))
-      loss = loss + bce(fake_logit, torch.zeros_like(fake_logit))
-      loss = loss + functional.mse_loss(fake_latent, real_latent)
-    update(optimizers[1], loss)
-    # Its weights need no gradient of the generator's loss.
-    discriminator.requires_grad_(False)
-    with autocast():
-      _, real_latent = discriminator(image)
-      fake_logit, fake_latent = discriminator(fake)
-      loss = bce(fake_logit, torch.ones_like(fake_logit))
-      loss = loss + 40 * functional.l1_loss(fake, image)
-      loss = loss + functional.mse_loss(fake_latent, real_latent)
-    update(optimizers[0], loss)
-    discriminator.requires_grad_(True)
-
-  return step
-
-
-def _torch_score(torch, generator, discriminator, image, autocast):
-  """Builds the scoring (§3.4)."""
-  generator.eval()
-  discriminator.eval()
-
-  @torch.no_grad()
-  def step() -> None:
-    with autocast():
-      fake = generator(image)
-      _, real_latent = discriminator(image)
-      _, fake_latent = discriminator(fake)
-    (image - fake).abs().mean((1, 2, 3))
-    (real_latent - fake_latent).square().mean(1)
-
-  return step
 
 
 if __name__ == '__main__':

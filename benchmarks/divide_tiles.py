@@ -1,15 +1,14 @@
-r"""Divides the good magnetic tiles so that no tile is on both sides.
+r"""Splits the good magnetic tiles so that no tile is in both splits.
 
   python benchmarks/divide_tiles.py MAGNETIC_TILE OUTPUT
 
 Each tile of the data set (Huang et al.) was photographed under up to six
-exposures, one soon after the other, so the images of one tile have serial
-numbers that are near each other. A division by image puts the same tile into
-training and test. Here runs of numbers with no gap above 200 stay together,
-and runs drawn at random make up the test set until it is as large as before.
-OUTPUT gets links to the images, in the layout of MVTec AD; their names begin
-with the run, so that `--config.data.part='run(\d+)'` holds out tiles as
-a whole too.
+exposures in quick succession, so the images of a tile have close serial
+numbers. A split by image puts the same tile into training and test set. Here
+runs of numbers with no gap above 200 stay together, and random runs form the
+test set until it is as large as before. OUTPUT gets links to the images, in the
+layout of MVTec AD; their names begin with the run, so that
+`--config.data.part='run(\d+)'` holds out whole tiles too.
 """
 
 import pathlib
@@ -22,15 +21,15 @@ PARTS = ('train/good', 'test/good')
 
 
 def main() -> None:
-  """Writes the links and prints how many images there are on each side."""
+  """Writes the links and prints the number of images in each split."""
   if len(sys.argv) != 3:
     sys.exit('Give the folder of the magnetic tiles and one for the links.')
   source, output = map(pathlib.Path, sys.argv[1:])
   if output.exists():
-    sys.exit(f'{output} is there already: name a folder that is not.')
+    sys.exit(f'{output} already exists: name a new folder.')
   good = {part: sorted((source / part).glob('*.jpg')) for part in PARTS}
   if not all(good.values()):
-    sys.exit(f'{source} holds no images in {" and ".join(PARTS)}.')
+    sys.exit(f'{source} has no images in {" and ".join(PARTS)}.')
   groups = _runs([path for paths in good.values() for path in paths])
   random.Random(0).shuffle(groups)
   counts = dict.fromkeys(PARTS, 0)
@@ -53,7 +52,7 @@ def main() -> None:
 
 
 def _runs(paths: list[pathlib.Path]) -> list[list[pathlib.Path]]:
-  """Groups images whose serial numbers are near each other."""
+  """Groups images with close serial numbers."""
 
   def serial(path: pathlib.Path) -> int:
     found = re.search(r'num_(\d+)', path.name)

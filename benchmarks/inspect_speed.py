@@ -1,10 +1,9 @@
-"""Compares --mode=inspect with decoding alone, on the same cores.
+"""Compares the speed of --mode=inspect with decoding on the same cores.
 
   PYTHONPATH=. python benchmarks/inspect_speed.py FOLDER COUNT
 
-The images of FOLDER are repeated as links until there are COUNT of them. Each
-program is a process of its own, in turn and three times; the peak is that of
-its resident memory.
+COUNT links to the images of FOLDER are made. Both programs run in their own
+processes, in turn and three times; the peak memory is the resident memory.
 """
 
 import json
@@ -34,21 +33,10 @@ with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
 def main() -> None:
   """Prints seconds, images per second and memory of both, as JSON."""
   if len(sys.argv) != 3 or not sys.argv[2].isdecimal():
-    sys.exit('Give a folder of images and how many to make of them.')
+    sys.exit('Give a folder of images and the number of links to make.')
   count = int(sys.argv[2])
-  found = sorted(
-    path
-    for path in pathlib.Path(sys.argv[1]).rglob('*')
-    if path.suffix in ('.png', '.jpg') and 'ground_truth' not in path.parts
-  )
-  if not found:
-    sys.exit(f'{sys.argv[1]} holds no images.')
   with tempfile.TemporaryDirectory() as root:
-    good = pathlib.Path(root, 'train', 'good')
-    good.mkdir(parents=True)
-    for i in range(count):
-      source = found[i % len(found)].resolve()
-      (good / f'{i:05}{source.suffix}').symlink_to(source)
+    _link_images(pathlib.Path(sys.argv[1]), pathlib.Path(root), count)
     programs = {
       'decode': ['-c', _DECODE, root],
       'inspect': [
@@ -76,8 +64,24 @@ def main() -> None:
   print(json.dumps({**figures, 'ratio': rates[0] / rates[1]}, indent=2))
 
 
+def _link_images(folder: pathlib.Path, root: pathlib.Path, count: int) -> None:
+  """Makes links to the images of a folder in `train/good`."""
+  found = sorted(
+    path
+    for path in folder.rglob('*')
+    if path.suffix in ('.png', '.jpg') and 'ground_truth' not in path.parts
+  )
+  if not found:
+    sys.exit(f'{folder} has no images.')
+  good = root / 'train' / 'good'
+  good.mkdir(parents=True)
+  for i in range(count):
+    source = found[i % len(found)].resolve()
+    (good / f'{i:05}{source.suffix}').symlink_to(source)
+
+
 def _time(arguments: list[str]) -> tuple[float, float]:
-  """Returns the seconds and the peak memory in GiB of a process."""
+  """Runs a process; returns its seconds and peak memory in GiB."""
   begin = time.perf_counter()
   process = subprocess.Popen(
     [sys.executable, *arguments], stdout=subprocess.DEVNULL

@@ -1,10 +1,10 @@
-"""Measures how far scores follow the lamp.
+"""Measures how much scores depend on the brightness of the light.
 
   PYTHONPATH=. python benchmarks/lamp.py WORKDIR
 
-The good test images of a run are scored as they are, a tenth darker and a tenth
-brighter, rounded and clipped as a camera would. The change of an image's score
-is given as a share of the spread between good images as they are.
+The good test images of a run are scored unchanged, 10 % darker and 10 %
+brighter, rounded and clipped as by a camera. The change of an image's score is
+relative to the standard deviation of the unchanged images' scores.
 """
 
 import sys
@@ -19,7 +19,7 @@ from datasets.source import GOOD
 
 
 def main() -> None:
-  """Prints the median change for each of both lamps."""
+  """Prints the median change of the score for both brightness factors."""
   if len(sys.argv) != 2:
     sys.exit('Give the workdir of a trained run.')
   cpu_runtime.prepare()
@@ -31,26 +31,26 @@ def main() -> None:
       if sample.defect_type == GOOD
     ]
     scores = {
-      factor: detector.score(_lit(detector, samples, factor))['score']
+      factor: detector.score(_read(detector, samples, factor))['score']
       for factor in (1.0, 0.9, 1.1)
     }
   except (UsageError, DataError) as error:
     sys.exit(str(error))
-  before = scores.pop(1.0)
-  spread = before.std(ddof=1)
-  print(f'{len(before)} good images, standard deviation {spread:.4g}')
-  for factor, after in scores.items():
-    change = np.median(np.abs(after - before)) / spread
+  original = scores.pop(1.0)
+  spread = original.std(ddof=1)
+  print(f'{len(original)} good images, standard deviation {spread:.4g}')
+  for factor, changed in scores.items():
+    change = np.median(np.abs(changed - original)) / spread
     print(f'brightness × {factor}: median change {change:.2%} of it')
 
 
-def _lit(detector, samples, factor: float) -> np.ndarray:
-  """Reads images as prediction does, under another lamp."""
+def _read(detector, samples, factor: float) -> np.ndarray:
+  """Reads images as in prediction, with their brightness scaled."""
   images = []
   for sample in samples:
     original = detector.preprocessor.prepare(sample.path).original
-    lit = np.clip(np.rint(original * factor), 0, 255).astype(np.uint8)
-    images.append(detector.preprocessor.prepare(lit).pixels)
+    scaled = np.clip(np.rint(original * factor), 0, 255).astype(np.uint8)
+    images.append(detector.preprocessor.prepare(scaled).pixels)
   return np.stack(images)
 
 

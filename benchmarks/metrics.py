@@ -1,6 +1,6 @@
 """Times the metrics on as many maps as MVTec AD has test images.
 
-Run as `python benchmarks/metrics.py [number of maps]`.
+Usage: python benchmarks/metrics.py [NUMBER_OF_MAPS]
 """
 
 import sys
@@ -19,10 +19,10 @@ _NUM_TYPES = 8
 
 
 def make_maps(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Makes maps of smooth noise, higher on the blobs of the masks.
+  """Generates maps of smooth noise with higher values on the masks.
 
   Args:
-    count: of images; a little over a quarter are good, as in MVTec AD.
+    count: number of images; 27 % are good, as in MVTec AD.
 
   Returns:
     maps float32 and masks uint8, [count, 256, 256] each, and labels [count].
@@ -43,7 +43,7 @@ def make_maps(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def main() -> None:
-  """Prints seconds for each function, and the peak memory of the process."""
+  """Prints the seconds of each function and the peak memory of the process."""
   count = int(sys.argv[1]) if len(sys.argv) > 1 else 1725
   maps, masks, labels = make_maps(count)
   scores = np.array([image.max() for image in maps])
@@ -52,7 +52,7 @@ def main() -> None:
   share = np.count_nonzero(masks) / masks.size
   print(f'{count} maps of {_SIZE}×{_SIZE}, {share:.1%} of the pixels defective')
   pixels = (maps, masks, has_mask)
-  _timed('nothing yet', lambda: None)
+  _timed('nothing', lambda: None)
   _timed('image_metrics', metrics.image_metrics, labels, scores)
   _timed('bootstrap_intervals', metrics.bootstrap_intervals, labels, scores)
   _timed('pixel_metrics', metrics.pixel_metrics, *pixels)

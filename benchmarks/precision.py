@@ -1,9 +1,9 @@
-"""Shows what scoring in bfloat16 would change, and why it is in float32.
+"""Measures the error of scoring in bfloat16 instead of float32.
 
   PYTHONPATH=. python benchmarks/precision.py WORKDIR
 
-The run's own test images are scored twice with the same weights, as
-`detection.scoring` does it and with both networks computed in bfloat16.
+The run's own test images are scored twice with the same weights: in float32, as
+the program does, and with both networks computed in bfloat16.
 """
 
 import pathlib
@@ -15,8 +15,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from afgan_jax.checkpoints.store import restore
+from afgan_jax.methods.afgan.score import reconstruct
 from afgan_jax.methods.losses import reconstruction_error
-from afgan_jax.methods.scoring import reconstruct
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.ops.pixels import to_float
 from afgan_jax.system import cpu as cpu_runtime
@@ -25,7 +25,7 @@ from datasets import load
 
 
 def main() -> None:
-  """Prints for each result how far the two are apart."""
+  """Prints the differences of the scores and of their AUROC."""
   if len(sys.argv) != 2:
     sys.exit('Give the workdir of a trained run.')
   cpu_runtime.prepare()

@@ -1,10 +1,10 @@
-"""Compares prediction, from files to tables and overlays, with scoring alone.
+"""Compares the speed of prediction, from files to overlays, with scoring.
 
   python benchmarks/prediction.py [IMAGES] [ROUNDS]
 
 The networks are the paper's (256 px, 64 features) with random weights, which
-cost what trained ones do. The images are 256×256 PNG files of the embedded data
-set. Both sides take turns.
+are as fast as trained ones. The images are 256×256 PNG files of the generated
+data set. Prediction and scoring take turns.
 """
 
 import pathlib
@@ -30,7 +30,7 @@ from datasets.source import read_split
 
 
 def main() -> None:
-  """Prints images per second of both, and the median of their ratios."""
+  """Prints the images per second of both and the median of their ratios."""
   count = int(sys.argv[1]) if len(sys.argv) > 1 else 64
   rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
   cpu_runtime.prepare()
@@ -63,6 +63,7 @@ def _compare(
   count: int,
   rounds: int,
 ) -> float:
+  """Returns the median ratio of the seconds of two functions."""
   ratios = []
   for _ in range(rounds):
     seconds = []

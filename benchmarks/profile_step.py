@@ -1,12 +1,12 @@
-"""Shows where the time of a train step on a CPU goes, by operation.
+"""Profiles the operations of a train step on a CPU.
 
   PYTHONPATH=. python benchmarks/profile_step.py [SIZE [BASE_FEATURES [BATCH]]]
 
-First two bounds that hold on this machine whatever the program: operations over
-the peak of a matrix product, and bytes over bandwidth. Then what the compiled
-step's operations take, as JAX's profiler sees them, added up by what they are
-for. The shares are of the threads' time; what a product gives to other threads
-is not seen, so products take more than their share says.
+Prints two lower bounds of the time on this machine: FLOPs over the FLOP/s of a
+matrix product, and bytes over bandwidth. Then prints the time of the compiled
+step's operations from JAX's profiler, summed by purpose. The shares are of the
+threads' time; the profiler does not see work that a product hands to other
+threads, so products take more than their share.
 """
 
 import collections
@@ -27,7 +27,7 @@ from afgan_jax.training import programs
 from benchmarks.workload import parse_config
 
 _STEPS = 2
-# What is found first in an operation's name says what it is for.
+# Purpose by text in an operation's name; the first match counts.
 _PARTS = {
   'optimizer': 'optimizer',
   'fusion_': 'attention feature fusion',
@@ -45,7 +45,7 @@ _NOT_OPERATIONS = ('Thunk', 'Threadpool', 'SlinkyThreadPool', 'end: ')
 
 
 def main() -> None:
-  """Prints both bounds, the time of a step, and a row for each part."""
+  """Prints both bounds, the time of a step and a row for each purpose."""
   config = parse_config(sys.argv[1:])
   size, batch_size = config.image_size, config.batch_size
   cpu_runtime.prepare()
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _profile(step, state, batch):
-  """Returns seconds of a step, and nanoseconds by part and kind."""
+  """Returns the seconds of a step, and nanoseconds by purpose and kind."""
   times = []
   for _ in range(5):
     begin = time.perf_counter()
@@ -107,7 +107,7 @@ def _profile(step, state, batch):
 
 
 def _operation_names(program: str) -> dict[str, str]:
-  """Returns the path in the networks of each operation of a program."""
+  """Returns the module path of each operation of a compiled program."""
   names = {}
   for line in program.splitlines():
     defined = re.match(r'\s*(?:ROOT )?%?([\w.\-]+) = ', line)

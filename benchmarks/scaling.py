@@ -2,10 +2,10 @@
 
   python benchmarks/scaling.py [FIELD=VALUE ...]
 
-From one middle point each of the four is changed by itself. Every point is a
-process of its own, `python main.py --mode=benchmark`, so that the peak memory
-is that of the point. Fields given on the command line hold for all points, such
-as dtype=bfloat16. On a processor, several devices are as many parts of it.
+Each of the four is varied around a default point. Each point runs in its own
+process, `python main.py --mode=benchmark`, so that the peak memory is that of
+the point. Fields on the command line, such as dtype=bfloat16, apply to all
+points. On a CPU, several devices are emulated by dividing it.
 """
 
 import json
@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 _ROOT = pathlib.Path(__file__).parents[1]
-_MIDDLE = {
+_DEFAULT = {
   'image_size': 128,
   'generator.base_features': 32,
   'batch_size': 16,
@@ -41,24 +41,24 @@ _COLUMNS = (
 
 
 def main() -> None:
-  """Prints a Markdown table, a row as soon as it is measured."""
+  """Prints a Markdown table, each row as soon as it is measured."""
   for argument in sys.argv[1:]:
     if '=' not in argument:
       sys.exit(f'{argument}: give fields as FIELD=VALUE.')
   given = dict(argument.split('=', 1) for argument in sys.argv[1:])
-  middle = _MIDDLE | given
+  default = _DEFAULT | given
   print('| point | ' + ' | '.join(_COLUMNS) + ' |')
   print('| --- |' + ' --- |' * len(_COLUMNS))
-  _row(', '.join(f'{k} {v}' for k, v in middle.items()), middle, 1)
+  _print_row(', '.join(f'{k} {v}' for k, v in default.items()), default, 1)
   for name, values in _CHANGES.items():
     for value in values:
       if name == 'devices':
-        _row(f'{name} {value}', middle, value)
+        _print_row(f'{name} {value}', default, value)
       else:
-        _row(f'{name} {value}', middle | {name: value}, 1)
+        _print_row(f'{name} {value}', default | {name: value}, 1)
 
 
-def _row(point: str, fields: dict, num_devices: int) -> None:
+def _print_row(point: str, fields: dict, num_devices: int) -> None:
   done = subprocess.run(
     [
       sys.executable,
@@ -74,7 +74,7 @@ def _row(point: str, fields: dict, num_devices: int) -> None:
     text=True,
   )
   if done.returncode:
-    # What cannot be, such as more devices than there are, is worth a row.
+    # Impossible points, e.g. with too many devices, get a row with the reason.
     reason = done.stderr.strip().splitlines()[-1]
     print(f'| {point} | {reason} |' + ' |' * (len(_COLUMNS) - 1), flush=True)
     return
@@ -95,9 +95,9 @@ def _row(point: str, fields: dict, num_devices: int) -> None:
 
 def _environment(num_devices: int) -> dict[str, str]:
   flags = os.environ.get('XLA_FLAGS', '')
-  # Parts of a processor; means nothing to other devices.
-  parts = f'--xla_force_host_platform_device_count={num_devices}'
-  return os.environ | {'XLA_FLAGS': f'{flags} {parts}'.strip()}
+  # Divides a CPU into devices; has no effect on other platforms.
+  divide = f'--xla_force_host_platform_device_count={num_devices}'
+  return os.environ | {'XLA_FLAGS': f'{flags} {divide}'.strip()}
 
 
 if __name__ == '__main__':

@@ -1,20 +1,20 @@
-"""Takes eq 13 apart, and measures a run by the protocol of published code.
+"""Evaluates the terms of eq 13, and a run by the protocol of published code.
 
   PYTHONPATH=. python benchmarks/score_protocols.py WORKDIR
 
-Reads all checkpoints of a run that kept them, such as one trained with
+Reads all kept checkpoints of a run, e.g. trained with
 `--config.checkpoint.max_to_keep=100`, and its test images. Prints two tables:
 
-- of the last checkpoint each part of the score: its image AUROC, and how much
-  of its variance among the good images is explained by their brightness, their
-  grain and their edges (R² of a linear fit);
-- image AUROC of eq 13 with L1, and with squares as Skip-GANomaly's code has it,
-  by what norms do: inference mode; the same with statistics of the good
-  training images, computed anew with the final weights (Wu & Johnson 2021, §3);
-  training mode in batches of one class; training mode in shuffled batches.
-  `best` is that of the best checkpoint, which published code chooses with the
-  test labels. The last checkpoint in inference mode is an honest figure; the
-  others show what published ones may owe.
+- for the last checkpoint, each term of the score: its image AUROC, and the
+  share of its variance among the good images that is explained by their
+  brightness, noise and edges (R² of a linear fit);
+- image AUROC of eq 13 with L1, and with squares as in Skip-GANomaly's code, by
+  the mode of the norms: inference mode; inference mode with statistics of the
+  good training images, recomputed with the final weights (Wu & Johnson 2021,
+  §3); training mode in batches of one class; training mode in shuffled batches.
+  `best` is the AUROC of the best checkpoint, which published code selects with
+  the test labels. Only the last checkpoint in inference mode is a valid result;
+  the others show how much published results may gain from their protocol.
 """
 
 import pathlib
@@ -37,7 +37,7 @@ from afgan_jax.system.errors import DataError, UsageError
 from datasets import load
 
 BATCH = 64  # Of the published code.
-_MOST_IMAGES = 256  # Whose statistics are taken.
+_MAX_IMAGES = 256  # Training images for recomputed statistics.
 _SIGMA = 1 / 64  # Of the image's side, as `config.score.smoothing`.
 
 
@@ -56,16 +56,16 @@ def main() -> None:
   score = _make_score(config)
   last = score(states[-1], images, np.arange(len(images)), train=False)
   _print_parts(last, images, test.labels)
-  recompute = _make_recompute(config, to_float(train.images[:_MOST_IMAGES]))
+  recompute = _make_recompute(config, to_float(train.images[:_MAX_IMAGES]))
   recomputed = [recompute(state) for state in states]
   _print_protocols(score, states, recomputed, images, test)
 
 
 def _read(workdir: pathlib.Path):
   """Returns the variables of all checkpoints and the config of the last."""
-  # Opening the folder of a mistyped name would make it.
+  # Checked first, since `Checkpoints` would create a missing folder.
   if not latest_step(workdir):
-    raise UsageError(f'{workdir} holds no checkpoint.')
+    raise UsageError(f'{workdir} has no checkpoint: give a trained run.')
   states = []
   with Checkpoints(workdir) as checkpoints:
     for checkpoint in checkpoints.each():
@@ -76,7 +76,7 @@ def _read(workdir: pathlib.Path):
 
 
 def _make_score(config):
-  """Returns what scores images in batches, norms in either mode."""
+  """Returns a function that scores images in batches, norms in either mode."""
   generator = build_generator(config)
   discriminator = build_discriminator(config)
 
@@ -119,9 +119,9 @@ def _make_score(config):
 
 
 def _make_recompute(config, images):
-  """Returns what gives variables the norm statistics of some good images."""
+  """Returns a function that recomputes norm statistics on good images."""
   exact = config.copy_and_resolve_references()
-  exact.norm.momentum = 0.0  # Nothing of what was before.
+  exact.norm.momentum = 0.0  # Discards the old statistics.
   networks = build_generator(exact), build_discriminator(exact)
 
   def statistics(network, variables, x):
@@ -133,7 +133,7 @@ def _make_recompute(config, images):
   @jax.jit
   def recompute(variables, images):
     fake, generator = statistics(networks[0], variables['generator'], images)
-    # Scoring shows the discriminator both.
+    # In scoring, the discriminator gets both.
     both = jnp.concatenate([images, fake])
     _, discriminator = statistics(networks[1], variables['discriminator'], both)
     return {'generator': generator, 'discriminator': discriminator}
@@ -192,7 +192,7 @@ def _print_protocols(score, states, recomputed, images, test) -> None:
       aurocs = [roc_auc_score(test.labels, s[name]) for s in scores]
       cells += [f'{aurocs[-1]:.3f}', f'{max(aurocs):.3f}']
     print(f'| {mode} | {" | ".join(cells)} |')
-  print(f'\nOf {len(states)} checkpoints, {len(images)} test images.')
+  print(f'\n{len(states)} checkpoints, {len(images)} test images.')
 
 
 if __name__ == '__main__':

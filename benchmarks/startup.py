@@ -1,10 +1,10 @@
-"""Times a start, from the command to the end of the first training step.
+"""Times the startup, from the command to the end of the first training step.
 
   python benchmarks/startup.py --config=configs/demo.py [FLAG ...]
 
-The flags are those of main.py. It starts twice with an empty cache of compiled
-programs of its own: the first start fills it, the second one finds it. Each is
-ended after its first step.
+The flags are those of main.py. The program starts twice with its own
+compilation cache, which is empty at the first start and filled at the second.
+Each start ends after the first step.
 """
 
 import json
@@ -16,7 +16,7 @@ import tempfile
 import time
 
 _ROOT = pathlib.Path(__file__).parents[1]
-# Says when each part is reached, and ends the process after the first step.
+# Records when each phase ends, and exits after the first step.
 _PROGRAM = """
 import json, os, runpy, sys, time
 times = {}
@@ -28,7 +28,8 @@ def prepared():
   reach('python, flags and config')
   prepare()
   from afgan_jax.cli import commands
-  from afgan_jax.training import loop, progress
+  from afgan_jax.tracking import progress
+  from afgan_jax.training import loop
   reach('import JAX and the program')
   train = loop.train
   def load_first(*arguments):
@@ -52,7 +53,7 @@ runpy.run_path('main.py', run_name='__main__')
 
 
 def main() -> None:
-  """Prints the seconds of each part of both starts."""
+  """Prints the seconds of each phase of both starts."""
   with tempfile.TemporaryDirectory() as folder:
     starts = [_start(pathlib.Path(folder), number) for number in range(2)]
   for name in starts[0]:

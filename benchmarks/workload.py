@@ -1,4 +1,4 @@
-"""What the benchmarks of the train step work on: the paper's networks."""
+"""Configures the paper's networks for benchmarks of the train step."""
 
 from ml_collections import ConfigDict
 
@@ -10,7 +10,7 @@ from configs import default
 def paper_config(
   image_size: int, base_features: int, batch_size: int
 ) -> ConfigDict:
-  """Returns the paper's configuration at another size."""
+  """Returns the paper's config with other sizes."""
   config = default.get_config()
   config.image_size = image_size
   config.generator.base_features = base_features
@@ -19,13 +19,16 @@ def paper_config(
 
 
 def parse_config(arguments: list[str]) -> ConfigDict:
-  """Reads [IMAGE_SIZE [BASE_FEATURES [BATCH]]]; the rest is 256, 64 and 8.
+  """Parses [IMAGE_SIZE [BASE_FEATURES [BATCH]]], by default 256, 64 and 8.
 
   Args:
     arguments: of the command line.
 
   Returns:
-    The configuration; the process ends with a sentence where there is none.
+    The config.
+
+  Raises:
+    SystemExit: with one sentence, if the arguments are invalid.
   """
   try:
     given = [int(argument) for argument in arguments]

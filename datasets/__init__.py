@@ -1,1 +1,1 @@
-"""Where images come from: sources, the decoder, augmentation in TensorFlow."""
+"""Loads images from folders, tables and a generator; augments in TensorFlow."""

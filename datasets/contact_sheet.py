@@ -1,4 +1,4 @@
-"""A picture of a data set: some images of each kind, as networks see them."""
+"""Draws a contact sheet: some preprocessed images of each kind."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,11 +15,11 @@ _RED = (255, 40, 40)
 
 
 class Row(NamedTuple):
-  """A kind of image.
+  """A row of images of one kind.
 
   Attributes:
-    title: above the images.
-    split: the images, `PER_ROW` at most, with their masks.
+    title: printed above the images.
+    split: the images, at most `PER_ROW`, with their masks.
   """
 
   title: str
@@ -27,13 +27,13 @@ class Row(NamedTuple):
 
 
 def draw(rows: Sequence[Row]) -> Image.Image:
-  """Draws rows of images, defects outlined in red.
+  """Draws rows of images with defects outlined in red.
 
   Args:
     rows: from top to bottom, at least one.
 
   Returns:
-    An RGB picture.
+    An RGB image.
   """
   width = PER_ROW * (TILE + _GAP) + _GAP
   height = len(rows) * (_TITLE + TILE + _GAP) + _GAP
@@ -53,7 +53,7 @@ def _tile(image: np.ndarray, mask: np.ndarray) -> Image.Image:
   picture = Image.fromarray(image).resize((TILE, TILE))
   stencil = Image.fromarray(255 * mask).resize((TILE, TILE))
   inside = np.asarray(stencil) >= 128
-  # A defective pixel is on the outline if a neighbour is not.
+  # A defective pixel is on the outline if a neighbour is not defective.
   padded = np.pad(inside, 1, mode='edge')
   surrounded = (
     padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]

@@ -1,6 +1,6 @@
-"""Cut-paste (§3.2) as a pure TensorFlow function on one image.
+"""Augments an image by cut-paste (§3.2), in TensorFlow.
 
-The same distribution as `afgan_jax/augment/cut_paste.py`, which does it in JAX.
+Samples from the same distribution as `afgan_jax/augment/cut_paste.py` in JAX.
 """
 
 from typing import NamedTuple
@@ -12,14 +12,14 @@ Range = tuple[float, float]
 
 
 class Patch(NamedTuple):
-  """What is cut where, and how it is pasted.
+  """Parameters of a cut-paste patch.
 
   Attributes:
     size: height and width of the source rectangle in pixels, [2].
     source: its top left corner, row and column, [2].
     target_size: height and width of the pasted rectangle, [2].
-    target: its top left corner before it is turned about its centre, [2].
-    angle: by which it is turned, in radians.
+    target: its top left corner before the rotation about its centre, [2].
+    angle: of the rotation, in radians.
     jitter: factors on brightness, contrast and saturation, [3].
   """
 
@@ -34,12 +34,12 @@ class Patch(NamedTuple):
 def draw_size(
   uniform: tf.Tensor, size: int, area_ratio: Range, aspect_ratio: Range
 ) -> tf.Tensor:
-  """Maps two uniform numbers to height and width of a rectangle.
+  """Maps two uniform numbers to the height and width of a rectangle.
 
   Args:
     uniform: [2], in [0, 1).
     size: side of the image in pixels.
-    area_ratio: range of the rectangle's share of the image's area; uniform.
+    area_ratio: range of the rectangle's area over the image's; uniform.
     aspect_ratio: range of its height over its width; log-uniform.
 
   Returns:
@@ -53,12 +53,12 @@ def draw_size(
 
 
 def draw_corner(uniform: tf.Tensor, free: tf.Tensor) -> tf.Tensor:
-  """Maps two uniform numbers to a corner, whole pixels in [0, free], [2]."""
+  """Maps two uniform numbers to a corner in whole pixels, [0, free], [2]."""
   return tf.floor(uniform * (free + 1))
 
 
 def pixel_centers(size: int) -> tuple[tf.Tensor, tf.Tensor]:
-  """Returns rows [size, 1] and columns [1, size] of the pixels' centres."""
+  """Returns the rows [size, 1] and columns [1, size] of pixel centres."""
   centers = tf.range(size, dtype=tf.float32) + 0.5
   return centers[:, None], centers[None, :]
 
@@ -73,16 +73,16 @@ def draw_patch(
   rotation: float = 0.0,
   color_jitter: float = 0.0,
 ) -> Patch:
-  """Draws a patch for an image.
+  """Samples the parameters of a patch.
 
   Args:
     seed: of the stateless random numbers, int [2].
     size: side of the image in pixels.
-    area_ratio: range of the rectangle's share of the image's area.
+    area_ratio: range of the rectangle's area over the image's.
     aspect_ratio: range of its height over its width.
-    scale: range of the factor by which the pasted content is larger.
-    rotation: largest angle, either way, in degrees.
-    color_jitter: largest change of brightness, contrast and saturation.
+    scale: range of the factor by which the pasted content is enlarged.
+    rotation: maximum angle in either direction, in degrees.
+    color_jitter: maximum change of brightness, contrast and saturation.
 
   Returns:
     The patch.
@@ -91,20 +91,21 @@ def draw_patch(
   shape = draw_size(uniform[:2], size, area_ratio, aspect_ratio)
   factor = _between(scale, uniform[2])
   target_shape = tf.clip_by_value(tf.round(shape * factor), 1, size)
-  turn = float(np.deg2rad(rotation))
+  max_angle = float(np.deg2rad(rotation))
   return Patch(
     size=shape,
     source=draw_corner(uniform[3:5], size - shape),
     target_size=target_shape,
     target=draw_corner(uniform[5:7], size - target_shape),
-    angle=_between((-turn, turn), uniform[7]),
+    angle=_between((-max_angle, max_angle), uniform[7]),
     jitter=_between((1 - color_jitter, 1 + color_jitter), uniform[8:]),
   )
 
 
 def paste(image: tf.Tensor, patch: Patch) -> tf.Tensor:
-  """Pastes a patch, nearest neighbour; exact where it is not turned or scaled.
+  """Pastes a patch with nearest-neighbour sampling.
 
+  Without rotation and scaling the pixels are copied exactly.
   Args:
     image: [size, size, 3], float32 in [-1, 1].
     patch: from `draw_patch`.
@@ -137,7 +138,8 @@ def jitter_color(
 
   Args:
     content: [size, size, 3], in [-1, 1].
-    inside: bool [size, size]; contrast is about the mean grey value there.
+    inside: bool [size, size]; contrast is changed around the mean grey value of
+      these pixels.
     factors: of brightness, contrast and saturation, [3]; 1 changes nothing.
 
   Returns:
@@ -152,14 +154,14 @@ def jitter_color(
   changed = mean + factors[1] * (changed - mean)
   grey = tf.reduce_mean(changed, axis=-1, keepdims=True)
   changed = tf.clip_by_value(grey + factors[2] * (changed - grey), -1, 1)
-  # Factors of 1 must leave the pixels as they are, to the last bit.
+  # Factors of 1 must not change any bit of the pixels.
   return tf.where(tf.reduce_all(factors == 1), content, changed)
 
 
 def cut_paste(
   image: tf.Tensor, seed: tf.Tensor, **options
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  """Cuts a random rectangle out of an image and pastes it at a random place.
+  """Pastes a random rectangle of an image at a random position in it.
 
   Args:
     image: [size, size, 3], float32 in [-1, 1].
@@ -167,7 +169,7 @@ def cut_paste(
     **options: of `draw_patch`.
 
   Returns:
-    The augmented image, and a mask of what it changed, bool [size, size].
+    The augmented image, and a mask of the changed pixels, bool [size, size].
   """
   augmented = paste(image, draw_patch(seed, image.shape[0], **options))
   return augmented, tf.reduce_any(augmented != image, axis=-1)

@@ -1,4 +1,4 @@
-"""Images in a folder of one's own, or in the official MVTec AD folder."""
+"""Lists images in a folder, e.g. of MVTec AD."""
 
 import dataclasses
 import functools
@@ -9,10 +9,10 @@ from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
 from datasets.source import GOOD, Sample, file_sample
 
-# Folders beside `good` that hold no defective images.
+# Folders beside `good` that contain no defective images.
 _RESERVED = ('ground_truth', 'test')
-# Of the names of masks, the extension of the image cut off.
-_MASKS = ('_mask', '', '_gt')
+# Suffixes of mask names, after the image's name without its extension.
+_MASK_SUFFIXES = ('_mask', '', '_gt')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,52 +20,52 @@ class FolderSource:
   """A folder in one of three layouts.
 
   ```
-  train/good/*                   good images to learn from
-  test/good/*                    more good images         } optional: without
-  test/<defect>/*                defective images         } them nothing can
-  ground_truth/<defect>/<mask>   where the defects are    } be measured
+  train/good/*                   good training images
+  test/good/*                    good test images         } optional, needed
+  test/<defect>/*                defective test images    } for evaluation
+  ground_truth/<defect>/<mask>   masks of the defects     }
   ```
 
-  Or, without `train`: `good/*`, and beside it a folder for each kind of defect;
-  a part of the good images is then kept to be measured on. Or, without either:
+  Or, without `train`: `good/*`, and beside it a folder for each type of defect;
+  a fraction of the good images is then used for testing. Or, without either:
   good images in the folder itself, and `test` as above.
 
   The mask of `x.jpg` is `x_mask.png`, `x.png` or `x_gt.png`.
 
   Attributes:
     path: the folder.
-    division: which good images are measured on where folders do not tell.
+    division: splits the good images if no folder defines a split.
   """
 
   path: str
   division: Division = Division()
 
   def train(self) -> list[Sample]:
-    """Lists the good images.
+    """Lists the good training images.
 
     Raises:
-      DataError: there is no such folder, or no image in it.
+      DataError: if the folder does not exist or has no good images.
     """
     root = self._root()
     paths, _ = self._files
     if not paths:
       raise DataError(
-        f'{root} holds no good images: put them into {root / "train" / GOOD} '
+        f'{root} has no good images: put them into {root / "train" / GOOD} '
         f'({", ".join(EXTENSIONS)}).'
       )
     return [self._sample(path, GOOD) for path in paths]
 
   def test(self) -> list[Sample]:
-    """Lists what is measured on, by type and name; empty if there is none.
+    """Lists the test images by type and name; empty if there are none.
 
     Raises:
-      DataError: there is no folder at `path`, or `test` holds no image.
+      DataError: if the folder does not exist or its `test` has no images.
     """
     folder = self._root() / 'test'
     _, found = self._files
     if folder.is_dir() and not found:
       raise DataError(
-        f'{folder} holds no images: put good ones into {folder / GOOD} and '
+        f'{folder} has no images: put good ones into {folder / GOOD} and '
         f'defective ones into {folder / "<defect>"}.'
       )
     return [
@@ -75,7 +75,7 @@ class FolderSource:
     ]
 
   def notes(self) -> tuple[str, ...]:
-    """Tells which defective images have no mask, and which masks no image."""
+    """Describes defective images without a mask and masks without an image."""
     truth = self._root() / 'ground_truth'
     if not truth.is_dir():
       return ()
@@ -83,23 +83,23 @@ class FolderSource:
     for defect_type, paths in self._files[1].items():
       masks = {path: self._mask(path, defect_type) for path in paths}
       used.update(masks.values())
-      bare = [path for path, mask in masks.items() if mask is None]
-      if bare and defect_type != GOOD:
+      unmasked = [path for path, mask in masks.items() if mask is None]
+      if unmasked and defect_type != GOOD:
         notes.append(
-          f'{len(bare)} of {len(paths)} images of {defect_type!r} have no mask '
-          f'and do not count for pixels: {bare[0]} for one.'
+          f'{len(unmasked)} of {len(paths)} images of {defect_type!r} have no '
+          f'mask and are left out of pixel metrics, e.g. {unmasked[0]}.'
         )
-    lost = [
+    orphans = [
       path
       for path in images_in(truth)
       if path not in used and path.relative_to(truth).parts[0] != GOOD
     ]
-    if lost:
-      notes.append(f'{len(lost)} masks belong to no image: {lost[0]} for one.')
+    if orphans:
+      notes.append(f'{len(orphans)} masks have no image, e.g. {orphans[0]}.')
     return tuple(notes)
 
   def skipped(self) -> tuple[str, ...]:
-    """Tells which files below the folder are not read, and why."""
+    """Describes files below the folder that are not read, and why."""
     root = self._root()
     good, test = self._files
     used = {*good, *(path for paths in test.values() for path in paths)}
@@ -109,21 +109,21 @@ class FolderSource:
         continue
       if path.suffix.lower() not in EXTENSIONS:
         others.append(path)
-      # Masks that belong to no image are among the notes.
+      # Masks without an image are among the notes.
       elif root / 'ground_truth' not in path.parents:
         images.append(path)
     return tuple(
-      f'{len(paths)} files {reason}: {paths[0]} for one.'
+      f'{len(paths)} files are skipped because {reason}, e.g. {paths[0]}.'
       for paths, reason in (
-        (others, 'are no images by their names'),
-        (images, 'are hidden, or in no place of the layout'),
+        (others, 'their names are not those of images'),
+        (images, 'they are hidden or outside the layout'),
       )
       if paths
     )
 
-  @functools.cached_property  # Thousands of files are listed once.
+  @functools.cached_property  # Lists thousands of files only once.
   def _files(self) -> tuple[list[pathlib.Path], dict[str, list[pathlib.Path]]]:
-    """Lists what is learnt from and, by type, what is measured on."""
+    """Lists the training images, and the test images by type."""
     root = self._root()
     if (root / 'train').exists():
       good, test = images_in(root / 'train' / GOOD), self._kinds(root / 'test')
@@ -138,7 +138,7 @@ class FolderSource:
     return good, dict(sorted(test.items()))
 
   def _kinds(self, folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    """Lists images by the subfolder that they are in, if any are."""
+    """Lists images by subfolder, leaving out empty ones."""
     if not folder.is_dir():
       return {}
     kinds = {
@@ -153,7 +153,7 @@ class FolderSource:
   def _root(self) -> pathlib.Path:
     root = pathlib.Path(self.path)
     if not root.is_dir():
-      raise DataError(f'{self.path} is no folder: give an existing one.')
+      raise DataError(f'{self.path} is not a folder: give an existing one.')
     return root
 
   def _sample(self, path: pathlib.Path, defect_type: str) -> Sample:
@@ -164,13 +164,13 @@ class FolderSource:
     if defect_type == GOOD:
       return None
     root = pathlib.Path(self.path)
-    tested = root / 'test' if root / 'test' in path.parents else root
-    # A mask lies as deep under its type as the image does.
-    place = path.relative_to(tested)
-    masks = root / 'ground_truth' / place.parent
-    for suffix in _MASKS:
+    base = root / 'test' if root / 'test' in path.parents else root
+    # Masks are in the same subfolders below `ground_truth` as the images.
+    relative = path.relative_to(base)
+    masks = root / 'ground_truth' / relative.parent
+    for suffix in _MASK_SUFFIXES:
       for extension in ('.png', '.PNG'):
-        mask = masks / (place.stem + suffix + extension)
+        mask = masks / (relative.stem + suffix + extension)
         if mask.is_file():
           return mask
     return None

@@ -1,4 +1,4 @@
-"""The source of images that a configuration names."""
+"""Opens the source of images that a config names."""
 
 from ml_collections import ConfigDict
 
@@ -13,7 +13,7 @@ from datasets.table import TableSource
 
 
 def open_source(config: ConfigDict) -> Source:
-  """Opens the source that a configuration names, reading no image yet.
+  """Opens the source that a config names, without reading images.
 
   Args:
     config: see `configs/default.py`.
@@ -22,7 +22,7 @@ def open_source(config: ConfigDict) -> Source:
     The source.
 
   Raises:
-    DataError: a field of `config.data` cannot be used.
+    DataError: if a field of `config.data` is invalid.
   """
   data = config.data
   for name in ('source', 'geometry'):
@@ -34,13 +34,14 @@ def open_source(config: ConfigDict) -> Source:
   if data.source == 'procedural':
     if data.geometry == 'object':
       raise DataError(
-        "config.data.geometry is 'object', but the embedded images "
-        "(config.data.source is 'procedural') hold none: take another."
+        "config.data.geometry is 'object', which does not apply to generated "
+        "images (config.data.source is 'procedural'): choose another value."
       )
     return ProceduralSource(**data.procedural)
   if not data.path:
     raise DataError(
-      f'The source {data.source!r} needs a folder: set config.data.path.'
+      f'config.data.source {data.source!r} needs a folder: set '
+      'config.data.path.'
     )
   if data.source == 'mvtec_ad':
     return mvtec_ad.open_category(data.path, data.category)
@@ -50,13 +51,13 @@ def open_source(config: ConfigDict) -> Source:
 def open_path(
   config: ConfigDict, path: str, test_fraction: float | None = None
 ) -> Source:
-  """Opens one's own folder or table.
+  """Opens a folder or table of images.
 
   Args:
     config: see `configs/default.py`.
-    path: of the folder, or of a file whose name ends in .csv.
-    test_fraction: share of the good images that is measured on where nothing
-      else tells; None for that of the config.
+    path: of the folder, or of a .csv file.
+    test_fraction: test fraction of the good images if no folder or column
+      defines a split; None for `config.data.test_fraction`.
   """
   if test_fraction is None:
     test_fraction = config.data.test_fraction

@@ -1,4 +1,4 @@
-"""Which good images are held out of training."""
+"""Splits good images into training images and held-out images."""
 
 import dataclasses
 import pathlib
@@ -13,22 +13,23 @@ from afgan_jax.system.errors import DataError
 def hold_out(
   paths: Sequence[str], fraction: float, seed: int, part: str = ''
 ) -> np.ndarray:
-  """Draws the images that are held out.
+  """Samples the images that are held out.
 
   Args:
     paths: one per image.
     fraction: of the images, in [0, 1).
-    seed: of the draw.
-    part: a regular expression that finds in a file's name what all images of
-      one part have in common: its first group, or all that it finds. Parts are
-      held out as a whole, until the fraction is reached, for another image of a
-      part that was trained on scores as no new part does. '' to draw images.
+    seed: of the random draw.
+    part: a regular expression whose first group, or whole match without a
+      group, identifies the part in a file's name. Whole parts are held out
+      until the fraction is reached, since other images of a part in the
+      training set score lower than new parts. '' to sample single images.
 
   Returns:
-    [num_images], bool. One image, or one part, at least is not held out.
+    Mask of the held-out images, bool [num_images]. At least one image, or one
+    part, is not held out.
 
   Raises:
-    DataError: a name has no such part, or all have the same.
+    DataError: if a name does not match `part`, or all names have one part.
   """
   wanted = round(fraction * len(paths))
   generator = np.random.default_rng(seed)
@@ -40,8 +41,8 @@ def hold_out(
   parts = np.unique(keys)
   if wanted and len(parts) == 1:
     raise DataError(
-      f'config.data.part {part!r} finds {str(parts[0])!r} in the names '
-      'of all good images, which leaves no part to hold out: give another.'
+      f'config.data.part {part!r} finds {str(parts[0])!r} in the names of all '
+      'good images, so no part can be held out: give another pattern.'
     )
   held_out = np.zeros(len(paths), bool)
   for key in generator.permutation(parts)[:-1]:
@@ -53,10 +54,10 @@ def hold_out(
 
 @dataclasses.dataclass(frozen=True)
 class Division:
-  """Which good images are measured on where nothing else tells.
+  """Splits good images into training and test images.
 
   Attributes:
-    fraction: of the images, in [0, 1]; 1 leaves nothing to learn from.
+    fraction: test fraction, in [0, 1]; with 1 there are no training images.
     part: see `hold_out`.
   """
 
@@ -66,25 +67,25 @@ class Division:
   def divide(
     self, paths: Sequence[pathlib.Path]
   ) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-    """Divides good images, always in the same way.
+    """Splits good images deterministically.
 
     Args:
       paths: of the images.
 
     Returns:
-      What is learnt from, and what is measured on, each in the order given.
+      The training paths and the test paths, each in the order given.
 
     Raises:
       DataError: see `hold_out`.
     """
     if self.fraction == 1:
       return [], list(paths)
-    # Not by the run's seed: runs are compared on the same images.
-    kept = hold_out([str(path) for path in paths], self.fraction, 0, self.part)
-    learnt, measured = [], []
-    for path, is_kept in zip(paths, kept, strict=True):
-      (measured if is_kept else learnt).append(path)
-    return learnt, measured
+    # A fixed seed, so that all runs are compared on the same images.
+    mask = hold_out([str(path) for path in paths], self.fraction, 0, self.part)
+    train, test = [], []
+    for path, is_test in zip(paths, mask, strict=True):
+      (test if is_test else train).append(path)
+    return train, test
 
 
 def _part(path: str, pattern: str) -> str:
@@ -92,8 +93,8 @@ def _part(path: str, pattern: str) -> str:
   found = re.search(pattern, name)
   if not found:
     raise DataError(
-      f'{path} has nothing in its name that config.data.part '
-      f'{pattern!r} finds: name the file by its part, or give another pattern.'
+      f'{path} does not match config.data.part {pattern!r}: put the part into '
+      'the file name, or give another pattern.'
     )
-  # A group that took no part in the match is None.
+  # A group that did not participate in the match is None.
   return (found[1] if found.re.groups else found[0]) or ''

@@ -1,4 +1,4 @@
-"""What there is to see of each image of a data set, and among them."""
+"""Computes statistics of each image of a data set, and compares images."""
 
 import dataclasses
 import hashlib
@@ -19,18 +19,19 @@ _THUMBNAIL = 16
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-  """What is kept of one image.
+  """Statistics of one image.
 
   Attributes:
-    sample: where it came from.
+    sample: the image's sample.
     split: 'train' or 'test'.
     size: width and height in pixels.
     is_grey: whether its channels are equal.
-    brightness: mean grey level, [0, 255].
-    digest: of its pixels.
-    thumbnail: float32 [256], grey levels of 16×16 parts, of mean 1.
-    note: what its user should know, or ''.
-    error: why it cannot be read; '' if it can, else the rest means nothing.
+    brightness: mean intensity, [0, 255].
+    digest: SHA-256 of its pixels.
+    thumbnail: intensities at 16×16 px, normalized to mean 1, float32 [256].
+    note: a remark for the user, or ''.
+    error: reason why the image cannot be read, or ''; with an error, the
+      statistics are undefined.
   """
 
   sample: Sample
@@ -45,25 +46,25 @@ class Look:
 
 
 def look_at(source: Source, decoder: Decoder = DEFAULT_DECODER) -> list[Look]:
-  """Looks at all images of a source, each once and in parallel.
+  """Computes the statistics of all images of a source, in parallel.
 
   Args:
-    source: what is inspected.
-    decoder: reads its files.
+    source: to inspect.
+    decoder: decodes its files.
 
   Returns:
-    What was seen, the training images first.
+    The statistics, of training images first.
 
   Raises:
-    DataError: the source cannot be used at all.
+    DataError: if the source cannot be used.
   """
-  offered = [('train', sample) for sample in source.train()]
-  offered += [('test', sample) for sample in source.test()]
+  samples = [('train', sample) for sample in source.train()]
+  samples += [('test', sample) for sample in source.test()]
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    return list(pool.map(lambda pair: _look(*pair, decoder), offered))
+    return list(pool.map(lambda pair: _look_at(*pair, decoder), samples))
 
 
-def _look(split: str, sample: Sample, decoder: Decoder) -> Look:
+def _look_at(split: str, sample: Sample, decoder: Decoder) -> Look:
   try:
     image, note = sample.original(decoder)
   except DataError as error:
@@ -91,10 +92,10 @@ def find_copies(looks: Sequence[Look]) -> list[tuple[Look, Look]]:
   """Finds images with equal pixels.
 
   Args:
-    looks: at images that can be read.
+    looks: statistics of readable images.
 
   Returns:
-    Pairs of the first of its kind and a copy of it.
+    Pairs of an image and a later copy of it.
   """
   first, pairs = {}, []
   for look in looks:
@@ -105,13 +106,20 @@ def find_copies(looks: Sequence[Look]) -> list[tuple[Look, Look]]:
 
 
 def brightness_auroc(looks: Sequence[Look]) -> float | None:
-  """Measures how well brightness tells defective test images; None without."""
+  """Computes the AUROC of brightness on the test images; None if undefined."""
   test = [look for look in looks if look.split == 'test']
   return _auroc(test, [look.brightness for look in test])
 
 
 def nearest_auroc(looks: Sequence[Look]) -> float | None:
-  """Measures how well the nearest training image does; None without any."""
+  """Computes the AUROC of the distance to the nearest training image.
+
+  Args:
+    looks: statistics of readable images.
+
+  Returns:
+    The AUROC on the test images; None if undefined.
+  """
   test = [look for look in looks if look.split == 'test']
   train = [look.thumbnail for look in looks if look.split == 'train']
   if not (test and train):

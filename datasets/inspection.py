@@ -1,4 +1,4 @@
-"""What a program would make of a data set, before hours are spent on it."""
+"""Inspects a data set before hours of training."""
 
 import pathlib
 from collections import Counter, defaultdict
@@ -20,25 +20,25 @@ from datasets.image_statistics import (
 )
 from datasets.source import Sample
 
-# Above this a trivial score all but separates the test set.
+# AUROC from which a trivial score is said to separate the test set.
 SEPARATES = 0.95
 _MAX_LISTED = 10
 
 
 def inspect(config: ConfigDict, folder: pathlib.Path) -> str:
-  """Tells what a program would make of a data set.
+  """Inspects a data set and writes a contact sheet.
 
-  Writes `contact_sheet.jpg`, some images of each kind as the networks see them.
+  The file is `contact_sheet.jpg`, with preprocessed images of each kind.
 
   Args:
     config: see `configs/default.py`.
-    folder: where the picture goes.
+    folder: of the contact sheet.
 
   Returns:
-    What was found, for a person.
+    A description of the data set with warnings, as text.
 
   Raises:
-    DataError: the data set cannot be used at all, or the picture not written.
+    DataError: if the data set cannot be used or the sheet cannot be written.
   """
   source = open_source(config)
   looks = look_at(source, Preprocessor.from_config(config).decoder)
@@ -58,51 +58,51 @@ def inspect(config: ConfigDict, folder: pathlib.Path) -> str:
     raise DataError(
       f'{path} cannot be written ({error.strerror}): give another --workdir.'
     ) from error
-  return f'{text}\n\n{path} shows some of each kind.'
+  return f'{text}\n\n{path} shows examples of each kind.'
 
 
 def _rows(
   config: ConfigDict, groups: dict[tuple[str, str], list[Sample]]
 ) -> list[contact_sheet.Row]:
-  """Reads some of each kind of sample, all of them at once."""
+  """Reads examples of each kind of sample, all at once."""
   chosen = {
-    # Evenly, for images near each other in the list are alike.
+    # Evenly spaced, since neighbours in the list are often similar.
     kind: samples[:: -(-len(samples) // contact_sheet.PER_ROW)]
     for kind, samples in groups.items()
   }
-  samples = [sample for some in chosen.values() for sample in some]
-  read = load.read_samples(config, samples, leave_out=False)
+  samples = [sample for examples in chosen.values() for sample in examples]
+  images = load.read_samples(config, samples, leave_out=False)
   rows, start = [], 0
-  for (split, defect_type), some in chosen.items():
+  for (split, defect_type), examples in chosen.items():
     total = len(groups[split, defect_type])
     rows.append(
       contact_sheet.Row(
-        f'{split}, {defect_type}: {len(some)} of {total}',
-        read.take(np.arange(start, start + len(some))),
+        f'{split}, {defect_type}: {len(examples)} of {total}',
+        images.take(np.arange(start, start + len(examples))),
       )
     )
-    start += len(some)
+    start += len(examples)
   return rows
 
 
 def describe(looks: Sequence[Look], notes: Sequence[str]) -> str:
-  """Writes what was seen for a person.
+  """Describes a data set as text.
 
   Args:
     looks: see `look_at`.
     notes: see `Source.notes`.
 
   Returns:
-    Lines: a table of what there is, then what should be known of it.
+    Lines: a table of the images, then warnings, errors and notes.
   """
-  read = [look for look in looks if not look.error]
-  lines = [*_table(read), *_warnings(read)]
+  readable = [look for look in looks if not look.error]
+  lines = [*_table(readable), *_warnings(readable)]
   errors = [look.error for look in looks if look.error]
   if errors:
     lines += ['', f'{len(errors)} images cannot be read:', *_first(errors)]
-  odd = [*notes, *(look.note for look in read if look.note)]
-  if odd:
-    lines += ['', *_first(odd)]
+  remarks = [*notes, *(look.note for look in readable if look.note)]
+  if remarks:
+    lines += ['', *_first(remarks)]
   return '\n'.join(lines)
 
 
@@ -110,7 +110,7 @@ def _table(looks: Sequence[Look]) -> list[str]:
   groups = defaultdict(list)
   for look in looks:
     groups[look.split, look.sample.defect_type].append(look)
-  rows = [('split', 'type', 'images', 'pixels', 'channels', 'grey level')]
+  rows = [('split', 'type', 'images', 'pixels', 'channels', 'intensity')]
   for (split, defect_type), group in groups.items():
     sizes = Counter(look.size for look in group)
     (width, height), _ = sizes.most_common(1)[0]
@@ -118,7 +118,7 @@ def _table(looks: Sequence[Look]) -> list[str]:
     grey = sum(look.is_grey for look in group)
     kinds = [f'{grey} grey'] if grey else []
     kinds += [f'{len(group) - grey} colour'] if grey < len(group) else []
-    levels = [look.brightness for look in group]
+    intensities = [look.brightness for look in group]
     rows.append(
       (
         split,
@@ -126,7 +126,8 @@ def _table(looks: Sequence[Look]) -> list[str]:
         str(len(group)),
         f'{width}×{height}{more}',
         ', '.join(kinds),
-        f'{np.mean(levels):.1f} ({min(levels):.1f} to {max(levels):.1f})',
+        f'{np.mean(intensities):.1f} '
+        f'({min(intensities):.1f} to {max(intensities):.1f})',
       )
     )
   widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -140,33 +141,33 @@ def _table(looks: Sequence[Look]) -> list[str]:
 
 def _warnings(looks: Sequence[Look]) -> list[str]:
   lines = []
-  repeated = find_copies(looks)
-  leaks = [pair for pair in repeated if pair[0].split != pair[1].split]
-  for pairs, words in (
+  copies = find_copies(looks)
+  leaks = [pair for pair in copies if pair[0].split != pair[1].split]
+  for pairs, title in (
     (leaks, 'LEAK: {} test images are copies of training images:'),
     (
-      [pair for pair in repeated if pair not in leaks],
-      '{} images are copies of others on the same side:',
+      [pair for pair in copies if pair not in leaks],
+      '{} images are copies of others in the same split:',
     ),
   ):
     if pairs:
       names = [f'{b.sample.path} of {a.sample.path}' for a, b in pairs]
-      lines += ['', words.format(len(pairs)), *_first(names)]
+      lines += ['', title.format(len(pairs)), *_first(names)]
   brightness, nearest = brightness_auroc(looks), nearest_auroc(looks)
   if brightness is not None and max(brightness, 1 - brightness) >= SEPARATES:
     lines += [
       '',
       'LIGHT: brightness alone separates good from defective test images '
-      f'(AUROC {brightness:.3f}): what follows the lamp is no detector. '
-      'config.data.normalize_brightness takes it away.',
+      f'(AUROC {brightness:.3f}), so a model may detect the lighting and not '
+      'defects; config.data.normalize_brightness removes it.',
     ]
   if nearest is not None and nearest >= SEPARATES:
     lines += [
       '',
       'ALIKE: the distance to the nearest training image, at 16 px and equal '
       f'brightness, separates good from defective test images (AUROC '
-      f'{nearest:.3f}). If images on both sides show one part, the test set '
-      'does not tell what happens to new parts: see config.data.part.',
+      f'{nearest:.3f}). If both splits show the same parts, the test set does '
+      'not measure detection on new parts: see config.data.part.',
     ]
   return lines
 

@@ -1,4 +1,4 @@
-"""From a configuration to arrays."""
+"""Loads the images that a config names into arrays."""
 
 import dataclasses
 import functools
@@ -16,18 +16,18 @@ from datasets.source import Sample, Split, read_split
 
 
 def load_train(config: ConfigDict) -> tuple[Split, Split]:
-  """Reads the good images and holds a part of them out of training.
+  """Loads the good images and splits off held-out ones.
 
   Args:
     config: see `configs/default.py`.
 
   Returns:
-    The images to train on, and the held-out ones, a share of
-    `config.calibration.fraction` drawn by `config.seed`, see `hold_out`.
+    The training images, and the held-out ones, a fraction
+    `config.calibration.fraction` sampled with `config.seed`, see `hold_out`.
 
   Raises:
-    DataError: there is no good image to train on, one cannot be read, or parts
-      are asked for that names do not tell.
+    DataError: if there are no good images, one cannot be read, or file names
+      do not match `config.data.part`.
   """
   split = _read_good(config, open_source(config).train())
   held_out = hold_out(
@@ -42,14 +42,16 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
 
 
 def find_train(config: ConfigDict) -> tuple[Split | None, Split | None]:
-  """Does as `load_train` for a model that is evaluated, which may do without.
+  """Loads the good images as `load_train`, if they still exist.
+
+  Evaluation can run without them.
 
   Args:
     config: see `configs/default.py`.
 
   Returns:
-    What `load_train` does; None twice, with a line on stderr, if the images
-    are no longer where the config says.
+    The result of `load_train`; (None, None) and a logged warning if the images
+    cannot be loaded.
   """
   try:
     return load_train(config)
@@ -59,44 +61,45 @@ def find_train(config: ConfigDict) -> tuple[Split | None, Split | None]:
 
 
 def load_good(config: ConfigDict, folder: str) -> Split:
-  """Reads good images from another folder, all of them.
+  """Loads all good images of another folder.
 
   Args:
     config: see `configs/default.py`.
-    folder: in the layout of `FolderSource`, or with the images in it.
+    folder: in a layout of `FolderSource`.
 
   Returns:
     The images.
 
   Raises:
-    DataError: there are none, or one cannot be read.
+    DataError: if there are none or one cannot be read.
   """
   source = open_path(config, folder, test_fraction=0.0)
   return _read_good(config, source.train())
 
 
 def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
-  """Returns what makes batches with tf.data, if `config.data.placement` is so.
+  """Returns a function that makes batches with tf.data, for placement 'host'.
 
   Args:
     images: the training set, uint8 [n, size, size, 3].
     config: see `configs/default.py`.
 
   Returns:
-    A function from the first step and the one after the last to an iterator
-    over batches, see `pipeline.train_batches`; None for placement 'device'.
+    A function that takes the first step and the step after the last, and
+    returns an iterator over batches, see `pipeline.train_batches`; None for
+    placement 'device'.
 
   Raises:
-    DataError: TensorFlow is not installed.
+    DataError: if TensorFlow is not installed.
   """
   if config.data.placement == 'device':
     return None
   try:
-    from datasets.pipeline import train_batches  # Brings TensorFlow.
+    from datasets.pipeline import train_batches  # Imports TensorFlow.
   except ImportError as error:
     raise DataError(
       f'config.data.placement=host needs TensorFlow ({error}): install it with '
-      "pip install -c constraints.txt -e '.[tensorflow]', or take "
+      "pip install -c constraints.txt -e '.[tensorflow]', or set "
       'config.data.placement=device.'
     ) from error
 
@@ -104,17 +107,17 @@ def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
 
 
 def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
-  """Reads the labelled images.
+  """Loads the labelled test images.
 
   Args:
     config: see `configs/default.py`.
-    folder: another folder to take them from, in the layout of `FolderSource`.
+    folder: loads them from this folder instead, in a layout of `FolderSource`.
 
   Returns:
-    The images, but for those that cannot be read; None if the source has none.
+    The readable images; None if the config's source has no test images.
 
   Raises:
-    DataError: `folder` has none, or none can be read.
+    DataError: if `folder` has no test images or none can be read.
   """
   if folder is None:
     source = open_source(config)
@@ -133,18 +136,18 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
 
 
 def _read_good(config: ConfigDict, samples: Sequence[Sample]) -> Split:
-  """Reads good images; says what was left out or is odd about them."""
+  """Reads good images; logs which are left out and notes on the others."""
   leave_out = config.data.skip_unreadable
   split = read_samples(config, samples, leave_out=leave_out)
-  for remark in (*split.left_out, *split.notes):
-    logger.warning(remark)
+  for note in (*split.left_out, *split.notes):
+    logger.warning(note)
   return split
 
 
 def read_samples(
   config: ConfigDict, samples: Sequence[Sample], *, leave_out: bool
 ) -> Split:
-  """Reads samples as the networks see them; see `read_split`."""
+  """Reads and preprocesses samples, see `read_split`."""
   preprocessor = Preprocessor.from_config(config)
   split = read_split(
     samples,

@@ -1,4 +1,4 @@
-"""The official MVTec AD folder: fifteen categories, each a folder."""
+"""Opens categories of the official MVTec AD folder."""
 
 import pathlib
 
@@ -27,14 +27,14 @@ def open_category(path: str, category: str) -> FolderSource:
   """Opens one category of the official MVTec AD folder.
 
   Args:
-    path: the folder that holds the fifteen categories.
+    path: the folder that contains the fifteen categories.
     category: one of `CATEGORIES`.
 
   Returns:
     The source.
 
   Raises:
-    DataError: there is no such category, or it is not in the folder.
+    DataError: if the category is unknown or not in the folder.
   """
   if category not in CATEGORIES:
     raise DataError(
@@ -44,10 +44,10 @@ def open_category(path: str, category: str) -> FolderSource:
   folder = pathlib.Path(path) / category
   if not folder.is_dir():
     raise DataError(
-      f'{folder} is no folder: get MVTec AD from {WEBSITE} ({LICENCE}) and '
-      f'unpack it so that there are {folder}/train/good/*.png, '
+      f'{folder} is not a folder: download MVTec AD from {WEBSITE} ({LICENCE}) '
+      f'and unpack it so that it contains {folder}/train/good/*.png, '
       f'{folder}/test/<good or a defect>/*.png and '
       f'{folder}/ground_truth/<defect>/*_mask.png, or set config.data.path to '
-      'the folder that holds the categories.'
+      'the folder that contains the categories.'
     )
   return FolderSource(str(folder))

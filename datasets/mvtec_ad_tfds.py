@@ -1,8 +1,7 @@
-"""MVTec AD as a TensorFlow Datasets builder, for work outside this program.
+"""Builds MVTec AD as a TensorFlow dataset, for use outside this program.
 
-The program itself reads the official folder, which needs no second copy. With
-this builder the same decoded and resized images are at hand for everything
-that takes a `tf.data.Dataset`:
+The program itself reads the official folder, which needs no second copy. This
+builder provides the same decoded and resized images as a `tf.data.Dataset`:
 
   from datasets.mvtec_ad_tfds import MvtecAd
   builder = MvtecAd(config='screw')
@@ -27,12 +26,12 @@ from datasets.source import GOOD, Sample
 
 @dataclasses.dataclass
 class MvtecAdConfig(tfds.core.BuilderConfig):
-  """One category.
+  """Configures one category.
 
   Attributes:
     category: one of the fifteen.
-    image_size: side in pixels of the images, which are stretched to a square.
-      For another one than 256 give the config a name of its own.
+    image_size: side in pixels; images are stretched to a square. Give configs
+      with another size than 256 a different name.
   """
 
   category: str = ''
@@ -40,9 +39,9 @@ class MvtecAdConfig(tfds.core.BuilderConfig):
 
 
 class MvtecAd(tfds.core.GeneratorBasedBuilder):
-  """MVTec AD (Bergmann et al., CVPR 2019).
+  """Builds MVTec AD (Bergmann et al., CVPR 2019).
 
-  Examples hold 'image', uint8 [size, size, 3]; 'mask', uint8 [size, size, 1],
+  Examples have 'image', uint8 [size, size, 3]; 'mask', uint8 [size, size, 1],
   1 on a defect; 'label', 0 for good and 1 for defective; 'defect_type' and
   'path'.
   """
@@ -53,7 +52,7 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
     for category in mvtec_ad.CATEGORIES
   ]
   MANUAL_DOWNLOAD_INSTRUCTIONS = (
-    'Unpack MVTec AD so that manual_dir holds the fifteen categories.'
+    'Unpack MVTec AD so that manual_dir contains the fifteen categories.'
   )
 
   def _info(self) -> tfds.core.DatasetInfo:

@@ -1,6 +1,6 @@
-"""uint8 arrays → tf.data → batches of numpy arrays (placement 'host').
+"""Makes training batches with tf.data, for placement 'host'.
 
-TensorFlow sees no accelerator: those are JAX's.
+Accelerators are hidden from TensorFlow, since JAX uses them.
 """
 
 import functools
@@ -19,10 +19,10 @@ Augment = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 def train_batches(
   images: np.ndarray, config: ConfigDict, start: int, stop: int
 ) -> Iterator[dict[str, np.ndarray]]:
-  """Makes the batches of some steps of a run.
+  """Makes the training batches of a range of steps.
 
-  Batch `k` is a function of images, config and `k` alone, so a run that goes on
-  at a step sees what it would have seen without the break.
+  Batch `k` depends only on images, config and `k`, so that an interrupted run
+  continues with the same batches.
 
   Args:
     images: the training set, uint8 [n, size, size, 3].
@@ -31,9 +31,9 @@ def train_batches(
     stop: step after the last one.
 
   Returns:
-    An iterator over {'image': defect-free, 'input': augmented, 'mask': what the
-    augmentation changed}: float32 [batch, size, size, 3] in [-1, 1] twice, and
-    bool [batch, size, size].
+    An iterator over batches with 'image', the good images, and 'input', the
+    augmented ones, float32 [batch, size, size, 3] in [-1, 1]; and 'mask', the
+    pixels changed by the augmentation, bool [batch, size, size].
   """
   tf.config.set_visible_devices([], 'GPU')
   tf.config.set_visible_devices([], 'TPU')
@@ -56,25 +56,25 @@ def train_batches(
 
 
 def order(seed: int, positions: np.ndarray, num_images: int) -> np.ndarray:
-  """Looks up which images stand at some positions of the endless stream.
+  """Returns the image indices at positions of the shuffled, repeated data set.
 
-  The stream is one permutation of all images after another, each a function of
-  the seed and its number; batches run across their ends.
+  Each epoch is a permutation of all images that depends on the seed and the
+  epoch; batches may span two epochs.
 
   Args:
     seed: of the run.
-    positions: consecutive positions in the stream, int64 [n].
+    positions: consecutive positions, int64 [n], counted over all epochs.
     num_images: size of the training set.
 
   Returns:
     Indices of images, int64 [n].
   """
   first, last = positions[0] // num_images, positions[-1] // num_images
-  stream = [
+  epochs = [
     np.random.default_rng([seed, epoch]).permutation(num_images)
     for epoch in range(first, last + 1)
   ]
-  return np.concatenate(stream)[positions - first * num_images]
+  return np.concatenate(epochs)[positions - first * num_images]
 
 
 def build_augmentation(config: ConfigDict) -> Augment:
@@ -84,8 +84,9 @@ def build_augmentation(config: ConfigDict) -> Augment:
     config: see `configs/default.py`.
 
   Returns:
-    A function from an image [size, size, 3] in [-1, 1] and a seed, int64 [2],
-    to the augmented image and the mask of what changed, bool [size, size].
+    A function that maps an image [size, size, 3] in [-1, 1] and a seed, int64
+    [2], to the augmented image and the mask of changed pixels, bool
+    [size, size].
   """
   options = config.augmentation
   shape = {
@@ -105,10 +106,10 @@ def build_augmentation(config: ConfigDict) -> Augment:
   }
   augment = kinds[options.kind]
 
-  def augment_some(image: tf.Tensor, seed: tf.Tensor):
+  def augment_randomly(image: tf.Tensor, seed: tf.Tensor):
     seeds = tf.random.split(seed)
     chosen = tf.random.stateless_uniform([], seeds[0]) < options.probability
     augmented, mask = augment(image, seeds[1])
     return tf.where(chosen, augmented, image), mask & chosen
 
-  return augment_some
+  return augment_randomly

@@ -1,9 +1,9 @@
-"""A data set drawn from a seed: sprockets on a conveyor belt, no files needed.
+"""Generates a data set from a seed: sprockets on a conveyor belt, no files.
 
-Good parts differ only in place, rotation, light and sensor grain. A defective
-part is the same drawing with one `Defect` applied, so its mask is measured: it
-is where the drawings with and without the defect differ. Geometry is in image
-units, [-1, 1] across the image, so a part looks the same at every size.
+Good parts differ only in position, rotation, light and sensor noise. A
+defective part is rendered with one `Defect`; its mask marks the pixels that
+differ between renderings with and without the defect. Geometry is in image
+units, [-1, 1] across the image, so parts look the same at every size.
 """
 
 import dataclasses
@@ -19,31 +19,33 @@ from datasets.source import GOOD, Sample
 
 # Lengths are in image units, angles in radians, colours from 0 to 1.
 ROOT_RADIUS, TOOTH_HEIGHT = 0.70, 0.23
-TOOTH_HALF_WIDTH, TOOTH_TAPER = 0.145, 0.26  # At the root; loss per length.
+# At the root; decrease of the half width per unit of length.
+TOOTH_HALF_WIDTH, TOOTH_TAPER = 0.145, 0.26
 NUM_BOLTS, BOLT_CIRCLE, BOLT_RADIUS = 6, 0.47, 0.065
 BORE_RADIUS, KEYWAY_REACH, KEYWAY_HALF_WIDTH = 0.17, 0.25, 0.055
 WEB_INNER, WEB_OUTER, WEB_DEPTH = 0.31, 0.62, 0.012  # The recessed ring.
 BEVEL_WIDTH, BEVEL_SLOPE = 0.05, 0.35
 METAL = np.array([0.54, 0.55, 0.56], np.float32)
 BELT = np.array([0.09, 0.135, 0.13], np.float32)
-SHADOW = 0.06  # Offset and softness.
+SHADOW = 0.06  # Offset and softness of the shadow.
 RELIEF_CONTRAST, SHEEN_CONTRAST = 1.1, 0.22
 SUPERSAMPLING = 2
-GRAIN = 1.5 / 255  # Standard deviation; constant, so it hides no small defect.
-ORIGINAL_SIZE = 256  # Where an image is wanted at a size of its own.
-VISIBLE = 0.04  # Differences above this belong to the mask.
+# Standard deviation of the noise; constant, so that it hides no small defect.
+GRAIN = 1.5 / 255
+ORIGINAL_SIZE = 256  # Of images that are not resized for the networks.
+VISIBLE = 0.04  # Larger differences belong to the mask.
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-  """What varies among good images: lengths in image units, angles in radians.
+  """Random parameters of good images; in image units and radians.
 
   Attributes:
     center: x and y of the part, each within ±0.06.
     angle: rotation of the part, [0, 2π).
     light_level: overall brightness, 0.8 to 1.2.
-    light_angle: where the light comes from, [0, 2π).
-    light_slope: relative gain in brightness per unit towards the light.
+    light_angle: direction of the light source, [0, 2π).
+    light_slope: relative increase of brightness per unit towards the light.
   """
 
   center: tuple[float, float]
@@ -55,13 +57,13 @@ class Scene:
 
 @dataclasses.dataclass(frozen=True)
 class ProceduralSource:
-  """Generated images; the same seed always gives the same bytes.
+  """Generates images; the same seed always gives the same bytes.
 
   Attributes:
-    seed: chooses the data set, ≥ 0.
-    num_train: good images to learn from.
-    num_test_good: good images to measure on.
-    num_test_per_defect: images of each defect type to measure on.
+    seed: of the data set, ≥ 0.
+    num_train: number of good training images.
+    num_test_good: number of good test images.
+    num_test_per_defect: number of test images of each defect type.
   """
 
   seed: int = 0
@@ -70,13 +72,16 @@ class ProceduralSource:
   num_test_per_defect: int = 12
 
   def train(self) -> list[Sample]:
-    """Lists the good images to learn from; raises DataError if none."""
+    """Lists the training images; raises DataError if there are none."""
     if self.num_train < 1:
-      raise DataError('The generated data set needs a training image.')
+      raise DataError(
+        'The generated data set needs a training image: set '
+        'config.data.procedural.num_train to at least 1.'
+      )
     return [self._sample('train', GOOD, i) for i in range(self.num_train)]
 
   def test(self) -> list[Sample]:
-    """Lists the labelled images: the good ones, then each defect type."""
+    """Lists the test images: the good ones, then each defect type."""
     samples = [self._sample('test', GOOD, i) for i in range(self.num_test_good)]
     for defect_type in DEFECTS:
       for i in range(self.num_test_per_defect):
@@ -84,11 +89,11 @@ class ProceduralSource:
     return samples
 
   def notes(self) -> tuple[str, ...]:
-    """Tells nothing: nothing is odd."""
+    """Returns no notes."""
     return ()
 
   def skipped(self) -> tuple[str, ...]:
-    """Tells nothing: there are no files."""
+    """Returns nothing, since there are no files."""
     return ()
 
   def _sample(self, split: str, defect_type: str, index: int) -> Sample:
@@ -116,10 +121,10 @@ def _draw(
 
 
 def draw_image(key: tuple[int, ...], defect_type: str, size: int) -> np.ndarray:
-  """Draws one image with grain.
+  """Renders one image with sensor noise.
 
   Args:
-    key: seeds all random draws: data seed, split, type and index, each ≥ 0.
+    key: seed of all random draws: data seed, split, type and index, each ≥ 0.
     defect_type: `GOOD` or a key of `DEFECTS`.
     size: side length in pixels.
 
@@ -133,19 +138,19 @@ def draw_image(key: tuple[int, ...], defect_type: str, size: int) -> np.ndarray:
 
 
 def draw_mask(key: tuple[int, ...], defect_type: str, size: int) -> np.ndarray:
-  """Marks where `draw_image` shows the defect; uint8 [size, size], 0 or 1."""
+  """Renders the mask of the defect, uint8 [size, size], 0 or 1."""
   scene, defect, _ = draw_part(key, defect_type)
   change = np.abs(render(scene, defect, size) - render(scene, Defect(), size))
   change = change.max(axis=-1)
-  # The second bound keeps the mask of the faintest defect from being empty.
+  # The second bound ensures that the mask of a faint defect is not empty.
   return (change > min(VISIBLE, change.max() / 2)).astype(np.uint8)
 
 
 def draw_part(
   key: tuple[int, ...], defect_type: str
 ) -> tuple[Scene, Defect, np.random.Generator]:
-  """Draws a scene, a defect (or none) and the generator of the grain."""
-  # Separate streams: neither the size nor the defect alters the scene.
+  """Samples a scene and a defect; also returns the generator of the noise."""
+  # Separate streams, so that neither size nor defect changes the scene.
   scene_rng, defect_rng, grain_rng = np.random.default_rng(key).spawn(3)
   scene = Scene(
     center=tuple(scene_rng.uniform(-0.06, 0.06, 2).tolist()),
@@ -159,7 +164,7 @@ def draw_part(
 
 
 def render(scene: Scene, defect: Defect, size: int) -> np.ndarray:
-  """Draws a part without grain, float32 [size, size, 3], RGB in [0, 1]."""
+  """Renders a part without noise, float32 [size, size, 3], RGB in [0, 1]."""
   step = 2 / (size * SUPERSAMPLING)
   axis = np.arange(size * SUPERSAMPLING, dtype=np.float32) * step
   x, y = np.meshgrid(axis + (step / 2 - 1), axis + (step / 2 - 1))
@@ -168,7 +173,7 @@ def render(scene: Scene, defect: Defect, size: int) -> np.ndarray:
   distance = _signed_distance(u, v, defect)
   height = _height(u, v, distance) + defect.relief(u, v)
   slope_y, slope_x = np.gradient(height, step)
-  # A turned face shines in two opposite sectors, across its fine grooves.
+  # A lathe-turned face reflects in two opposite sectors, across its grooves.
   x_part, y_part = x - scene.center[0], y - scene.center[1]
   towards = (x_part * light_x + y_part * light_y) ** 2
   sheen = 2 * towards / (x_part**2 + y_part**2 + 1e-6) - 1
@@ -177,7 +182,7 @@ def render(scene: Scene, defect: Defect, size: int) -> np.ndarray:
   cover = np.array(defect.color, np.float32) - METAL
   metal = METAL + defect.opacity(u, v)[..., None] * cover
   metal *= shade[..., None]
-  # The shadow is the outline moved away from the light.
+  # The shadow is the outline shifted away from the light.
   x_lit, y_lit = x + SHADOW * light_x, y + SHADOW * light_y
   u_lit, v_lit = _part_coordinates(x_lit, y_lit, scene, defect)
   lit = smoothstep(-SHADOW, SHADOW, _signed_distance(u_lit, v_lit, defect))
@@ -197,7 +202,7 @@ def _part_coordinates(x, y, scene, defect):
 
 
 def _signed_distance(u, v, defect):
-  """Returns how far points are from the edge of the part, < 0 on the metal."""
+  """Returns the signed distance to the edge of the part, < 0 on the metal."""
   radius, angle = np.sqrt(u * u + v * v), np.arctan2(v, u)
   along, across, tooth = _fold(radius, angle, NUM_TEETH)
   heights = np.array(defect.tooth_heights, np.float32)
@@ -214,7 +219,7 @@ def _signed_distance(u, v, defect):
 
 
 def _fold(radius, angle, count):
-  """Turns `count` equal sectors onto the first; also returns their index."""
+  """Rotates `count` equal sectors onto the first; also returns their index."""
   sector = np.rint(angle * (count / math.tau))
   angle = angle - sector * (math.tau / count)
   index = sector.astype(np.int32) % count

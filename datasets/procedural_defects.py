@@ -1,6 +1,6 @@
-"""The defects of the generated sprockets; geometry as in `procedural`.
+"""Generates the defects of the sprockets; geometry as in `procedural`.
 
-Each generator draws the size, place and sign of one type of defect.
+Each function samples the size, position and sign of one type of defect.
 """
 
 import dataclasses
@@ -11,22 +11,22 @@ import numpy as np
 
 NUM_TEETH = 12
 
-# Maps of part coordinates u, v: image units, turning with the part, each
-# float32 [rows, columns].
+# Functions of part coordinates u, v in image units, which rotate with the part;
+# each is float32 [rows, columns].
 Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Warp = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Defect:
-  """How a part departs from the intact one; the defaults leave it intact.
+  """Difference of a part from the intact one; the default is no defect.
 
   Attributes:
-    tooth_heights: what is left of each tooth, [NUM_TEETH], 0 to 1.
-    warp: maps each point to the point of the intact part that shows there.
+    tooth_heights: remaining height of each tooth, [NUM_TEETH], 0 to 1.
+    warp: maps each point to the point of the intact part that is shown there.
     relief: height added to the surface, in image units.
-    opacity: share of the metal that is covered, 0 to 1.
-    color: RGB of the cover seen straight on, 0 to 1.
+    opacity: of the cover on the metal, 0 to 1.
+    color: RGB of the cover under frontal light, 0 to 1.
   """
 
   tooth_heights: tuple[float, ...] = (1.0,) * NUM_TEETH
@@ -37,13 +37,13 @@ class Defect:
 
 
 def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
-  """Rises smoothly from 0 where x ≤ low to 1 where x ≥ high."""
+  """Interpolates smoothly from 0 for x ≤ low to 1 for x ≥ high."""
   t = np.clip((x - low) / (high - low), 0, 1)
   return t * t * (3 - 2 * t)
 
 
 def _missing_teeth(rng):
-  """Breaks neighbouring teeth off, down to low stumps."""
+  """Breaks off neighbouring teeth, leaving low stumps."""
   count = rng.integers(2, 5)
   heights = np.ones(NUM_TEETH)
   heights[:count] = rng.uniform(0, 0.2, count)
@@ -52,7 +52,7 @@ def _missing_teeth(rng):
 
 
 def _bent_edge(rng):
-  """Bends a stretch of the rim inwards, and either up or down."""
+  """Bends a part of the rim inwards, and either up or down."""
   angle, width = rng.uniform(0, math.tau), rng.uniform(0.35, 0.5)
   squeeze = rng.uniform(0.14, 0.22)
   tilt = float(rng.choice([-1, 1])) * rng.uniform(0.3, 0.5)
@@ -75,21 +75,21 @@ def _bent_edge(rng):
 
 
 def _scratches(rng):
-  """Draws a bundle of long thin arcs, of bare or of blackened metal."""
+  """Draws a bundle of long thin arcs of bare or blackened metal."""
   count = rng.integers(6, 10)
   main_heading = rng.uniform(0, math.pi)
-  # Turn, distance from the centre, middle, half length, bow, half width.
+  # Rotation, distance from the centre, middle, half length, bend, half width.
   low = -0.3, -0.6, -0.2, 0.5, -0.15, 0.011
   high = 0.3, 0.6, 0.2, 0.8, 0.15, 0.017
   lines = rng.uniform(low, high, (count, 6)).tolist()
 
   def opacity(u, v):
     cover = np.zeros_like(u)
-    for turn, shift, middle, half_length, bow, half_width in lines:
-      heading = main_heading + turn
+    for rotation, shift, middle, half_length, bend, half_width in lines:
+      heading = main_heading + rotation
       cosine, sine = math.cos(heading), math.sin(heading)
       along = cosine * u + sine * v - middle
-      across = cosine * v - sine * u - shift - bow * along**2
+      across = cosine * v - sine * u - shift - bend * along**2
       line = np.exp(-((across / half_width) ** 2))
       ends = smoothstep(0, 0.1, half_length - np.abs(along))
       cover = np.maximum(cover, line * ends)
@@ -100,7 +100,7 @@ def _scratches(rng):
 
 
 def _stains(rng):
-  """Spills blots with wavy borders: dark oil, or pale dried coolant."""
+  """Draws stains with wavy borders: dark oil or pale dried coolant."""
   bowls = _draw_bowls(rng, 0.32)
   strength = rng.uniform(0.65, 0.85)
   a, b, c, d = rng.uniform(0, math.tau, 4).tolist()
@@ -115,19 +115,19 @@ def _stains(rng):
 
 
 def _dents(rng):
-  """Strikes round hollows into the face, or bulges from behind."""
+  """Presses round dents into the face, or bulges out of it."""
   bowls = _draw_bowls(rng, 0.42)
   depth = float(rng.choice([-1, 1])) * rng.uniform(0.09, 0.12)
   return Defect(relief=lambda u, v: depth * bowls(u, v) ** 2)
 
 
 def _draw_bowls(rng, size):
-  """Places 1 to 3 discs; the field is 1 at a centre and 0 at the borders."""
+  """Places 1 to 3 discs; the field is 1 at the centres and 0 at the edges."""
   count = rng.integers(1, 4)
   angles = rng.uniform(0, math.tau) + math.tau / 3 * np.arange(count)
-  places = rng.uniform(0.35, 0.55, count)
+  distances = rng.uniform(0.35, 0.55, count)
   radii = size / np.sqrt(count) * rng.uniform(0.9, 1.15, count)
-  discs = places * np.cos(angles), places * np.sin(angles), radii
+  discs = distances * np.cos(angles), distances * np.sin(angles), radii
   discs = np.stack(discs, axis=1).tolist()
 
   def bowls(u, v):

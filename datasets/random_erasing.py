@@ -1,6 +1,7 @@
-"""Random erasing (Table 4; Zhong et al., AAAI 2020) in TensorFlow.
+"""Augments an image by random erasing (Zhong et al., AAAI 2020; Table 4).
 
-The same distribution as `afgan_jax/augment/random_erasing.py`.
+Samples from the same distribution as `afgan_jax/augment/random_erasing.py` in
+JAX.
 """
 
 import tensorflow as tf
@@ -15,16 +16,16 @@ def random_erasing(
   area_ratio: Range = (0.02, 0.15),
   aspect_ratio: Range = (0.3, 3.3),
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  """Replaces a random rectangle by noise, uniform in [-1, 1] for each value.
+  """Replaces a random rectangle with noise, uniform in [-1, 1].
 
   Args:
     image: [size, size, 3], float32 in [-1, 1].
     seed: of the stateless random numbers, int [2].
-    area_ratio: range of the rectangle's share of the image's area.
+    area_ratio: range of the rectangle's area over the image's.
     aspect_ratio: range of its height over its width.
 
   Returns:
-    The augmented image, and a mask of what it changed, bool [size, size].
+    The augmented image, and a mask of the changed pixels, bool [size, size].
   """
   size = image.shape[0]
   seeds = tf.random.split(seed)

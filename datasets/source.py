@@ -1,11 +1,12 @@
-"""What every source of images yields, written down once.
+"""Defines the interface of image sources and reads their samples.
 
-A source offers samples that are read only when asked for; `read_split` turns
-them into arrays. Nothing here knows about JAX or TensorFlow.
+A source lists samples without reading them; `read_split` reads them into
+arrays. This module uses neither JAX nor TensorFlow.
 """
 
 import dataclasses
 import functools
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -23,16 +24,16 @@ GOOD = 'good'
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-  """One image on offer, not yet read.
+  """An image that is not yet read.
 
   Attributes:
-    path: the file, or for generated images a name unique in the source.
+    path: of the file, or for generated images a name unique in the source.
     defect_type: `GOOD`, or the name of the defect.
-    read: maps a preprocessor and the side length in pixels of the mask, 0 for
-      no mask, to a `Reading`; raises DataError if the image cannot be read.
-    original: maps a decoder to the image at its own size, uint8 RGB
-      [height, width, 3], and what its user should know of it, or ''; raises
-      DataError likewise.
+    read: maps a preprocessor and the side of the mask in pixels, 0 for no mask,
+      to a `Reading`; raises DataError if the image cannot be read.
+    original: maps a decoder to the image at its original size, uint8 RGB
+      [height, width, 3], and a note for the user, or ''; raises DataError if
+      the image cannot be read.
   """
 
   path: str
@@ -42,12 +43,12 @@ class Sample:
 
 
 def file_sample(path: str, defect_type: str, mask_path: str | None) -> Sample:
-  """Offers an image file as a sample; reads nothing yet.
+  """Creates a sample of an image file, without reading it.
 
   Args:
     path: of the image.
     defect_type: `GOOD`, or the name of the defect.
-    mask_path: of its ground-truth mask; None if there is none.
+    mask_path: of the ground-truth mask; None if there is none.
   """
   return Sample(
     path=path,
@@ -60,19 +61,19 @@ def file_sample(path: str, defect_type: str, mask_path: str | None) -> Sample:
 
 
 class Source(Protocol):
-  """Where images come from."""
+  """A source of images."""
 
   def train(self) -> Sequence[Sample]:
-    """Lists the good images to learn from; raises DataError if none."""
+    """Lists the good training images; raises DataError if there are none."""
 
   def test(self) -> Sequence[Sample]:
-    """Lists the labelled images to measure on; empty if there are none."""
+    """Lists the labelled test images; empty if there are none."""
 
   def notes(self) -> tuple[str, ...]:
-    """Tells what is odd about those, a sentence each."""
+    """Describes peculiarities of the images, a sentence each."""
 
   def skipped(self) -> tuple[str, ...]:
-    """Tells what lies beside them and is not read, and why."""
+    """Describes files that are not read, and why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,15 +81,15 @@ class Split:
   """Samples that have been read.
 
   Attributes:
-    pixels: [num_images, size, size, 3], float16 RGB in [0, 255], which is what
-      is scored.
-    masks: [num_images, mask_size, mask_size], uint8, 1 on a defect; 0 without a
-      mask.
+    pixels: [num_images, size, size, 3], float16 RGB in [0, 255], not rounded;
+      used for scoring.
+    masks: [num_images, mask_size, mask_size], uint8, 1 on a defect; all 0 for
+      images without a mask.
     has_mask: [num_images], bool; True for good images too.
     paths: one per image.
     defect_types: one per image.
-    left_out: why samples are not among the images, a sentence each.
-    notes: what else was noticed of them.
+    left_out: reasons why samples were left out, a sentence each.
+    notes: remarks on the images, a sentence each.
   """
 
   pixels: np.ndarray
@@ -104,7 +105,7 @@ class Split:
 
   @functools.cached_property
   def images(self) -> np.ndarray:
-    """[num_images, size, size, 3], uint8 RGB: what is trained on and shown."""
+    """[num_images, size, size, 3], uint8 RGB; used for training and display."""
     return to_bytes(self.pixels)
 
   @property
@@ -113,7 +114,7 @@ class Split:
     return np.array([t != GOOD for t in self.defect_types], np.int64)
 
   def take(self, indices: np.ndarray) -> 'Split':
-    """Returns the split with only the images at `indices`, in that order."""
+    """Returns a split of the images at `indices`, in that order."""
     return dataclasses.replace(
       self,
       pixels=self.pixels[indices],
@@ -131,58 +132,65 @@ def read_split(
   mask_size: int = 0,
   leave_out: bool = False,
 ) -> Split:
-  """Reads all samples in parallel, each once.
+  """Reads all samples in parallel.
 
   Args:
-    samples: what to read, at least one.
+    samples: to read, at least one.
     preprocessor: reads each of them.
-    mask_size: side length of the masks; 0 for that of the images.
-    leave_out: whether to go on without the images that cannot be read.
+    mask_size: side of the masks in pixels; 0 for that of the images.
+    leave_out: whether to leave out images that cannot be read.
 
   Returns:
     The split, in the order of `samples`.
 
   Raises:
-    DataError: an image cannot be read, or none can; the message names it.
+    DataError: if an image cannot be read, or with `leave_out` if none can; the
+      message names it.
   """
-  count, size = len(samples), preprocessor.size
-  side = mask_size or size
-  pixels = np.empty((count, size, size, 3), np.float16)
-  masks = np.zeros((count, side, side), np.uint8)
-  has_mask = np.zeros(count, bool)
-  notes: list[tuple[str, ...]] = [()] * count
-  errors: list[DataError | None] = [None] * count
+  split = _empty_split(samples, preprocessor.size, mask_size)
 
-  def read(index: int) -> None:
-    sample = samples[index]
-    is_good = sample.defect_type == GOOD
+  def read(index: int) -> tuple[str, ...] | DataError:
     try:
-      reading = sample.read(preprocessor, 0 if is_good else side)
+      return _read_into(split, index, samples[index], preprocessor)
     except DataError as error:
       if not leave_out:
         raise
-      errors[index] = error
-      return
-    pixels[index], notes[index] = reading.pixels, reading.notes
-    has_mask[index] = is_good or reading.mask is not None
-    if reading.mask is not None:
-      masks[index] = reading.mask
+      return error
 
-  # Pillow and NumPy release the lock while they decode and resize.
+  # Threads, since Pillow and NumPy release the GIL in decoding and resizing.
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    list(pool.map(read, range(count)))
-  split = Split(
-    pixels=pixels,
-    masks=masks,
-    has_mask=has_mask,
+    results = list(pool.map(read, range(len(samples))))
+  failed = [isinstance(result, DataError) for result in results]
+  errors = [str(result) for result in results if isinstance(result, DataError)]
+  notes = [r for r, fails in zip(results, failed, strict=True) if not fails]
+  if errors and all(failed):
+    raise DataError(errors[0])
+  split = dataclasses.replace(
+    split, left_out=tuple(errors), notes=tuple(itertools.chain(*notes))
+  )
+  return split.take(np.flatnonzero(~np.array(failed))) if errors else split
+
+
+def _empty_split(samples: Sequence[Sample], size: int, mask_size: int) -> Split:
+  """Allocates the arrays of a split for its samples."""
+  count, side = len(samples), mask_size or size
+  return Split(
+    pixels=np.empty((count, size, size, 3), np.float16),
+    masks=np.zeros((count, side, side), np.uint8),
+    has_mask=np.zeros(count, bool),
     paths=tuple(sample.path for sample in samples),
     defect_types=tuple(sample.defect_type for sample in samples),
-    left_out=tuple(str(error) for error in errors if error),
-    notes=tuple(note for found in notes for note in found),
   )
-  if not split.left_out:
-    return split
-  kept = np.flatnonzero([error is None for error in errors])
-  if not len(kept):
-    raise DataError(split.left_out[0])
-  return split.take(kept)
+
+
+def _read_into(
+  split: Split, index: int, sample: Sample, preprocessor: Preprocessor
+) -> tuple[str, ...]:
+  """Reads a sample into the arrays of a split; returns notes on it."""
+  is_good = sample.defect_type == GOOD
+  reading = sample.read(preprocessor, 0 if is_good else split.masks.shape[1])
+  split.pixels[index] = reading.pixels
+  split.has_mask[index] = is_good or reading.mask is not None
+  if reading.mask is not None:
+    split.masks[index] = reading.mask
+  return reading.notes

@@ -1,4 +1,4 @@
-"""Images that a table lists."""
+"""Lists images from a CSV table."""
 
 import csv
 import dataclasses
@@ -23,7 +23,7 @@ class _Row:
 
 @dataclasses.dataclass(frozen=True)
 class TableSource:
-  """A CSV file, with a line for each image.
+  """A CSV file with a line for each image.
 
   ```
   path,split,label,mask
@@ -32,60 +32,60 @@ class TableSource:
   bad/17.jpg,test,scratch,bad/17_mask.png
   ```
 
-  Paths go from the table's folder. A label is `good` or the name of a defect.
-  `mask` may be empty, or missing as a column. Without a column `split`, all
-  defective images are measured on, and a part of the good ones.
+  Paths are relative to the table's folder. A label is `good` or the name of a
+  defect. `mask` may be empty, and the column may be missing. Without a column
+  `split`, all defective images and a fraction of the good ones are test images.
 
   Attributes:
     path: of the table, in UTF-8.
-    division: which good images are measured on where no column tells.
+    division: splits the good images if there is no column `split`.
   """
 
   path: str
   division: Division = Division()
 
   def train(self) -> list[Sample]:
-    """Lists the good images to learn from, in the table's order.
+    """Lists the good training images, in the table's order.
 
     Raises:
-      DataError: the table cannot be used, or holds none.
+      DataError: if the table is invalid or lists none.
     """
     rows = [row for row in self._rows if row.split == 'train']
     if not rows:
       raise DataError(
-        f'{self.path} holds no good images to learn from: lines with the split '
+        f'{self.path} lists no good training images: add lines with the split '
         f"'train' and the label {GOOD!r}."
       )
     return [self._sample(row) for row in rows]
 
   def test(self) -> list[Sample]:
-    """Lists what is measured on, in the table's order; empty if there is none.
+    """Lists the test images, in the table's order; empty if there are none.
 
     Raises:
-      DataError: the table cannot be used.
+      DataError: if the table is invalid.
     """
     return [self._sample(row) for row in self._rows if row.split == 'test']
 
   def notes(self) -> tuple[str, ...]:
-    """Tells how many defective images have no mask, if others have one."""
+    """Describes defective images without a mask, if others have one."""
     defective = [row for row in self._rows if row.label != GOOD]
-    bare = [row for row in defective if row.mask is None]
-    if not bare or len(bare) == len(defective):
+    unmasked = [row for row in defective if row.mask is None]
+    if not unmasked or len(unmasked) == len(defective):
       return ()
     return (
-      f'{len(bare)} of {len(defective)} defective images have no mask and do '
-      f'not count for pixels: {bare[0].path} for one.',
+      f'{len(unmasked)} of {len(defective)} defective images have no mask and '
+      f'are left out of pixel metrics, e.g. {unmasked[0].path}.',
     )
 
   def skipped(self) -> tuple[str, ...]:
-    """Tells nothing: a table may leave out what it wants."""
+    """Returns nothing, since a table need not list all files."""
     return ()
 
-  @functools.cached_property  # Read once.
+  @functools.cached_property  # Reads the file only once.
   def _rows(self) -> list[_Row]:
     table = pathlib.Path(self.path)
     try:
-      # Excel puts a mark before UTF-8.
+      # Excel writes a byte-order mark before UTF-8.
       text = table.read_text(encoding='utf-8-sig')
       reader = csv.DictReader(text.splitlines(), strict=True)
       lines = [
@@ -102,13 +102,13 @@ class TableSource:
     if 'split' in reader.fieldnames:
       return rows
     good = [row.path for row in rows if row.label == GOOD]
-    measured = set()
+    test = set()
     if len(good) < len(rows):
-      measured = set(self.division.divide(good)[1])
+      test = set(self.division.divide(good)[1])
     return [
       dataclasses.replace(
         row,
-        split='test' if row.label != GOOD or row.path in measured else 'train',
+        split='test' if row.label != GOOD or row.path in test else 'train',
       )
       for row in rows
     ]
@@ -118,7 +118,7 @@ class TableSource:
       if name not in names:
         raise DataError(
           f'{self.path} has no column {name!r} but {", ".join(names) or "none"}'
-          f': its first line must be {",".join(_COLUMNS)}.'
+          f': the first line must be {",".join(_COLUMNS)}.'
         )
 
   def _row(self, number: int, line: dict[str, str]) -> _Row:
@@ -129,12 +129,12 @@ class TableSource:
     split, label = line.get('split', ''), line['label']
     if 'split' in line and split not in SPLITS:
       raise DataError(
-        f'{place}: the split is {split!r}: it must be one of '
+        f'{place}: the split is {split!r}, but must be one of '
         f'{", ".join(SPLITS)}.'
       )
     if split == 'train' and label != GOOD:
       raise DataError(
-        f'{place}: an image labelled {label!r} cannot be learnt from: its '
+        f'{place}: an image labelled {label!r} cannot be a training image: its '
         f"split must be 'test', or its label {GOOD!r}."
       )
     folder = pathlib.Path(self.path).parent

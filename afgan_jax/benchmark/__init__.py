@@ -1,1 +1,1 @@
-"""What `--mode=benchmark` measures; training and scoring do not import it."""
+"""Implements `--mode=benchmark`; training and scoring do not import it."""

@@ -1,4 +1,4 @@
-"""Estimates how long training takes, before anything is compiled."""
+"""Estimates the training time before anything is compiled."""
 
 import jax
 from ml_collections import ConfigDict
@@ -7,32 +7,32 @@ from afgan_jax.benchmark import machine
 from afgan_jax.config.derived import size_in_words
 from afgan_jax.methods.registry import build_method
 
-# A train step reaches the speed of a large matrix product but for what narrow
-# layers cost: with `_NARROW` features at the first level it takes twice as
-# long. On two cores 0.39 to 0.53 of that speed were measured with 16 features,
-# 0.70 to 0.91 with 64; on an H100 0.28 with 64 (docs/performance.md).
+# A train step reaches the FLOP/s of a large matrix product, except that narrow
+# layers are slower: with `_NARROW` features at the first level a step takes
+# twice as long. On two cores 0.39 to 0.53 of that speed were measured with 16
+# features, 0.70 to 0.91 with 64; on an H100 0.28 with 64 (docs/performance.md).
 _NARROW = 20
 _SHARE_OF_PEAK = {'cpu': 1.0, 'gpu': 0.35, 'tpu': 0.35}
 _HOUR = 3600
-# Sizes that a processor trains in an hour, from the largest on: side of the
-# image and features of the first level.
+# Sizes that a CPU can train in an hour, largest first: side of the image and
+# features of the first level.
 _SMALLER = ((128, 32), (128, 16), (64, 16))
 _BATCH = 16
-_FEWEST_STEPS = 2000  # With fewer a size is not worth an hour.
+_FEWEST_STEPS = 2000  # With fewer steps a smaller size is chosen.
 
 
 def describe_duration(
   config: ConfigDict, num_steps: int
 ) -> tuple[str, dict[str, int]]:
-  """Estimates the duration of training, and fields that shorten it to an hour.
+  """Estimates the training time and suggests fields for an hour of training.
 
   Args:
     config: see `configs/default.py`.
-    num_steps: that are left.
+    num_steps: number of steps left.
 
   Returns:
-    A sentence; and on a processor, where it takes much longer than an hour, the
-    fields, by their dotted names, that make it an hour, else none.
+    A sentence; and dotted config fields with values that shorten training to an
+    hour, empty unless it takes much longer than that on a CPU.
   """
   devices = jax.devices()
   platform = devices[0].platform
@@ -41,23 +41,23 @@ def describe_duration(
   seconds = num_steps * _step_seconds(config, peak)
   if not seconds:  # The method does not count its operations.
     return f'{num_steps} steps of {config.batch_size} images.', {}
-  name = 'processor' if platform == 'cpu' else devices[0].device_kind
+  name = 'CPU' if platform == 'cpu' else devices[0].device_kind
   if len(devices) > 1:
     name = f'{len(devices)} × {name}'
   sentence = (
     f'{num_steps} steps of {config.batch_size} images of '
     f'{size_in_words(config.image_size, config.tile_size)} with '
     f'{config.generator.base_features} features: about {in_words(seconds)} on '
-    f'this machine ({name}), by the speed of a matrix product; compiling comes '
-    'first.'
+    f'this machine ({name}), estimated from the speed of a matrix product; '
+    'compilation is not included.'
   )
   if platform == 'cpu' and seconds > 1.5 * _HOUR:
-    return sentence, _make_it_an_hour(config, peak)
+    return sentence, _fields_for_an_hour(config, peak)
   return sentence, {}
 
 
 def in_words(seconds: float) -> str:
-  """Writes a duration to two digits."""
+  """Formats a duration with two significant digits."""
   for unit, length in (('days', 24 * _HOUR), ('h', _HOUR), ('min', 60)):
     if seconds >= 2 * length:
       return f'{float(f"{seconds / length:.2g}"):g} {unit}'
@@ -70,16 +70,16 @@ def _step_seconds(config: ConfigDict, peak: float) -> float:
   return operations / (peak * features / (features + _NARROW))
 
 
-def _make_it_an_hour(config: ConfigDict, peak: float) -> dict[str, int]:
-  """Returns the fields that let a run take an hour."""
+def _fields_for_an_hour(config: ConfigDict, peak: float) -> dict[str, int]:
+  """Returns fields that shorten a run to an hour."""
   smaller = config.copy_and_resolve_references()
   smaller.batch_size = min(config.batch_size, _BATCH)
   for image_size, features in _SMALLER:
     smaller.image_size = min(config.image_size, image_size)
     smaller.tile_size = min(config.tile_size, image_size)
     for network in ('generator', 'discriminator', 'segmentation'):
-      before = config[network].base_features
-      smaller[network].base_features = min(before, features)
+      original = config[network].base_features
+      smaller[network].base_features = min(original, features)
     steps = _HOUR / _step_seconds(smaller, peak)
     if steps >= _FEWEST_STEPS:
       break

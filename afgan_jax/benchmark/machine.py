@@ -1,4 +1,4 @@
-"""What the machine could do at best, measured in the same run."""
+"""Measures the machine's peak FLOP/s, memory bandwidth and memory use."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ import numpy as np
 from afgan_jax import devices as device_mapping
 from afgan_jax.benchmark import memory
 
-# Side of the matrices and bytes of the array that is copied: large enough to
-# reach the peak, small enough for a second.
+# Side of the matrices, and size in bytes of the copied array: large enough to
+# reach the peak, small enough to take about a second.
 _ON_CPU = 2048, 2**28
 _ELSEWHERE = 8192, 2**30
 
@@ -20,18 +20,18 @@ _ELSEWHERE = 8192, 2**30
 def matrix_peak(
   dtype: str, devices: Sequence[jax.Device], rounds: int = 8
 ) -> float:
-  """Measures the operations per second of a large matrix product.
+  """Measures the FLOP/s of a large matrix product.
 
   Args:
     dtype: of the factors and of the product.
-    devices: each makes a product of its own at the same time.
-    rounds: how often it is timed.
+    devices: each computes a product at the same time.
+    rounds: number of timed repetitions.
 
   Returns:
-    Operations per second of all of them together, the best of several rounds.
+    FLOP/s of all devices together, the best of all rounds.
   """
   side, _ = _sizes(devices)
-  # Random, since a GPU is faster at numbers that are all the same.
+  # Random numbers, since a GPU is faster on constant ones.
   numbers = np.random.default_rng(0).standard_normal((side, side), np.float32)
   factors = device_mapping.shard(
     np.tile(numbers, (len(devices), 1)).astype(jnp.dtype(dtype)), devices
@@ -42,13 +42,13 @@ def matrix_peak(
 
 
 def bandwidth(devices: Sequence[jax.Device]) -> float:
-  """Measures the bytes per second of reading one array and writing another.
+  """Measures the memory bandwidth of reading one array and writing another.
 
   Args:
-    devices: each has arrays of its own.
+    devices: each reads and writes arrays of its own.
 
   Returns:
-    Bytes read and written per second by all of them together, the best of
+    Bytes read and written per second by all devices together, the best of
     several rounds.
   """
   _, num_bytes = _sizes(devices)
@@ -61,11 +61,11 @@ def bandwidth(devices: Sequence[jax.Device]) -> float:
 
 
 def peak_memory(devices: Sequence[jax.Device]) -> int:
-  """Returns the most bytes in use at once since the process began.
+  """Returns the peak memory in bytes since the process started.
 
   Args:
-    devices: of which the fullest counts; where they have no memory of their
-      own, the process does.
+    devices: the maximum over them is taken; if they report no memory of their
+      own, as CPUs do, the memory of the process is returned.
   """
   in_use = [
     (device.memory_stats() or {}).get('peak_bytes_in_use', 0)

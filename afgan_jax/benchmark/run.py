@@ -1,4 +1,4 @@
-"""Times training, scoring and input on this machine's devices."""
+"""Benchmarks training, scoring and input on this machine's devices."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,6 @@ from ml_collections import ConfigDict
 
 from afgan_jax import devices as device_mapping
 from afgan_jax.benchmark import machine
-from afgan_jax.config.derived import size_in_words
 from afgan_jax.detector import map_score
 from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import TrainState
@@ -19,12 +18,13 @@ from afgan_jax.training import programs
 from afgan_jax.training.step_runner import MakeBatches
 
 Figures = dict[str, Any]
-# From a training set and the configuration to what makes batches on the host,
-# or None where the devices make them.
+# Takes the training set and the config; returns a function that makes batches
+# on the host, or None if the devices make them.
 HostBatches = Callable[[np.ndarray, ConfigDict], MakeBatches | None]
 
 _DTYPES = ('float32', 'bfloat16')
-_INPUT_STEPS = 10  # Times `num_steps`: batches are quick, and come in bursts.
+# Factor on `num_steps` for the input: batches are fast and come in bursts.
+_INPUT_STEPS = 10
 
 
 class _Program(NamedTuple):
@@ -37,33 +37,21 @@ def benchmark(config: ConfigDict, host_batches: HostBatches) -> Figures:
   """Measures throughput on random images.
 
   Args:
-    config: see `configs/default.py`; `config.benchmark` names the batch sizes,
-      the numbers of devices, of images and of steps.
-    host_batches: makes the input where `config.data.placement` is 'host'.
+    config: see `configs/default.py`; `config.benchmark` sets the batch sizes
+      and the numbers of devices, images and steps.
+    host_batches: makes the input if `config.data.placement` is 'host'.
 
   Returns:
-    What `--mode=benchmark` prints as JSON: what was measured on, and 'runs',
-    one for each number of devices and batch size. A run has the figures of
-    'train', 'score' and 'input', and 'peak_flops_per_second', what a large
-    matrix product reaches on the same devices by its compute type.
+    The content of the JSON that `--mode=benchmark` prints: the machine, the
+    workload, and 'runs', one for each number of devices and batch size. A run
+    has the figures of 'train', 'score' and 'input', and
+    'peak_flops_per_second' of a large matrix product on the same devices, by
+    dtype.
   """
   devices = jax.devices()
   runs = []
   for count in config.benchmark.device_counts or (len(devices),):
-    used = devices[:count]
-    peaks = {dtype: machine.matrix_peak(dtype, used) for dtype in _DTYPES}
-    for batch_size in config.benchmark.batch_sizes or (config.batch_size,):
-      run_config = config.copy_and_resolve_references()
-      run_config.batch_size = batch_size
-      figures = _measure(run_config, used, host_batches, peaks)
-      runs.append(
-        {
-          'num_devices': count,
-          'batch_size': batch_size,
-          'peak_flops_per_second': peaks,
-          **figures,
-        }
-      )
+    runs += _measure_batch_sizes(config, devices[:count], host_batches)
   return {
     'platform': devices[0].platform,
     'device': devices[0].device_kind,
@@ -78,7 +66,7 @@ def benchmark(config: ConfigDict, host_batches: HostBatches) -> Figures:
 
 
 def random_images(count: int, size: int) -> np.ndarray:
-  """Draws uint8 [count, size, size, 3], always the same."""
+  """Draws random images from a fixed seed, uint8 [count, size, size, 3]."""
   return np.random.default_rng(0).integers(
     0, 256, (count, size, size, 3), np.uint8
   )
@@ -87,7 +75,7 @@ def random_images(count: int, size: int) -> np.ndarray:
 def clean_batch(
   images: np.ndarray, devices: device_mapping.Devices = None
 ) -> dict[str, jax.Array]:
-  """Puts uint8 images on devices, as a batch that nothing was pasted into."""
+  """Puts uint8 images on devices, as a batch without synthetic defects."""
   image = to_float(images)
   batch = {
     'image': image,
@@ -95,6 +83,26 @@ def clean_batch(
     'mask': np.zeros(images.shape[:3], bool),
   }
   return device_mapping.shard(batch, devices)
+
+
+def _measure_batch_sizes(
+  config: ConfigDict, devices: Sequence[jax.Device], host_batches: HostBatches
+) -> list[Figures]:
+  """Measures all batch sizes on some devices."""
+  peaks = {dtype: machine.matrix_peak(dtype, devices) for dtype in _DTYPES}
+  runs = []
+  for batch_size in config.benchmark.batch_sizes or (config.batch_size,):
+    run_config = config.copy_and_resolve_references()
+    run_config.batch_size = batch_size
+    runs.append(
+      {
+        'num_devices': len(devices),
+        'batch_size': batch_size,
+        'peak_flops_per_second': peaks,
+        **_measure(run_config, devices, host_batches, peaks),
+      }
+    )
+  return runs
 
 
 def _measure(
@@ -106,7 +114,7 @@ def _measure(
   """Measures one batch size on some devices."""
   count = max(config.benchmark.num_images, config.batch_size)
   images = random_images(count, config.image_size)
-  # Before all that takes long: it may be that TensorFlow is not there.
+  # First, so that missing TensorFlow is reported before anything slow.
   make_batches = host_batches(images, config)
   pixels = images[: config.batch_size]
   method = build_method(config)
@@ -121,10 +129,10 @@ def _measure(
   return {
     'train': _figures(config, train_seconds, np.median)
     | _cost(train)
-    | _work(config, method.train_flops(), train_seconds, peaks[config.dtype]),
+    | _flops(config, method.train_flops(), train_seconds, peaks[config.dtype]),
     'score': _figures(config, score_seconds, np.median)
     | _cost(score)
-    | _work(config, method.score_flops(), score_seconds, peaks['float32']),
+    | _flops(config, method.score_flops(), score_seconds, peaks['float32']),
     'input': _measure_input(config, devices, images, make_batches),
     'peak_memory_bytes': machine.peak_memory(devices),
   }
@@ -136,7 +144,7 @@ def _measure_input(
   images: np.ndarray,
   make_batches: MakeBatches | None,
 ) -> Figures:
-  """Measures the making of batches alone."""
+  """Measures the making of batches without training."""
   config = config.copy_and_resolve_references()
   config.benchmark.num_steps *= _INPUT_STEPS
   if make_batches is None:
@@ -146,14 +154,14 @@ def _measure_input(
     return _figures(config, seconds, np.mean) | _cost(sample)
   num_batches = 1 + config.benchmark.warmup_steps + config.benchmark.num_steps
   feed = device_mapping.prefetch(make_batches(0, num_batches), devices)
-  # The mean: a batch that was ready took its time before.
+  # The mean, since prefetched batches take no time and others more.
   return _figures(config, _time(config, lambda: next(feed)), np.mean)
 
 
 def _updates(
   step: Callable, state: TrainState, batch: Any
 ) -> Callable[[], Any]:
-  """Returns what makes one step after the other on the same batch."""
+  """Returns a function that trains a step on the same batch each time."""
 
   def update() -> Any:
     nonlocal state
@@ -180,7 +188,7 @@ def _compile(function: Callable, *arguments: Any) -> _Program:
 
 
 def _time(config: ConfigDict, call: Callable[[], Any]) -> np.ndarray:
-  """Returns the seconds of each call after some for warming up."""
+  """Times each call in seconds, after the warm-up."""
   for _ in range(1 + config.benchmark.warmup_steps):
     jax.block_until_ready(call())
   times = [time.perf_counter()]
@@ -191,11 +199,11 @@ def _time(config: ConfigDict, call: Callable[[], Any]) -> np.ndarray:
 
 
 def _figures(
-  config: ConfigDict, seconds: np.ndarray, typical: Callable
+  config: ConfigDict, seconds: np.ndarray, average: Callable
 ) -> Figures:
-  """Returns what there is to say of the seconds of each step."""
+  """Computes throughput and percentiles from the seconds of each step."""
   return {
-    'images_per_second': float(config.batch_size / typical(seconds)),
+    'images_per_second': float(config.batch_size / average(seconds)),
     'seconds_per_step': float(np.median(seconds)),
     'seconds_per_step_p5': float(np.percentile(seconds, 5)),
     'seconds_per_step_p95': float(np.percentile(seconds, 95)),
@@ -209,7 +217,7 @@ def _cost(program: _Program) -> Figures:
   }
 
 
-def _work(
+def _flops(
   config: ConfigDict, flops_per_image: int, seconds: np.ndarray, peak: float
 ) -> Figures:
   flops_per_step = flops_per_image * config.batch_size
@@ -219,49 +227,3 @@ def _work(
     'flops_per_second': achieved,
     'share_of_peak': achieved / peak,
   }
-
-
-def table(figures: Figures) -> str:
-  """Writes what `benchmark` returns as a table for people."""
-  size = size_in_words(figures['image_size'], figures['tile_size'])
-  rows = [
-    f'{figures["platform"]} ({figures["device"]}), JAX {figures["jax"]}, '
-    f'{size}, {figures["base_features"]} features, '
-    f'{figures["dtype"]}, batches made on the {figures["placement"]}',
-    f'{"":8}{"devices":>8}{"batch":>7}{"images/s":>10}{"s/step":>9}{"p5":>9}'
-    f'{"p95":>9}{"compile":>9}{"GFLOP":>8}{"GFLOP/s":>9}{"of peak":>9}'
-    f'{"memory":>10}',
-  ]
-  for run in figures['runs']:
-    rows += [_row(part, run) for part in ('train', 'score', 'input')]
-  peaks = {
-    r['num_devices']: r['peak_flops_per_second'] for r in figures['runs']
-  }
-  for count, by_dtype in peaks.items():
-    values = ', '.join(f'{k} {v / 1e9:.0f}' for k, v in by_dtype.items())
-    rows.append(f'Matrix product on {count} device(s), GFLOP/s: {values}.')
-  memory = max(run['peak_memory_bytes'] for run in figures['runs'])
-  rows.append(f'Peak memory {memory / 2**30:.2f} GiB.')
-  return '\n'.join(rows)
-
-
-def _row(part: str, run: Figures) -> str:
-  figures = run[part]
-
-  def cell(name: str, width: int, scale: float, form: str) -> str:
-    value = figures.get(name)
-    return f'{"" if value is None else format(value / scale, form):>{width}}'
-
-  return (
-    f'{part:8}{run["num_devices"]:8}{run["batch_size"]:7}'
-    + cell('images_per_second', 10, 1, '.2f')
-    + cell('seconds_per_step', 9, 1, '.4f')
-    + cell('seconds_per_step_p5', 9, 1, '.4f')
-    + cell('seconds_per_step_p95', 9, 1, '.4f')
-    + cell('compile_seconds', 9, 1, '.1f')
-    + cell('flops_per_step', 8, 1e9, '.1f')
-    + cell('flops_per_second', 9, 1e9, '.1f')
-    + cell('share_of_peak', 9, 1, '.0%')
-    + cell('program_memory_bytes', 6, 2**30, '.2f')
-    + (' GiB' if 'program_memory_bytes' in figures else '')
-  )

@@ -1,1 +1,1 @@
-"""The command line: flags, modes and what is printed."""
+"""Implements the command line: flags, commands and printed output."""

@@ -1,4 +1,4 @@
-"""Advice that the command line adds to the facts of an error."""
+"""Adds advice on flags to error messages."""
 
 from afgan_jax.system import errors
 
@@ -11,27 +11,27 @@ _ADVICE = {
     'give good images that were not trained on with --mode=calibrate '
     '--data=FOLDER, or train with config.calibration.fraction above 0'
   ),
-  errors.ConfigConflict: 'set them back, or take another --workdir',
+  errors.ConfigConflict: 'set the values of the run, or give another --workdir',
   errors.WorkdirInUse: (
     'wait until the other run has ended, or give another --workdir'
   ),
   errors.OutputExists: (
-    '--resume goes on with it, --overwrite replaces it, --output=DIR writes '
-    'elsewhere'
+    '--resume continues them, --overwrite replaces them, --output=DIR writes '
+    'to another folder'
   ),
   errors.Diverged: (
-    'a lower config.optimizer.learning_rate in another --workdir may help'
+    'try a lower config.optimizer.learning_rate in another --workdir'
   ),
   errors.CheckpointNotWritten: (
     'the same command continues from the last of them'
   ),
-  errors.PredictionInterrupted: 'the same command with --resume goes on',
+  errors.PredictionInterrupted: 'the same command with --resume continues',
   errors.Interrupted: 'the same command continues from there',
 }
 
 
 def advise(error: Exception) -> str:
-  """Returns the sentence for a person: what is wrong, and what to do."""
+  """Returns the error message, extended by what the user can do."""
   sentence = str(error)
   for kind, advice in _ADVICE.items():
     if isinstance(error, kind):

@@ -1,7 +1,7 @@
-"""Runs one job each and prints its results.
+"""Implements the commands: each runs a job and prints its results.
 
-What only one command needs, or needs only in the end, is imported there:
-pictures and metrics take longer to import than all of JAX.
+Imports of plotting and metrics are deferred to the functions that need them,
+since they take longer than the import of JAX.
 """
 
 import json
@@ -18,18 +18,18 @@ from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.system.errors import MissingThreshold, PartlyFailed
 
 _NO_TEST_IMAGES = (
-  'There are no test images, so nothing can be measured but with '
-  '--mode=validate, on synthetic defects.'
+  'There are no test images, so nothing can be measured; --mode=validate '
+  'measures on synthetic defects.'
 )
 
 
 def train(
   config: ConfigDict, workdir: pathlib.Path, data: Data, *, blind: bool = False
 ) -> None:
-  """Trains, or continues; then calibrates and evaluates, see `jobs.train`.
+  """Trains or continues a run and evaluates it, see `jobs.train`.
 
   Raises:
-    PartlyFailed: some test images could not be read; all else is done.
+    PartlyFailed: if some test images could not be read; all else is done.
   """
   from afgan_jax.jobs.train import train
 
@@ -48,10 +48,10 @@ def evaluate(
   folder: str | None = None,
   output: pathlib.Path | None = None,
 ) -> None:
-  """Restores a run and evaluates it, see `jobs.evaluate`.
+  """Restores and evaluates a run, see `jobs.evaluate`.
 
   Raises:
-    PartlyFailed: some images could not be read; the others are measured.
+    PartlyFailed: if some images could not be read; the others are measured.
   """
   from afgan_jax.jobs.evaluate import evaluate, output_folder
 
@@ -62,7 +62,7 @@ def evaluate(
 def validate(
   config: ConfigDict | None, workdir: pathlib.Path, data: Data
 ) -> None:
-  """Measures a run on synthetic defects, see `jobs.validate`."""
+  """Validates a run on synthetic defects, see `jobs.validate`."""
   from afgan_jax.jobs.validate import validate
 
   detector, figures = validate(config, workdir, data)
@@ -75,7 +75,7 @@ def calibrate(
   data: Data,
   folder: str | None,
 ) -> None:
-  """Sets the threshold anew, see `jobs.calibrate`."""
+  """Recalibrates the threshold, see `jobs.calibrate`."""
   from afgan_jax.jobs.calibrate import calibrate
 
   calibration = calibrate(config, workdir, data, folder)
@@ -94,10 +94,11 @@ def predict(
   resume: bool,
   overwrite: bool,
 ) -> None:
-  """Predicts images without labels, see `jobs.predict`.
+  """Predicts unlabelled images, see `jobs.predict`.
 
   Raises:
-    PartlyFailed: some images could not be read; the others are done.
+    MissingThreshold: if the run has no threshold.
+    PartlyFailed: if some images could not be read; the others are done.
   """
   from afgan_jax.detector import Detector
   from afgan_jax.jobs.predict import predict
@@ -119,14 +120,15 @@ def predict(
 
 
 def benchmark(config: ConfigDict, data: Data) -> None:
-  """Prints a table on stderr and one JSON line on stdout."""
+  """Benchmarks the program; prints a table on stderr and JSON on stdout."""
   from afgan_jax.benchmark import run
+  from afgan_jax.benchmark.table import format_table
 
   check_config(config, jax.device_count())
   check_group_sizes(config)
   _note_slow_dtype(config)
   figures = run.benchmark(config, data.host_batches)
-  print(run.table(figures), file=sys.stderr)
+  print(format_table(figures), file=sys.stderr)
   print(json.dumps(figures))
 
 
@@ -134,7 +136,7 @@ def study(config: ConfigDict, workdir: pathlib.Path, data: Any) -> None:
   """Trains and evaluates all runs of a study, see `study.run`.
 
   Raises:
-    PartlyFailed: some runs failed; the others are done.
+    PartlyFailed: if some runs failed; the others are done.
   """
   from afgan_jax.study.run import run_study
 
@@ -144,14 +146,14 @@ def study(config: ConfigDict, workdir: pathlib.Path, data: Any) -> None:
 
 
 def print_duration(config: ConfigDict, num_steps: int) -> None:
-  """Prints how long training will take; see `benchmark.estimate`."""
+  """Prints the estimated training time, see `benchmark.estimate`."""
   from afgan_jax.benchmark.estimate import describe_duration
 
   sentence, fields = describe_duration(config, num_steps)
   print(sentence, file=sys.stderr)
   if fields:
     flags = (f'--config.{name}={value}' for name, value in fields.items())
-    print(f'An hour: {" ".join(flags)}', file=sys.stderr)
+    print(f'For an hour of training: {" ".join(flags)}', file=sys.stderr)
   sys.stderr.flush()
 
 
@@ -170,7 +172,7 @@ def _print_evaluation(
   if left_out:
     raise PartlyFailed(
       f'{left_out} test images could not be read and were left out; '
-      'metrics.json says which and why.'
+      'metrics.json names them and the reasons.'
     )
 
 
@@ -191,7 +193,7 @@ def _print_validation(
 def _note_slow_dtype(config: ConfigDict) -> None:
   if config.dtype == 'bfloat16' and jax.default_backend() == 'cpu':
     print(
-      'config.dtype=bfloat16 is slower than float32 on a processor, where XLA '
-      'computes in float32 and converts.',
+      'config.dtype=bfloat16 is slower than float32 on a CPU, since XLA '
+      'computes in float32 and converts there.',
       file=sys.stderr,
     )

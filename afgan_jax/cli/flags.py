@@ -1,6 +1,6 @@
-"""Parses flags, and says in one sentence what is wrong with them.
+"""Parses flags and explains errors in one sentence.
 
-Imports nothing that takes long, so that a wrong flag is told at once.
+Imports only fast modules, so that a wrong flag is reported at once.
 """
 
 import difflib
@@ -17,18 +17,18 @@ from afgan_jax.system.errors import UsageError
 
 
 def parse_flags(argv: list[str]) -> list[str]:
-  """Parses absl flags; what is wrong ends in one sentence and exit code 2.
+  """Parses absl flags; on an error prints one sentence and exits with code 2.
 
   Args:
-    argv: the program's arguments, its name first.
+    argv: the program's name and arguments.
 
   Returns:
-    The arguments that are no flags.
+    The arguments that are not flags.
   """
   # ml_collections takes `file.py:argument` as well.
   file, colon, _ = _config_file(argv).partition(':')
   if file and not pathlib.Path(file).is_file():
-    sys.exit(_flag_error(argv, f'--config={file}: there is no such file'))
+    sys.exit(_flag_error(argv, f'--config={file}: the file does not exist'))
   try:
     rest = flags.FLAGS(argv)
   except flags.Error as error:
@@ -36,21 +36,22 @@ def parse_flags(argv: list[str]) -> list[str]:
     if colon and 'positional argument' in str(error):
       sentence = f'--config={file} takes nothing after a colon'
     sys.exit(_flag_error(argv, sentence))
-  # A config is a program, and fails in any way.
+  # A config is a program, which can raise any exception.
   except Exception:
     sys.exit(_flag_error(argv, _config_error(argv)))
   config = flags.FLAGS['config'].value
   if config is not None and not isinstance(config, ConfigDict):
     sys.exit(_flag_error(argv, _config_error(argv)))
   if len(rest) > 1:
-    sys.exit(_flag_error(argv, f'{rest[1]!r} is no flag: flags begin with --.'))
+    sentence = f'{rest[1]!r} is not a flag: flags begin with --.'
+    sys.exit(_flag_error(argv, sentence))
   return rest
 
 
 def _flag_error(argv: list[str], sentence: str) -> int:
   sentence = sentence.rstrip('.')
   if not _config_file(argv) and 'config.' in sentence:
-    sentence += ' (fields can be set only where --config names a file)'
+    sentence += ' (fields can be set only if --config names a file)'
   print(sentence if sentence.endswith('?') else f'{sentence}.', file=sys.stderr)
   return 2
 
@@ -64,9 +65,12 @@ def _config_file(argv: list[str]) -> str:
 
 
 def default_workdir() -> pathlib.Path:
-  """Returns `runs/<name of the config>`, or raises UsageError without one.
+  """Returns the default workdir, `runs/<name of the config>`.
 
-  With `state_4.py:screw` the folder is `runs/state_4_screw`.
+  For `state_4.py:screw` it is `runs/state_4_screw`.
+
+  Raises:
+    UsageError: if no config is given.
   """
   if flags.FLAGS['config'].value is None:
     raise UsageError('Give the --workdir of a run, or a --config.')
@@ -77,7 +81,7 @@ def default_workdir() -> pathlib.Path:
 
 
 def _config_error(argv: list[str]) -> str:
-  """Says why the config cannot be had of its file, or a field not be set."""
+  """Explains why the config file fails or a field cannot be set."""
   file, colon, argument = _config_file(argv).partition(':')
   try:
     module = runpy.run_path(file)
@@ -86,14 +90,16 @@ def _config_error(argv: list[str]) -> str:
     config = module['get_config'](*[argument] * len(colon))
   except Exception as error:
     message = f'{type(error).__name__}: {error}'.splitlines()[0]
-    return f'--config={file} fails{_place(error)}: {message}'
+    return f'--config={file} fails{_location(error)}: {message}'
   if not isinstance(config, ConfigDict):
-    return f'get_config of --config={file} returns no ConfigDict: {config!r}'
+    return (
+      f'get_config of --config={file} must return a ConfigDict, not {config!r}'
+    )
   return _misspelt_field(argv, config)
 
 
-def _place(error: Exception) -> str:
-  """Says where a program failed, if that is known."""
+def _location(error: Exception) -> str:
+  """Returns the line and file of an exception, or '' if unknown."""
   if isinstance(error, SyntaxError):
     file, line = error.filename, error.lineno
   else:
@@ -110,7 +116,6 @@ def _misspelt_field(argv: list[str], config: ConfigDict) -> str:
       name.startswith('config.') and name.removeprefix('config.') not in fields
     ):
       known = [f'config.{field}' for field in fields]
-      # The last part of a name is what is most often typed from memory.
       nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
       return f'There is no field {name}: did you mean {nearest[0]}?'
-  return 'A --config.* flag names no field of the config'
+  return 'A --config.* flag names an unknown field of the config'

@@ -1,7 +1,7 @@
-"""The program: flags, commands, and errors as sentences with an exit code.
+"""Defines the flags, dispatches commands and maps errors to exit codes.
 
-JAX and everything that needs it is imported only when a command runs: it takes
-a second, which a wrong flag need not.
+JAX and all modules that need it are imported only when a command runs, which
+takes a second, so that a wrong flag is reported at once.
 """
 
 import logging as standard_logging
@@ -37,7 +37,7 @@ MODES = (
   'inspect',
 )
 _CONFIG = config_flags.DEFINE_config_file(
-  'config', None, 'A file of configs/; single fields as --config.seed=1.'
+  'config', None, 'A file of configs/; set single fields with --config.seed=1.'
 )
 _WORKDIR = flags.DEFINE_string(
   'workdir', None, 'Folder of the run; default: runs/<name of the config>.'
@@ -49,13 +49,13 @@ _MODE = flags.DEFINE_enum(
   'train: train or continue, then calibrate and evaluate. evaluate, validate, '
   'calibrate, predict: restore from --workdir; validate measures on synthetic '
   'defects. benchmark: time the compiled step. study: train and evaluate all '
-  'that --config compares, as tables. inspect: describe the images.',
+  'variants of --config and write tables. inspect: describe the images.',
 )
 _DATA = flags.DEFINE_string(
   'data',
   None,
-  'Another folder: with --mode=evaluate its test/* is scored, with '
-  '--mode=calibrate it holds good images.',
+  'Another folder of images: test/* is scored with --mode=evaluate, its good '
+  'images are used with --mode=calibrate.',
 )
 _INPUT = flags.DEFINE_string(
   'input', None, 'With --mode=predict: an image, a folder or a glob pattern.'
@@ -63,14 +63,15 @@ _INPUT = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
   'output',
   None,
-  'A folder: with --mode=predict, default predictions/ in --workdir; with '
-  '--mode=evaluate, default --workdir, or evaluations/ in it with --data.',
+  'Folder of the results; default with --mode=predict: predictions/ in '
+  '--workdir; with --mode=evaluate: --workdir, or with --data evaluations/ in '
+  'it.',
 )
 _RESUME = flags.DEFINE_bool(
-  'resume', False, 'With --mode=predict: go on where it was stopped.'
+  'resume', False, 'With --mode=predict: continue where it was stopped.'
 )
 _OVERWRITE = flags.DEFINE_bool(
-  'overwrite', False, 'With --mode=predict: replace what is in --output.'
+  'overwrite', False, 'With --mode=predict: replace the results in --output.'
 )
 
 
@@ -80,8 +81,8 @@ def run(load_data: Callable[[], Any], inspect: Callable[..., str]) -> None:
   Args:
     load_data: imports and returns the module that loads images, see
       `jobs.data.Data`.
-    inspect: describes the images of a config; its arguments are the config and
-      a folder for a picture.
+    inspect: describes the images of a config; takes the config and a folder
+      for the contact sheet, returns the text to print.
   """
   app.run(
     lambda _: _main(load_data, inspect),
@@ -91,10 +92,10 @@ def run(load_data: Callable[[], Any], inspect: Callable[..., str]) -> None:
 
 def _main(load_data: Callable[[], Any], inspect: Callable[..., str]) -> int:
   """Runs one command and returns the exit code."""
-  logging.set_verbosity(logging.WARNING)  # Orbax tells of every save.
-  # Of metadata in images that are read all the same.
+  logging.set_verbosity(logging.WARNING)  # Orbax logs every save.
+  # Pillow warns of odd metadata in images that it can read.
   warnings.filterwarnings('ignore', module='PIL')
-  # Names of files need not be text; standard error has this already.
+  # File names may not be valid text; stderr escapes them by default.
   sys.stdout.reconfigure(errors='backslashreplace')
   show_log()
   try:
@@ -102,10 +103,10 @@ def _main(load_data: Callable[[], Any], inspect: Callable[..., str]) -> int:
   except (UsageError, DataError) as error:
     print(advise(error), file=sys.stderr)
     return 1
-  except BrokenPipeError:  # As of `main.py | head`.
+  except BrokenPipeError:  # E.g. with `main.py | head`.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
-  except OSError as error:  # A full disk, a folder that cannot be written.
+  except OSError as error:  # E.g. a full disk or a read-only folder.
     place = error.filename or 'A file'
     print(
       f'{place} cannot be read or written ({error.strerror or error}).',
@@ -127,7 +128,7 @@ def _dispatch(
   config = _CONFIG.value
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
   _check_flags(mode)
-  if mode == 'inspect':  # Which needs no JAX.
+  if mode == 'inspect':  # Needs no JAX.
     from afgan_jax.config.rules import check_config
 
     check_config(config, num_devices=1)
@@ -137,7 +138,7 @@ def _dispatch(
   from afgan_jax.cli import commands
   from afgan_jax.system import compilation_cache
 
-  if mode != 'benchmark':  # Which measures compilation.
+  if mode != 'benchmark':  # The benchmark measures compilation.
     compilation_cache.enable()
   output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
   if mode == 'predict':
@@ -162,40 +163,40 @@ def _dispatch(
 
 
 def _check_flags(mode: str) -> None:
-  """Refuses flags that do not go together."""
+  """Raises UsageError for combinations of flags that are not allowed."""
   if _DATA.value and mode not in ('evaluate', 'calibrate'):
     raise UsageError(
-      '--data goes with --mode=evaluate and --mode=calibrate; for training '
+      '--data is only for --mode=evaluate and --mode=calibrate; for training '
       'set config.data.path.'
     )
   if bool(_INPUT.value) != (mode == 'predict'):
-    raise UsageError('--mode=predict and --input go together.')
+    raise UsageError('--mode=predict needs --input, and no other mode has it.')
   if _OUTPUT.value and mode not in ('predict', 'evaluate'):
-    raise UsageError('--output goes with --mode=predict and --mode=evaluate.')
+    raise UsageError('--output is only for --mode=predict and --mode=evaluate.')
   if mode != 'predict' and (_RESUME.value or _OVERWRITE.value):
-    raise UsageError('--resume and --overwrite go with --mode=predict.')
+    raise UsageError('--resume and --overwrite are only for --mode=predict.')
   config = _CONFIG.value
   if mode in ('train', 'benchmark', 'study', 'inspect') and config is None:
     raise UsageError(f'--mode={mode} needs a --config.')
   if config is not None and (mode == 'study') != ('study' in config):
     raise UsageError(
-      '--mode=study and a --config of a study, such as '
-      'configs/paper/tables.py, go together.'
+      '--mode=study needs a --config of a study, such as '
+      'configs/paper/tables.py, and no other mode takes one.'
     )
 
 
-class _Show(standard_logging.Handler):
-  """Prints records: information on standard output, the rest on error."""
+class _PrintHandler(standard_logging.Handler):
+  """Prints log records below WARNING on stdout, the others on stderr."""
 
   def emit(self, record: standard_logging.LogRecord) -> None:
-    informs = record.levelno < standard_logging.WARNING
-    stream = sys.stdout if informs else sys.stderr
+    is_info = record.levelno < standard_logging.WARNING
+    stream = sys.stdout if is_info else sys.stderr
     print(record.getMessage(), file=stream, flush=True)
 
 
 def show_log() -> None:
-  """Prints the package's log records from now on, once each."""
+  """Prints the package's log records from now on; safe to call twice."""
   logger.setLevel(standard_logging.INFO)
   logger.propagate = False
-  if not any(isinstance(handler, _Show) for handler in logger.handlers):
-    logger.addHandler(_Show())
+  if not any(isinstance(handler, _PrintHandler) for handler in logger.handlers):
+    logger.addHandler(_PrintHandler())

@@ -1,1 +1,1 @@
-"""Train, evaluate, validate, calibrate and predict: files in, results out."""
+"""Runs training, evaluation, validation, calibration and prediction."""

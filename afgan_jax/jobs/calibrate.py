@@ -1,4 +1,4 @@
-"""Sets the threshold of a run anew."""
+"""Recalibrates the threshold of a trained run."""
 
 import pathlib
 
@@ -17,19 +17,20 @@ def calibrate(
   data: Data,
   folder: str | None = None,
 ) -> Calibration:
-  """Sets the threshold from held-out good images or from others.
+  """Calibrates the threshold on held-out or other good images.
 
   Args:
-    config: to go by where weights do not depend on it; None for the run's own.
-    workdir: of the run; `calibration.json` in it is replaced.
+    config: overrides fields that the weights do not depend on; None keeps the
+      run's own config.
+    workdir: of the run; its `calibration.json` is replaced.
     data: loads the images.
-    folder: of good images that were not trained on; None for the held-out ones.
+    folder: good images that were not trained on; None for the held-out ones.
 
   Returns:
-    The threshold.
+    The calibration with the new threshold.
 
   Raises:
-    NothingHeldOut: there are no held-out images.
+    NothingHeldOut: if there are no held-out images.
   """
   detector = Detector.load(workdir, config)
   if folder:

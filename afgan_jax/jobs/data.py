@@ -1,4 +1,4 @@
-"""The images of a job, from wherever they come."""
+"""Defines the interface through which jobs load images."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -11,11 +11,11 @@ from afgan_jax.system.errors import NothingHeldOut
 
 
 class Images(Protocol):
-  """Good images; `datasets.source.Split` is one.
+  """Good images, e.g. a `datasets.source.Split`.
 
   Attributes:
-    pixels: in [0, 255], [n, size, size, 3], not rounded, which is scored.
-    images: the same, rounded to uint8, which is trained on.
+    pixels: float [n, size, size, 3] in [0, 255], not rounded; used for scoring.
+    images: the same, rounded to uint8; used for training.
   """
 
   pixels: np.ndarray
@@ -25,24 +25,24 @@ class Images(Protocol):
 
 
 class Data(Protocol):
-  """Loads the images that a config names; the module `datasets.load` is one."""
+  """Loads the images that a config names, e.g. the module `datasets.load`."""
 
   load_train: Callable[[ConfigDict], tuple[Images, Images]]
   find_train: Callable[[ConfigDict], tuple[Images | None, Images | None]]
   load_test: Callable[..., LabelledImages | None]
   load_good: Callable[[ConfigDict, str], Images]
-  # Makes batches on the host; None where the devices make them.
+  # Makes batches on the host; returns None if the devices make them.
   host_batches: Callable[[np.ndarray, ConfigDict], Any]
 
 
 def check_held_out(held_out: Images) -> None:
-  """Refuses to measure on synthetic defects without images to put them on.
+  """Checks that there are held-out images to put synthetic defects on.
 
   Args:
     held_out: good images that are not trained on.
 
   Raises:
-    NothingHeldOut: there are none.
+    NothingHeldOut: if there are none.
   """
   if not len(held_out):
     raise NothingHeldOut(

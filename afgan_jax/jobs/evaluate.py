@@ -1,4 +1,4 @@
-"""Measures a detector on a labelled set; writes metrics, scores and report."""
+"""Evaluates a detector on labelled images and writes the results."""
 
 import csv
 import io
@@ -26,22 +26,23 @@ def evaluate(
   folder: str | None = None,
   output: pathlib.Path | None = None,
 ) -> Evaluation | None:
-  """Restores a run and evaluates it, on its own images or on others.
+  """Restores a run and evaluates it on its own or on other test images.
 
   Args:
-    config: to go by where weights do not depend on it; None for the run's own.
+    config: overrides fields that the weights do not depend on; None keeps the
+      run's own config.
     workdir: of the run.
     data: loads the images.
-    folder: whose test images are scored; None for the config's source.
-    output: where the results go; None for the workdir, or for a folder in it
-      if the images are others than the run's own.
+    folder: contains the test images; None for the config's source.
+    output: folder of the results; None for the workdir, or for
+      `evaluations/<name>` in it if `folder` is given.
 
   Returns:
     The evaluation; None if there are no test images.
 
   Raises:
-    UsageError: the run cannot be restored, or `output` is a file.
-    DataError: no test image can be read.
+    UsageError: if the run cannot be restored or `output` is a file.
+    DataError: if no test image can be read.
   """
   output = output_folder(workdir, folder, output)
   detector = Detector.load(workdir, config)
@@ -57,13 +58,14 @@ def evaluate(
 def output_folder(
   workdir: pathlib.Path, folder: str | None, output: pathlib.Path | None
 ) -> pathlib.Path:
-  """Returns the folder of an evaluation's results; arguments as `evaluate`."""
+  """Returns the folder for the results; takes the arguments of `evaluate`."""
   if output is not None:
     check_not_file(output)
     return output
   if folder is None:
     return workdir
-  name = pathlib.Path(folder).resolve().name  # The run's own results stay.
+  # A folder of its own, so that the run's own results are kept.
+  name = pathlib.Path(folder).resolve().name
   return workdir / 'evaluations' / name
 
 
@@ -74,15 +76,15 @@ def measure_and_write(
   test: LabelledImages,
   train_split: Images | None,
 ) -> Evaluation:
-  """Measures a detector on test images, and writes what came out.
+  """Evaluates a detector on test images and writes the results.
 
   Args:
-    detector: with a threshold or without.
-    workdir: of the run, for its training curves.
-    output: where `metrics.json`, `scores.csv`, `report.html` and TensorBoard
-      files go; created where missing.
+    detector: with or without a threshold.
+    workdir: of the run, from which the training history is read.
+    output: folder of `metrics.json`, `scores.csv`, `report.html` and the
+      TensorBoard files; created if missing.
     test: the labelled images.
-    train_split: the images that were trained on; None without baselines.
+    train_split: the training images; None skips the trivial baselines.
 
   Returns:
     The evaluation.

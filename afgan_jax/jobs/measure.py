@@ -1,4 +1,4 @@
-"""Computes all figures of an evaluation."""
+"""Computes all metrics of an evaluation."""
 
 import importlib.metadata
 import time
@@ -35,16 +35,16 @@ def measure(
   training: dict[str, Any] | None = None,
   history: History | None = None,
 ) -> Evaluation:
-  """Scores a labelled set and computes its metrics.
+  """Scores labelled images and computes their metrics.
 
   Args:
-    detector: whose threshold is tried, if it has one.
+    detector: its threshold is evaluated too, if it has one.
     test: the labelled images.
-    train_images: what the trivial baselines compare with, uint8
-      [n, size, size, 3]; None leaves the baselines out.
-    training: how it ended, see `collapse.describe_training`; None if that is
-      not known.
-    history: losses of training; None if they are not known.
+    train_images: uint8 [n, size, size, 3], for the trivial baselines; None
+      skips them.
+    training: how training ended, see `collapse.describe_training`; None if
+      unknown.
+    history: losses of training; None if unknown.
 
   Returns:
     The evaluation.
@@ -67,29 +67,17 @@ def measure(
     },
     **_provenance(detector.config),
   }
-  metrics['pro_curves'] = {
-    'fpr': PRO_CURVE_FPR.tolist(),
-    'model': metrics.pop('pro_curve'),
-    **{
-      name: values and values.pop('pro_curve')
-      for name, values in metrics['pixel_baselines'].items()
-    },
-  }
-  metrics['notes'] += _undefined(metrics, test, train_images)
+  metrics['pro_curves'] = _pop_pro_curves(metrics)
+  metrics['notes'] += _explain_undefined(metrics, test, train_images)
   return Evaluation(
-    detector.config,
-    test,
-    scores,
-    metrics,
-    detector.calibration,
-    history or {},
+    detector.config, test, scores, metrics, detector.calibration, history or {}
   )
 
 
 def _detection_metrics(
   detector: Detector, test: LabelledImages, results: Scores
 ) -> dict[str, Any]:
-  """Computes image, pixel and line metrics."""
+  """Computes image, pixel and production-line metrics."""
   scores, size = results['score'], test.masks.shape[1]
   maps = resize_maps(results['map'], size)
   return {
@@ -107,6 +95,18 @@ def _detection_metrics(
   }
 
 
+def _pop_pro_curves(metrics: dict[str, Any]) -> dict[str, Any]:
+  """Moves the PRO curves of model and baselines out of the metrics."""
+  return {
+    'fpr': PRO_CURVE_FPR.tolist(),
+    'model': metrics.pop('pro_curve'),
+    **{
+      name: values and values.pop('pro_curve')
+      for name, values in metrics['pixel_baselines'].items()
+    },
+  }
+
+
 def _counts(
   test: LabelledImages, train_images: np.ndarray | None
 ) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _counts(
 
 
 def _provenance(config: ConfigDict) -> dict[str, Any]:
-  """Returns the config, devices and versions behind the figures."""
+  """Returns the method, config digest, devices and package versions."""
   return {
     'method': config.method,
     'config_digest': digest(config),
@@ -131,19 +131,19 @@ def _provenance(config: ConfigDict) -> dict[str, Any]:
   }
 
 
-def _undefined(
+def _explain_undefined(
   metrics: dict[str, Any],
   test: LabelledImages,
   train_images: np.ndarray | None,
 ) -> list[str]:
-  """Says why metrics are null, if any are."""
+  """Explains which metrics are null and why, a sentence each."""
   reasons = []
   if metrics['image_auroc'] is None:
     kind = 'good' if np.all(test.labels) else 'defective'
     reasons.append(f'Image metrics are not defined: no test image is {kind}.')
   if metrics['pixel_auroc'] is None:
-    counted = test.masks[np.asarray(test.has_mask)]
-    kind = 'defective' if not counted.any() else 'free of defects'
+    masks = test.masks[np.asarray(test.has_mask)]
+    kind = 'defective' if not masks.any() else 'free of defects'
     reasons.append(
       f'Pixel metrics are not defined: no pixel that has a mask is {kind}.'
     )
@@ -157,7 +157,7 @@ def _undefined(
 def _baselines(
   config: ConfigDict, test: LabelledImages, train_images: np.ndarray | None
 ) -> dict[str, Any]:
-  """Measures the trivial scores and maps; None each without training images."""
+  """Computes the trivial baselines; all None without training images."""
   if train_images is None:
     return {
       'baselines': dict.fromkeys(('brightness', 'mean_image', 'nearest_image')),

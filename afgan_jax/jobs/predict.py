@@ -1,4 +1,4 @@
-"""Verdict, place and picture for image files without labels."""
+"""Predicts unlabelled image files: verdicts, regions and overlays."""
 
 import contextlib
 import csv
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 @dataclasses.dataclass
 class _Item:
-  """An image on its way; `error` says why there is nothing else."""
+  """An image in the pipeline; with an `error`, the other fields stay None."""
 
   path: str
   prepared: PreparedImage | None = None
@@ -46,19 +46,19 @@ class _Item:
 def predict_rows(
   detector: Detector, paths: Sequence[str], output: pathlib.Path
 ) -> Iterator[Row]:
-  """Predicts images, writing their overlays.
+  """Predicts images and writes their overlays.
 
-  Reading and writing go on in other threads while the devices compute; only a
-  few batches are in memory at any time.
+  Threads read and write while the devices compute; only a few batches are in
+  memory at any time.
 
   Args:
     detector: with a threshold.
     paths: of the images.
-    output: folder of the overlays, which lie there as the images do in the
-      folder that holds all of them.
+    output: the overlays go to `overlays/` in it, at the images' paths relative
+      to their common parent folder.
 
   Yields:
-    The content of `predictions.jsonl` for each image, in the order of `paths`.
+    The row of `predictions.jsonl` for each image, in the order of `paths`.
   """
   folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
   root = os.path.commonpath(folders) if folders else ''
@@ -75,8 +75,8 @@ def predict_rows(
     if item.error is not None:
       return row
     prediction = detector.interpret(item.prepared, item.score, item.map)
-    place = os.path.relpath(item.path, root)
-    _draw(detector, colors, item, prediction, output / 'overlays' / place)
+    target = output / 'overlays' / os.path.relpath(item.path, root)
+    _write_overlay(detector, colors, item, prediction, target)
     columns = ('score', 'probability', 'verdict', 'regions')
     return row | {name: getattr(prediction, name) for name in columns}
 
@@ -91,30 +91,30 @@ def _score(
   detector: Detector, batches: Iterable[list[_Item]]
 ) -> Iterator[_Item]:
   for batch in batches:
-    good = [item for item in batch if item.error is None]
-    if good:
-      scores = detector.score(np.stack([x.prepared.pixels for x in good]))
-      for i, item in enumerate(good):
+    readable = [item for item in batch if item.error is None]
+    if readable:
+      scores = detector.score(np.stack([x.prepared.pixels for x in readable]))
+      for i, item in enumerate(readable):
         item.score, item.map = scores['score'][i], scores['map'][i]
     yield from batch
 
 
-def _draw(
+def _write_overlay(
   detector: Detector,
   colors: np.ndarray,
   item: _Item,
   prediction: Prediction,
   target: pathlib.Path,
 ) -> None:
-  """Writes the image under its heat map, if the config asks for it."""
+  """Writes the image overlaid with its heat map, if the config enables it."""
   kind = detector.config.predict.overlay
   if kind == 'none':
     return
-  # The threshold is the middle of the colours.
-  full = max(2 * detector.calibration.pixel_threshold, 1e-12)
-  heat = prediction.anomaly_map / full
+  # The pixel threshold is at the middle of the colormap.
+  scale = max(2 * detector.calibration.pixel_threshold, 1e-12)
+  heat = prediction.anomaly_map / scale
   picture = overlay(item.prepared.original, heat, colors)
-  # The whole name stays, so that a.png and a.jpg get an overlay each.
+  # Keeps the image's extension, so that a.png and a.jpg get an overlay each.
   target = target.with_name(f'{target.name}.{_SUFFIXES[kind]}')
   target.parent.mkdir(parents=True, exist_ok=True)
   Image.fromarray(picture).save(target, kind)
@@ -133,19 +133,19 @@ def predict(
   Args:
     detector: with a threshold.
     paths: of the images.
-    output: folder of what is written.
-    resume: go on where an earlier call was stopped; images that could not be
+    output: folder of the results.
+    resume: continue an earlier call that was stopped; images that could not be
       read then are tried again.
-    overwrite: replace what an earlier call wrote.
+    overwrite: replace the results of an earlier call.
 
   Returns:
-    How many images could not be read.
+    The number of images that could not be read.
 
   Raises:
-    MissingThreshold: the detector has none.
-    OutputExists: there are earlier predictions, and they are neither to be
-      resumed nor to be overwritten.
-    PredictionInterrupted: Ctrl-C; the rows until then are written.
+    MissingThreshold: if the detector has no threshold.
+    OutputExists: if there are earlier predictions and neither `resume` nor
+      `overwrite` is set.
+    PredictionInterrupted: on Ctrl-C; the finished rows are written.
   """
   if detector.calibration is None:
     raise MissingThreshold(
@@ -153,24 +153,33 @@ def predict(
     )
   tables = [output / f'predictions.{kind}' for kind in ('jsonl', 'csv')]
   if tables[0].exists() and not (resume or overwrite):
-    raise OutputExists(f'{tables[0]} is there already.')
+    raise OutputExists(f'{tables[0]} already exists.')
   done = _finished_rows(tables[0]) if resume else []
   known = {row['path'] for row in done}
   left = [path for path in paths if path not in known]
   output.mkdir(parents=True, exist_ok=True)
-  failed = 0
   with contextlib.ExitStack() as stack:
     write = _open_tables(stack, *tables, done)
     rows = predict_rows(detector, left, output)
     stack.callback(rows.close)
-    bar = stack.enter_context(
-      tqdm(
-        total=len(paths),
-        initial=len(done),
-        unit='image',
-        mininterval=0.1 if sys.stderr.isatty() else 10,
-      )
-    )
+    return _write_rows(rows, write, num_images=len(paths), num_done=len(done))
+
+
+def _write_rows(
+  rows: Iterable[Row],
+  write: Callable[[Row], None],
+  *,
+  num_images: int,
+  num_done: int,
+) -> int:
+  """Writes rows with a progress bar; returns how many have an error."""
+  failed = 0
+  with tqdm(
+    total=num_images,
+    initial=num_done,
+    unit='image',
+    mininterval=0.1 if sys.stderr.isatty() else 10,
+  ) as bar:
     try:
       for row in rows:
         write(row)
@@ -178,13 +187,13 @@ def predict(
         bar.update()
     except KeyboardInterrupt as error:
       raise PredictionInterrupted(
-        f'Stopped after {bar.n} of {len(paths)} images.'
+        f'Stopped after {bar.n} of {num_images} images.'
       ) from error
   return failed
 
 
 def _finished_rows(path: pathlib.Path) -> list[Row]:
-  """Reads the rows of complete lines that have a verdict."""
+  """Reads the complete rows without an error."""
   if not path.exists():
     return []
   lines = path.read_text(encoding='utf-8').split('\n')[:-1]
@@ -198,9 +207,9 @@ def _open_tables(
   table: pathlib.Path,
   done: list[Row],
 ) -> Callable[[Row], None]:
-  """Opens both tables behind what is done; returns what writes a row to each.
+  """Opens both tables with the finished rows; returns a function to add a row.
 
-  The rows that are done never leave the disk: --resume reads them there.
+  The finished rows are always on disk, from which a resumed call reads them.
   """
   write_text(jsonl, ''.join(json.dumps(row) + '\n' for row in done))
   lines = stack.enter_context(jsonl.open('a', encoding='utf-8', buffering=1))

@@ -1,4 +1,4 @@
-"""Trains a detector, sets its threshold and measures it."""
+"""Trains, calibrates and evaluates a detector."""
 
 import dataclasses
 import pathlib
@@ -12,7 +12,7 @@ from afgan_jax.checkpoints.store import latest_step
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.detector import Detector
-from afgan_jax.jobs.data import Data, check_held_out
+from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
 from afgan_jax.jobs.validate import validate_detector
 from afgan_jax.metrics import threshold
@@ -27,10 +27,10 @@ class Trained:
 
   Attributes:
     detector: trained, with a threshold if good images were held out.
-    evaluation: on the test images; None where there are none, or if the test
-      set was to be left unread.
-    validation: on synthetic defects, see `jobs.validate`; None if the test set
-      was measured.
+    evaluation: on the test images; None if there are none, or if training was
+      `blind`.
+    validation: on synthetic defects, see `jobs.validate`; None unless training
+      was `blind`.
   """
 
   detector: Detector
@@ -46,25 +46,22 @@ def train(
   blind: bool = False,
   on_start: Callable[[ConfigDict, int], None] | None = None,
 ) -> Trained:
-  """Trains, or goes on where training stopped; then calibrates and evaluates.
+  """Trains or continues a run, then calibrates and evaluates it.
 
   Args:
     config: see `configs/default.py`.
     workdir: of the run.
     data: loads the images.
-    blind: whether to leave the test set unread and to measure on synthetic
-      defects instead.
-    on_start: called before the first step, if there is one to make, with the
-      config and the number of steps that are left.
+    blind: whether to validate on synthetic defects and not read the test set.
+    on_start: called before training with the config and the number of steps
+      left, unless that is 0.
 
   Returns:
-    The detector and its figures, which are written to the workdir as well.
+    The detector and its metrics, which are also written to the workdir.
 
   Raises:
-    UsageError: see `loop.train`; or none were held out, and `blind` needs some.
+    UsageError: see `loop.train`; also if `blind` and no images were held out.
   """
-  from afgan_jax.training import loop
-
   check_config(config, jax.device_count())
   check_not_file(workdir)
   if not latest_step(workdir):
@@ -72,23 +69,17 @@ def train(
   train_split, held_out = data.load_train(config)
   if blind:
     check_held_out(held_out)
-  # Before training, so that faults show now.
+  # Before training, so that unreadable images are reported at once.
   test = None if blind else data.load_test(config)
   make_batches = data.host_batches(train_split.images, config)
-  evaluation, validation = None, None
   with claim(workdir):
     left = num_steps(config, len(train_split)) - latest_step(workdir)
     if on_start and left > 0:
       on_start(config, left)
-    state = loop.train(config, workdir, train_split.images, make_batches)
-    logger.info(
-      'Trained to step %d; the checkpoints are in %s.', state.step, workdir
+    detector = _train_detector(
+      config, workdir, train_split, held_out, make_batches
     )
-    detector = Detector.from_state(config, state)
-    if len(held_out):
-      detector = detector.calibrate(held_out.pixels)
-      threshold.save(workdir, detector.calibration)
-      logger.info(detector.calibration.guarantee())
+    evaluation, validation = None, None
     if blind:
       validation = validate_detector(detector, workdir, held_out, train_split)
     elif test is not None:
@@ -96,3 +87,25 @@ def train(
         detector, workdir, workdir, test, train_split
       )
   return Trained(detector, evaluation, validation)
+
+
+def _train_detector(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  train_split: Images,
+  held_out: Images,
+  make_batches: Any,
+) -> Detector:
+  """Trains a detector, and calibrates it if images were held out."""
+  from afgan_jax.training import loop
+
+  state = loop.train(config, workdir, train_split.images, make_batches)
+  logger.info(
+    'Trained to step %d; the checkpoints are in %s.', state.step, workdir
+  )
+  detector = Detector.from_state(config, state)
+  if len(held_out):
+    detector = detector.calibrate(held_out.pixels)
+    threshold.save(workdir, detector.calibration)
+    logger.info(detector.calibration.guarantee())
+  return detector

@@ -1,6 +1,6 @@
-"""Measures a model without a test set: on defects it was not trained on.
+"""Validates a model without a test set, on synthetic defects.
 
-Recipes are chosen by this, never by a test set.
+Recipes are selected by this validation, never by a test set.
 """
 
 import functools
@@ -25,30 +25,30 @@ from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.system.files import write_text
 
 FILE = 'validation.json'
-# Defective images of each kind, at least.
-NUM_IMAGES = 96
-_SEED = 0  # The same defects whatever the run's seed.
+NUM_IMAGES = 96  # Minimum of defective images of each kind.
+_SEED = 0  # The defects do not depend on the run's seed.
 _PIXEL = ('pixel_auroc', 'aupro_0.3')
-# Scores and maps of some images by one way of scoring; either may be missing.
+# Image scores and anomaly maps of one scoring method; either may be None.
 Scored = tuple[np.ndarray | None, np.ndarray | None]
-_SCORE = 'score: '  # Before the names of other scores of the model.
+_SCORE = 'score: '  # Prefix of the names of the model's other image scores.
 
 
 def validate(
   config: ConfigDict | None, workdir: pathlib.Path, data: Data
 ) -> tuple[Detector, dict[str, Any]]:
-  """Restores a run and measures it on synthetic defects of unknown kinds.
+  """Restores a run and validates it on synthetic defects of unseen kinds.
 
   Args:
-    config: to go by where weights do not depend on it; None for the run's own.
+    config: overrides fields that the weights do not depend on; None keeps the
+      run's own config.
     workdir: of the run.
     data: loads the images.
 
   Returns:
-    The detector, and its figures, see `validate_detector`.
+    The detector and its metrics, see `validate_detector`.
 
   Raises:
-    NothingHeldOut: no good images were held out.
+    NothingHeldOut: if no good images were held out.
   """
   detector = Detector.load(workdir, config)
   train_split, held_out = data.load_train(detector.config)
@@ -62,42 +62,31 @@ def validate_detector(
   held_out: Images,
   train_split: Images,
 ) -> dict[str, Any]:
-  """Scores good images and the same with synthetic defects on them.
+  """Scores good images with and without synthetic defects.
 
-  Writes `validation.json`. No kind of defect here is among those that training
-  makes (`augment.probe`).
+  Writes `validation.json`. The kinds of defects differ from those used in
+  training (`augment.probe`).
 
   Args:
-    detector: that is measured.
-    workdir: where the file goes.
-    held_out: good images that were not trained on, one at least.
-    train_split: good images that were; the trivial baselines compare with them.
+    detector: to validate.
+    workdir: folder of the file.
+    held_out: good images that were not trained on, at least one.
+    train_split: the training images, for the trivial baselines.
 
   Returns:
-    The content of `validation.json`, under the names of `metrics.json`: figures
+    The content of `validation.json`, under the names of `metrics.json`: metrics
     of the detector and of the trivial baselines, each the mean over the kinds
-    of defects; and 'by_kind', the detector's figures for each of them.
+    of defects; and 'by_kind', the detector's metrics for each kind.
   """
-  config, train_images = detector.config, train_split.images
-
-  def scored(pixels: np.ndarray) -> dict[str, Scored]:
-    results = detector.score(pixels)
-    model = {'model': (results['score'], results['map'])}
-    others = {
-      _SCORE + name: (scores, None)
-      for name, scores in image_scores(config, results).items()
-    }
-    images = to_bytes(pixels)  # As those that the baselines compare with.
-    return model | others | _baselines(config, train_images, images)
-
-  good = scored(held_out.pixels)
+  train_images = train_split.images
+  good = _score(detector, train_images, held_out.pixels)
   by_kind, num_images = {}, {}
   for kind, defective, masks in make_probes(held_out.pixels):
-    if len(defective):  # On a flat image some kinds change nothing.
+    if len(defective):  # Some kinds change nothing on a uniform image.
       num_images[kind] = len(defective)
-      found = scored(defective)
+      bad = _score(detector, train_images, defective)
       by_kind[kind] = {
-        name: _figures(good[name], found[name], masks) for name in good
+        name: _compute_metrics(good[name], bad[name], masks) for name in good
       }
   figures = _average(by_kind) | {
     'counts': {
@@ -106,7 +95,7 @@ def validate_detector(
       'by_kind': num_images,
     },
     'step': detector.step,
-    'config_digest': digest(config),
+    'config_digest': digest(detector.config),
   }
   write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
   return figures
@@ -115,19 +104,19 @@ def validate_detector(
 def make_probes(
   pixels: np.ndarray,
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-  """Puts defects on good images; those that cannot be seen are left out.
+  """Generates synthetic defects on good images, leaving out invisible ones.
 
   Args:
-    pixels: of the images, in [0, 255], [n, size, size, 3].
+    pixels: of the images, [n, size, size, 3] in [0, 255].
 
   Yields:
-    The name of a kind, defective images, float16 [m, size, size, 3] in
-    [0, 255], not rounded, as images are scored, and masks of the defects, bool
-    [m, size, size], one kind after the other.
+    For each kind of defect: its name; defective images, float16
+    [m, size, size, 3] in [0, 255], not rounded; and their masks, bool
+    [m, size, size].
   """
   repeats = -(-NUM_IMAGES // len(pixels))
   clean = to_float(np.repeat(pixels, repeats, axis=0))
-  # Fewer pixels than one in four thousand are no defect that could be found.
+  # A defect on less than 1/4096 of the pixels is too small to be found.
   smallest = pixels.shape[1] ** 2 / 4096
   for number, kind in enumerate(KINDS):
     key = jax.random.fold_in(jax.random.key(_SEED), number)
@@ -139,7 +128,7 @@ def make_probes(
 
 
 def summary(figures: dict[str, Any]) -> str:
-  """Writes what `validate` returns for a person."""
+  """Formats the metrics that `validate` returns as a table."""
   names = ('image_auroc', *_PIXEL)
 
   def row(title: str, values: dict[str, float]) -> str:
@@ -167,7 +156,7 @@ def summary(figures: dict[str, Any]) -> str:
 
 
 def _each(make: Callable) -> Callable:
-  """Maps over keys and images, one after another: memory stays small."""
+  """Maps over keys and images in batches of 16, to save memory."""
 
   def run(keys: jax.Array, images: jax.Array):
     def one(pair):
@@ -179,20 +168,35 @@ def _each(make: Callable) -> Callable:
   return run
 
 
+def _score(
+  detector: Detector, train_images: np.ndarray, pixels: np.ndarray
+) -> dict[str, Scored]:
+  """Scores images by the model and by the trivial baselines."""
+  config = detector.config
+  results = detector.score(pixels)
+  model = {'model': (results['score'], results['map'])}
+  others = {
+    _SCORE + name: (scores, None)
+    for name, scores in image_scores(config, results).items()
+  }
+  images = to_bytes(pixels)  # The baselines compare uint8 images.
+  return model | others | _baselines(config, train_images, images)
+
+
 def _baselines(
   config: ConfigDict, train_images: np.ndarray, images: np.ndarray
 ) -> dict[str, Scored]:
-  """Returns the trivial scores and maps."""
+  """Returns the scores and maps of the trivial baselines."""
   scores = baseline_scores(train_images, images)
   maps = dict(baseline_maps(train_images, images, config.score.smoothing))
   names = dict.fromkeys([*scores, *maps])
   return {name: (scores.get(name), maps.get(name)) for name in names}
 
 
-def _figures(
+def _compute_metrics(
   good: Scored, defective: Scored, masks: np.ndarray
 ) -> dict[str, float]:
-  """Measures good images against defective ones."""
+  """Computes image and pixel metrics of good against defective images."""
   figures = {}
   if good[0] is not None:
     labels = np.repeat([0, 1], [len(good[0]), len(defective[0])])
@@ -210,19 +214,19 @@ def _figures(
 def _average(
   by_kind: dict[str, dict[str, dict[str, float]]],
 ) -> dict[str, Any]:
-  """Averages over kinds, under the names of `metrics.json`.
+  """Averages metrics over kinds, under the names of `metrics.json`.
 
   Args:
-    by_kind: for each kind of defect the figures of the model and of each
+    by_kind: for each kind of defect the metrics of the model and of each
       trivial baseline.
   """
   names = dict.fromkeys(name for values in by_kind.values() for name in values)
   means = {}
   for name in names:
-    each = [values[name] for values in by_kind.values()]
+    kinds = [values[name] for values in by_kind.values()]
     means[name] = {
-      figure: float(np.mean([values[figure] for values in each]))
-      for figure in each[0]
+      metric: float(np.mean([values[metric] for values in kinds]))
+      for metric in kinds[0]
     }
   model = means.pop('model', {})
   by_score = {
@@ -238,7 +242,7 @@ def _average(
       if 'image_auroc' in values
     },
     'pixel_baselines': {
-      name: {figure: values[figure] for figure in _PIXEL}
+      name: {metric: values[metric] for metric in _PIXEL}
       for name, values in means.items()
       if _PIXEL[0] in values
     },

@@ -1,1 +1,1 @@
-"""A recipe in several variants on several categories, as tables."""
+"""Compares variants of a config on several categories, as tables."""

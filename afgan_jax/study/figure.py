@@ -1,4 +1,4 @@
-"""Draws Figure 6 of the paper with our figures beside the paper's."""
+"""Plots image AUROC by category, as in Figure 6 of the paper."""
 
 import dataclasses
 import pathlib
@@ -13,8 +13,8 @@ from afgan_jax.study import paper
 from afgan_jax.study.results import Results, mean_and_deviation
 from afgan_jax.system.files import replacing
 
-# Okabe and Ito's palette, which colour-blind people can tell apart; what is
-# ours comes first.
+# Okabe and Ito's palette, which colour-blind people can distinguish; the first
+# colour is for our own results.
 _COLORS = (
   '#D55E00',
   '#0072B2',
@@ -25,8 +25,8 @@ _COLORS = (
   '#CC79A7',
   '#000000',
 )
-_HATCHES = ('', '////', '....')  # Each turn through the palette has another.
-_PER_ROW = 8  # Categories.
+_HATCHES = ('', '////', '....')  # One for each cycle through the palette.
+_PER_ROW = 8  # Categories in a row of bars.
 _STYLE = {
   'font.size': 10,
   'axes.spines.top': False,
@@ -41,8 +41,8 @@ class Bars:
 
   Attributes:
     label: for the legend.
-    heights: one for each category, in percent; NaN for none.
-    errors: standard deviation over seeds, likewise.
+    heights: AUROC of each category in percent; NaN if unknown.
+    errors: standard deviation over seeds in percent; NaN if unknown.
   """
 
   label: str
@@ -51,11 +51,11 @@ class Bars:
 
 
 def write(results: Results, path: pathlib.Path) -> None:
-  """Draws image AUROC by category as a PNG file.
+  """Plots image AUROC by category to a PNG file.
 
   Args:
     results: of a study.
-    path: of the file, which appears as a whole or not at all.
+    path: of the file, which is written atomically.
   """
   categories = results.study.categories
   figure = draw(categories, choose_bars(results))
@@ -64,19 +64,20 @@ def write(results: Results, path: pathlib.Path) -> None:
 
 
 def choose_bars(results: Results) -> list[Bars]:
-  """Chooses what is compared.
+  """Selects the methods and variants to plot.
 
   Args:
     results: of a study.
 
   Returns:
-    For categories of MVTec AD the methods of Table 2 and the reference variant
-    (the last one, if the reference is not run); for others all our variants.
+    For categories of MVTec AD the methods of Table 2 and the reference variant,
+    or the last variant if the study does not run the reference; for other
+    categories all our variants.
   """
   study = results.study
   names = [study.mvtec_name(category) for category in study.categories]
   if not any(names):
-    return [_ours(results, variant) for variant in study.variants]
+    return [_variant_bars(results, variant) for variant in study.variants]
   variant = study.reference
   if variant not in study.variants:
     variant = study.variants[-1]
@@ -86,14 +87,14 @@ def choose_bars(results: Results) -> list[Bars]:
     Bars(method, [row[i] for row in rows], [np.nan] * len(rows))
     for i, method in enumerate(paper.METHODS)
   ]
-  return [*methods, _ours(results, variant)]
+  return [*methods, _variant_bars(results, variant)]
 
 
 def draw(categories: Sequence[str], bars: Sequence[Bars]) -> Figure:
-  """Draws grouped bars, in rows of a few categories each.
+  """Plots grouped bars, in rows of up to `_PER_ROW` categories.
 
   Args:
-    categories: their names, one at least.
+    categories: their names, at least one.
     bars: of each method, ours last.
   """
   num_rows = -(-len(categories) // _PER_ROW)
@@ -104,7 +105,7 @@ def draw(categories: Sequence[str], bars: Sequence[Bars]) -> Figure:
       chosen = slice(row * per_row, (row + 1) * per_row)
       axes = figure.add_subplot(num_rows, 1, row + 1)
       _draw_row(axes, categories[chosen], bars, chosen)
-      axes.set_xlim(-0.6, per_row - 0.4)  # Bars of all rows are as wide.
+      axes.set_xlim(-0.6, per_row - 0.4)  # Same bar width in all rows.
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
       handles, labels, loc='outside upper center', ncols=5, frameon=False
@@ -116,30 +117,30 @@ def _draw_row(
   axes: Axes, categories: Sequence[str], bars: Sequence[Bars], chosen: slice
 ) -> None:
   width = 0.84 / len(bars)
-  places = np.arange(len(categories))
+  positions = np.arange(len(categories))
   for i, method in enumerate(bars):
-    turn, color = divmod(len(bars) - 1 - i, len(_COLORS))
+    cycle, color = divmod(len(bars) - 1 - i, len(_COLORS))
     errors = np.array(method.errors[chosen], float)
     axes.bar(
-      places + (i - (len(bars) - 1) / 2) * width,
+      positions + (i - (len(bars) - 1) / 2) * width,
       method.heights[chosen],
       width,
       color=_COLORS[color],
       edgecolor='white',
       linewidth=0.4,
-      hatch=_HATCHES[turn % len(_HATCHES)],
+      hatch=_HATCHES[cycle % len(_HATCHES)],
       label=method.label,
       yerr=None if np.isnan(errors).all() else errors,
       error_kw={'elinewidth': 1, 'capsize': 2},
     )
   axes.axhline(50, color='#6B6B6B', linestyle=':', linewidth=1, label='chance')
-  axes.set_xticks(places, [name.replace('_', ' ') for name in categories])
+  axes.set_xticks(positions, [name.replace('_', ' ') for name in categories])
   axes.set(ylabel='image AUROC, %', ylim=(0, 104))
   axes.grid(axis='y', color='#E3E3E3', linewidth=0.6)
   axes.set_axisbelow(True)
 
 
-def _ours(results: Results, variant: str) -> Bars:
+def _variant_bars(results: Results, variant: str) -> Bars:
   heights, errors = [], []
   for category in results.study.categories:
     values = list(results.values('image_auroc', category, variant).values())

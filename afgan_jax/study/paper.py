@@ -1,8 +1,7 @@
-"""What the paper printed: the AUC of Tables 2, 3 and 4, in percent.
+"""Lists the paper's results: the AUC of Tables 2, 3 and 4, in percent.
 
 "Anomaly Detection of GAN Industrial Image Based on Attention Feature Fusion"
-(Sensors 2023, 23, 355). The figures of one column are one run each, as far as
-the paper says.
+(Sensors 2023, 23, 355). As far as the paper says, each value is of one run.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ OBJECTS = (
 )
 GROUPS = {'textures': TEXTURES, 'objects': OBJECTS}
 
-# Columns of Table 2, which Figure 6 shows; the last is the paper's own.
+# Columns of Table 2, plotted in Figure 6; the last is the paper's method.
 METHODS = (
   'AnoGAN',
   'GANomaly',
@@ -34,8 +33,8 @@ METHODS = (
   'Dual-Attention GAN',
   'AFGAN, the paper',
 )
-# Columns of Tables 3 and 4 by the names of our variants. The last column of
-# Table 4, Struct 4, is State 4 under another name.
+# Columns of Tables 3 and 4, by the names of our variants. The last column of
+# Table 4, Struct 4, is the same as State 4.
 TABLE_3_COLUMNS = ('state_1', 'state_2', 'state_3', 'state_4')
 TABLE_4_COLUMNS = ('struct_1', 'struct_2', 'struct_3', 'state_4')
 
@@ -90,10 +89,10 @@ TABLE_4 = {
   'transistor': (96.8, 77.2, 89.1, 91.3),
   'zipper': (97.4, 85.6, 91.2, 89.9),
 }
-# The averages as printed: of the textures, of the objects, of all. Three are
-# not those of the rows: in Table 2 Skip-GANomaly's textures have 82.6 and not
-# 80.2, and Dual-Attention GAN's all 90.3 and not 90.2; in all three tables the
-# paper's own all have 94.2 and not 94.3.
+# The averages as printed: over textures, objects and all categories. Three
+# differ from the average of the printed rows: in Table 2 Skip-GANomaly's
+# textures average 82.6, not 80.2, and all of Dual-Attention GAN 90.3, not 90.2;
+# in all three tables all of the paper's method average 94.2, not 94.3.
 PRINTED_AVERAGES = {
   'Table 2': (
     (53.3, 80.2, 80.2, 93.1, 84.6, 91.0, 97.4),
@@ -114,14 +113,14 @@ PRINTED_AVERAGES = {
 
 
 def reported(variant: str, category: str) -> float | None:
-  """Returns what Tables 3 and 4 say of a variant on a category.
+  """Returns the AUC of a variant on a category in Tables 3 and 4.
 
   Args:
     variant: e.g. 'state_1'.
     category: e.g. 'screw'.
 
   Returns:
-    The AUC in percent; None where the paper has none.
+    The AUC in percent; None if the tables have none.
   """
   for columns, table in (
     (TABLE_3_COLUMNS, TABLE_3),
@@ -134,7 +133,7 @@ def reported(variant: str, category: str) -> float | None:
 
 def average(variant: str, categories: Sequence[str]) -> float | None:
   """Returns the mean of `reported` over categories; None if one has none."""
-  figures = [reported(variant, category) for category in categories]
-  if not figures or None in figures:
+  values = [reported(variant, category) for category in categories]
+  if not values or None in values:
     return None
-  return float(np.mean(figures))
+  return float(np.mean(values))

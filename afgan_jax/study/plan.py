@@ -1,4 +1,4 @@
-"""Which runs a study consists of, and what is wrong with it, in a sentence."""
+"""Lists the runs of a study and checks its config."""
 
 import copy
 import dataclasses
@@ -17,15 +17,15 @@ from afgan_jax.system.errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """One training with its evaluation.
+  """A training run with its evaluation.
 
   Attributes:
-    category: as the study names it.
-    variant: likewise.
-    seed: of weights, augmentation and order.
+    category: its name in the study.
+    variant: its name in the study.
+    seed: of weights, augmentation and the order of images.
     config: of the run, without the group `study`.
     workdir: of the run.
-    measure: 'test', or 'validation', which leaves the test set unread.
+    measure: 'test', or 'validation' to not read the test set.
   """
 
   category: str
@@ -41,15 +41,15 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-  """What is run and compared.
+  """A comparison of variants on categories over seeds.
 
   Attributes:
     config: of the study, with the group `study`.
     categories: their names.
     variants: their names.
-    seeds: of each.
-    reference: the variant with which the others are compared.
-    runs: all of them, seed by seed, so that a stopped study is a table.
+    seeds: of each category and variant.
+    reference: the variant that the others are compared with.
+    runs: all runs, ordered by seed, so that a stopped study has whole tables.
   """
 
   config: ConfigDict
@@ -60,35 +60,36 @@ class Study:
   runs: tuple[Run, ...]
 
   def mvtec_name(self, category: str) -> str | None:
-    """Returns the category's name in the paper; None if it has no such figure.
+    """Returns the category's name in the paper, or None if not comparable.
 
-    No figure of a test set stands beside one of synthetic defects.
+    The paper's results are on test sets, so they are not compared with
+    synthetic defects.
 
     Args:
-      category: as the study names it; of a folder's name the last part counts.
+      category: its name in the study; of a path the last part is used.
     """
     name = _last_part(category)
     known = name in paper.TEXTURES + paper.OBJECTS
-    measured = self.config.study.measure == 'test'
-    embedded = self.config.data.source == 'procedural'
-    return name if known and measured and not embedded else None
+    on_test_set = self.config.study.measure == 'test'
+    generated = self.config.data.source == 'procedural'
+    return name if known and on_test_set and not generated else None
 
 
 def make_plan(
   config: ConfigDict, workdir: pathlib.Path, num_devices: int
 ) -> Study:
-  """Lists the runs of a study; nothing is read or written.
+  """Lists the runs of a study without reading or writing files.
 
   Args:
     config: with the group `study`, see `configs/paper/variants.py`.
-    workdir: of the study; runs lie in `<category>/<variant>/seed_<n>`.
+    workdir: of the study; runs are in `<category>/<variant>/seed_<n>`.
     num_devices: among which each batch is divided.
 
   Returns:
     The study.
 
   Raises:
-    UsageError: a field cannot be used.
+    UsageError: if a field is invalid.
   """
   study = config.study
   _check_names(config)
@@ -120,13 +121,13 @@ def _check_names(config: ConfigDict) -> None:
     values = tuple(study[name])
     if not values or len(set(map(repr, values))) < len(values):
       raise UsageError(
-        f'config.study.{name} is {values!r}: name one at least, each once.'
+        f'config.study.{name} is {values!r}: name at least one, each once.'
       )
   for seed in study.seeds:
     if not isinstance(seed, int) or seed < 0:
       raise UsageError(
-        f'config.study.seeds is {study.seeds!r}: give whole numbers from 0 on, '
-        'as (0, 1, 2).'
+        f'config.study.seeds is {study.seeds!r}: give whole numbers from 0, '
+        'such as (0, 1, 2).'
       )
   known = tuple(study.variant_fields)
   for variant in study.variants:
@@ -136,7 +137,7 @@ def _check_names(config: ConfigDict) -> None:
   for category in study.categories:
     if config.data.source == 'mvtec_ad':
       _check_known('categories', category, paper.TEXTURES + paper.OBJECTS)
-    _check_below(category)
+    _check_relative(category)
 
 
 def _check_known(field: str, name: Any, known: tuple[str, ...]) -> None:
@@ -146,8 +147,8 @@ def _check_known(field: str, name: Any, known: tuple[str, ...]) -> None:
     )
 
 
-def _check_below(category: Any) -> None:
-  """Keeps runs within the study's folder."""
+def _check_relative(category: Any) -> None:
+  """Raises UsageError if a run would be outside the study's folder."""
   path = pathlib.PurePosixPath(str(category))
   if (
     not isinstance(category, str)
@@ -169,8 +170,8 @@ def _last_part(category: str) -> str:
 def _run_config(
   config: ConfigDict, category: str, variant: str, seed: int
 ) -> ConfigDict:
-  # A deep copy keeps references, so that a variant's `base_features` is that of
-  # both networks, as on the command line.
+  # A deep copy keeps references between fields, so that `base_features` of a
+  # variant applies to both networks, as on the command line.
   run = copy.deepcopy(config)
   with run.unlocked():
     del run.study
@@ -189,26 +190,26 @@ def _run_config(
 
 def _override(run: ConfigDict, origin: str, fields: Mapping[str, Any]) -> None:
   known = flatten(run)
-  for name, value in _dotted('', fields):
+  for name, value in _flatten('', fields):
     if name not in known:
       nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
       raise UsageError(
-        f'config.study.{origin} sets {name}, and there is no such field: did '
-        f'you mean {nearest[0]}?'
+        f'config.study.{origin} sets {name}, which is not a field: did you '
+        f'mean {nearest[0]}?'
       )
     try:
       run.update_from_flattened_dict({name: value})
     except (TypeError, ValueError) as error:
       raise UsageError(
-        f'config.study.{origin} sets {name} to {value!r}: it must be of the '
-        f'kind of {known[name]!r}.'
+        f'config.study.{origin} sets {name} to {value!r}: its type must be '
+        f'that of {known[name]!r}.'
       ) from error
 
 
-def _dotted(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
-  """Walks nested fields, and leaves tuples as they are."""
+def _flatten(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
+  """Yields dotted names and values of nested fields."""
   for name, value in node.items():
     if isinstance(value, Mapping | ConfigDict):
-      yield from _dotted(f'{prefix}{name}.', value)
+      yield from _flatten(f'{prefix}{name}.', value)
     else:
       yield prefix + name, value

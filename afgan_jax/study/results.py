@@ -1,4 +1,4 @@
-"""What the runs of a study measured, and means over seeds and categories."""
+"""Reads the results of a study and averages over seeds and categories."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from afgan_jax.config.derived import num_steps
 from afgan_jax.config.store import digest
 from afgan_jax.study.plan import Run, Study
 
-# Of `metrics.json`, with the trivial scores that stand beside each.
+# Names in `metrics.json` with titles, and the trivial baselines of each.
 METRICS = {
   'image_auroc': 'image AUROC',
   'pixel_auroc': 'pixel AUROC',
@@ -23,26 +23,26 @@ BASELINES = {
   'pixel_auroc': ('gradient', 'mean_image'),
   'aupro_0.3': ('gradient', 'mean_image'),
 }
-# Scores whose image AUROC is compared, eq 13 and a local one, whichever of them
-# the runs go by.
-SCORES = {'paper': 'eq 13', 'max': 'largest of the map'}
-# What a run leaves, by `config.study.measure`.
+# Image scores whose AUROC is compared, eq 13 and a local one, regardless of the
+# runs' `config.score.image`.
+SCORES = {'paper': 'eq 13', 'max': 'maximum of the map'}
+# File with the results of a run, by `config.study.measure`.
 FILES = {'test': 'metrics.json', 'validation': 'validation.json'}
 NOT_RUN = 'not run yet'
 
-# One value for each seed that has one.
+# Values by seed; seeds without a value are missing.
 BySeed = Mapping[int, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-  """What is known of each run.
+  """The results of all runs of a study.
 
   Attributes:
-    study: whose runs they are.
-    metrics: by category, variant and seed, what `metrics.json` holds; None of a
-      run that is not finished.
-    failures: for each of these a sentence that says why.
+    study: the study.
+    metrics: content of `metrics.json` by category, variant and seed; None for
+      an unfinished run.
+    failures: for each unfinished run a sentence with the reason.
   """
 
   study: Study
@@ -50,37 +50,36 @@ class Results:
   failures: Mapping[tuple[str, str, int], str]
 
   def values(self, metric: str, category: str, variant: str) -> BySeed:
-    """Returns a metric of a variant on a category, where it is defined."""
+    """Returns the defined values of a metric, by seed."""
     return self._collect(category, variant, lambda m: m[metric])
 
   def values_by_score(self, score: str, category: str, variant: str) -> BySeed:
-    """Returns the image AUROC of a score of `SCORES`, where it was measured."""
+    """Returns the image AUROC of a score of `SCORES`, by seed."""
     return self._collect(
       category,
       variant,
-      # Runs of older versions have only the score that they go by.
+      # Runs of older versions lack the AUROC of other scores.
       lambda m: m.get('image_auroc_by_score', {}).get(score),
     )
 
   def baseline(self, metric: str, name: str, category: str) -> BySeed:
-    """Returns a metric of a trivial score or map.
+    """Returns a metric of a trivial baseline, by seed.
 
-    It is that of the reference variant's runs; where the reference was not
-    run, of the first variant's that was. Only variants that change the images
-    or the smoothing have others.
+    It is taken from the runs of the reference variant, or else of the first
+    variant that has any. Baselines differ only between variants that change the
+    images or the smoothing.
 
     Args:
       metric: a name of `METRICS`.
       name: one of its `BASELINES`.
-      category: as the study names it.
+      category: its name in the study.
     """
-    first = self.study.reference
-    for variant in (first, *self.study.variants):
-      found = self._collect(
+    for variant in (self.study.reference, *self.study.variants):
+      values = self._collect(
         category, variant, lambda m: baseline_value(m, metric, name)
       )
-      if found:
-        return found
+      if values:
+        return values
     return {}
 
   def _collect(self, category: str, variant: str, get: Any) -> BySeed:
@@ -95,7 +94,7 @@ class Results:
 def baseline_value(
   metrics: Mapping[str, Any], metric: str, name: str
 ) -> float | None:
-  """Returns a metric of a trivial score or map of one run, or None."""
+  """Returns a metric of a trivial baseline of one run, or None."""
   if metric == 'image_auroc':
     return metrics['baselines'][name]
   values = metrics['pixel_baselines'][name]
@@ -103,14 +102,14 @@ def baseline_value(
 
 
 def read_metrics(run: Run) -> dict[str, Any] | None:
-  """Reads what a finished run measured.
+  """Reads the metrics of a finished run.
 
   Args:
     run: of a study.
 
   Returns:
-    What `metrics.json` or `validation.json` holds; None if the run is not
-    finished, or was with another config.
+    The content of `metrics.json` or `validation.json`; None if the run is
+    unfinished or had another config.
   """
   path = pathlib.Path(run.workdir) / FILES[run.measure]
   if not path.is_file():
@@ -124,11 +123,11 @@ def read_metrics(run: Run) -> dict[str, Any] | None:
 
 
 def collect(study: Study, failures: Mapping[pathlib.Path, str]) -> Results:
-  """Reads the results of all runs.
+  """Reads the results of all runs of a study.
 
   Args:
-    study: whose runs they are.
-    failures: by workdir, why a run could not be finished.
+    study: the study.
+    failures: reasons why runs could not be finished, by workdir.
   """
   metrics, reasons = {}, {}
   for run in study.runs:
@@ -141,10 +140,10 @@ def collect(study: Study, failures: Mapping[pathlib.Path, str]) -> Results:
 
 
 def average(columns: Sequence[BySeed]) -> BySeed:
-  """Averages over categories, for each seed that has a value in all of them.
+  """Averages over categories, for each seed with a value in all of them.
 
   Args:
-    columns: one for each category.
+    columns: the values of each category.
   """
   if not columns:
     return {}
@@ -158,7 +157,7 @@ def mean_and_deviation(
   """Returns the mean and the sample standard deviation (n − 1).
 
   Args:
-    values: one at least; of one alone the deviation is None.
+    values: at least one; the deviation of a single value is None.
   """
   deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
   return float(np.mean(values)), deviation
@@ -166,13 +165,15 @@ def mean_and_deviation(
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-  """A variant against the reference, over pairs of equal category and seed.
+  """The difference of a variant from the reference.
+
+  It is measured over pairs of runs of equal category and seed.
 
   Attributes:
     mean: of variant minus reference.
-    deviation: sample standard deviation; None of one pair.
-    num_pairs: how many there are.
-    share_better: of the pairs in which the variant is above the reference.
+    deviation: sample standard deviation; None for a single pair.
+    num_pairs: number of pairs.
+    share_better: share of the pairs in which the variant has the higher value.
   """
 
   mean: float
@@ -184,12 +185,12 @@ class Difference:
 def difference(
   results: Results, metric: str, variant: str
 ) -> Difference | None:
-  """Compares a variant with the reference; None without any pair."""
+  """Compares a variant with the reference; returns None without any pair."""
   differences = []
   for category in results.study.categories:
-    ours = results.values(metric, category, variant)
-    others = results.values(metric, category, results.study.reference)
-    differences += [ours[s] - others[s] for s in ours if s in others]
+    values = results.values(metric, category, variant)
+    reference = results.values(metric, category, results.study.reference)
+    differences += [values[s] - reference[s] for s in values if s in reference]
   if not differences:
     return None
   mean, deviation = mean_and_deviation(differences)

@@ -1,4 +1,4 @@
-"""Writes the results of a study as a table with a row for each run."""
+"""Formats the results of a study as CSV, with a row for each run."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ _METRICS = (
 
 
 def to_csv(results: Results) -> str:
-  """Writes one row for each run, as CSV; what is undefined is empty."""
+  """Formats one CSV row for each run; undefined values are empty."""
   trivial = [(metric, name) for metric, b in BASELINES.items() for name in b]
   table = io.StringIO()
   writer = csv.writer(table, lineterminator='\n')
@@ -30,12 +30,12 @@ def to_csv(results: Results) -> str:
     + ['step', 'config_digest', 'failure']
   )
   for key, metrics in results.metrics.items():
-    found = [''] * (len(_METRICS) + len(SCORES) + len(trivial) + 2)
+    values = [''] * (len(_METRICS) + len(SCORES) + len(trivial) + 2)
     if metrics is not None:
-      found = [metrics.get(name) for name in _METRICS]
+      values = [metrics.get(name) for name in _METRICS]
       by_score = metrics.get('image_auroc_by_score', {})
-      found += [by_score.get(score) for score in SCORES]
-      found += [baseline_value(metrics, *names) for names in trivial]
-      found += [metrics['step'], metrics['config_digest']]
-    writer.writerow([*key, *found, results.failures.get(key, '')])
+      values += [by_score.get(score) for score in SCORES]
+      values += [baseline_value(metrics, *names) for names in trivial]
+      values += [metrics['step'], metrics['config_digest']]
+    writer.writerow([*key, *values, results.failures.get(key, '')])
   return table.getvalue()

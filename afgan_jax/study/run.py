@@ -1,4 +1,4 @@
-"""Runs a study: finished runs are kept, failed ones are noted."""
+"""Runs a study; finished runs are kept and failed ones are recorded."""
 
 import json
 import pathlib
@@ -17,7 +17,7 @@ from afgan_jax.system.files import write_text
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
 
-# `jobs.train.train` is one.
+# The type of `jobs.train.train`.
 Train = Callable[..., Trained]
 OnStart = Callable[[ConfigDict, int], None]
 
@@ -30,7 +30,7 @@ def run_study(
   train: Train = train,
   on_start: OnStart | None = None,
 ) -> int:
-  """Trains and evaluates each run that is not finished, and writes tables.
+  """Trains and evaluates all unfinished runs and writes tables.
 
   Args:
     config: with the group `study`, see `configs/paper/variants.py`.
@@ -40,12 +40,12 @@ def run_study(
     on_start: see `jobs.train.train`.
 
   Returns:
-    The number of runs that failed with a UsageError or a DataError, which does
-    not stop the others.
+    The number of runs that failed with a UsageError or a DataError; the other
+    runs are done.
 
   Raises:
-    UsageError: the study cannot be run; nothing was trained.
-    Interrupted: Ctrl-C; what is done is kept.
+    UsageError: if the study is invalid; nothing was trained.
+    Interrupted: on Ctrl-C; finished runs are kept.
   """
   check_not_file(workdir)
   study = make_plan(config, workdir, jax.device_count())
@@ -68,7 +68,7 @@ def run_study(
 
 
 def _check(pending: Sequence[Run], data: Any) -> None:
-  """Finds what can be found wrong before hours of training."""
+  """Checks data and configs before hours of training."""
   seen = set()
   for run in pending:
     source = json.dumps(run.config.data.to_dict(), sort_keys=True)
@@ -76,7 +76,7 @@ def _check(pending: Sequence[Run], data: Any) -> None:
       seen.add(source)
       data.open_source(run.config).train()
     stored = run.workdir / 'config.json'
-    # Without a checkpoint there is nothing to continue from.
+    # Without a checkpoint the run starts anew, so any config is allowed.
     if stored.is_file() and any(run.workdir.glob('checkpoints/[0-9]*')):
       text = stored.read_text(encoding='utf-8')
       try:
@@ -88,7 +88,7 @@ def _check(pending: Sequence[Run], data: Any) -> None:
 def _run(
   run: Run, data: Any, train: Train, on_start: OnStart | None
 ) -> str | None:
-  """Does one run; logs and returns why it failed, or None."""
+  """Trains one run; logs and returns the reason if it failed, else None."""
   reason = None
   try:
     train(
@@ -100,10 +100,10 @@ def _run(
     )
   except (UsageError, DataError) as error:
     reason = str(error)
-  except KeyboardInterrupt as error:  # Outside the training loop.
+  except KeyboardInterrupt as error:  # The training loop handles its own.
     raise Interrupted(f'Stopped in {run}.') from error
   finally:
-    # A program compiled for one run serves no other, and hundreds add up.
+    # Runs share no compiled programs, and hundreds would fill the memory.
     jax.clear_caches()
   if reason is None and read_metrics(run) is None:
     reason = 'Nothing was measured: there are no test images.'
@@ -115,7 +115,7 @@ def _run(
 def _write_tables(
   study: Study, workdir: pathlib.Path, failures: dict[pathlib.Path, str]
 ) -> None:
-  # Pictures take longer to import than all of JAX, and wrong input is told
+  # Matplotlib takes longer to import than JAX, and wrong input is reported
   # before.
   from afgan_jax.study import figure, tables
   from afgan_jax.study.rows import to_csv

@@ -1,6 +1,7 @@
 """What is run where a GPU is at hand, rehearsed on the processor."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import accelerator
+from benchmarks.accelerator_results import Results
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -18,16 +20,17 @@ def _run(*arguments):
   return subprocess.run(
     [sys.executable, 'benchmarks/accelerator.py', *map(str, arguments)],
     cwd=ROOT,
+    env={**os.environ, 'PYTHONPATH': str(ROOT)},
     capture_output=True,
     text=True,
   )
 
 
 def test_rows_are_kept_as_they_come_and_a_later_call_adds_to_them(tmp_path):
-  results = accelerator.Results(tmp_path)
+  results = Results(tmp_path)
   results.add('steps', {'what': 'train', 's/step': 0.25})
   results.add('steps', {'what': 'score', 'error': 'no time was left'})
-  again = accelerator.Results(tmp_path)
+  again = Results(tmp_path)
   again.add('steps', {'what': 'score', 's/step': 0.125, 'images/s': 8})
   # What was measured before is not lost to a part that fails now.
   again.add('steps', {'what': 'train', 'error': 'out of memory'})
@@ -43,6 +46,36 @@ def test_rows_are_kept_as_they_come_and_a_later_call_adds_to_them(tmp_path):
   text = (tmp_path / 'accelerator.md').read_text()
   assert '| train | 0.25 |  |' in text and '| score | 0.125 | 8 |' in text
   assert '## machine' in text
+
+
+def test_the_error_of_a_whole_part_goes_when_the_part_succeeds(
+  tmp_path, monkeypatch
+):
+  rows = [{'what': f'train, batch {b}', 's/step': b / 4} for b in (1, 2)]
+  prints = [f'print({json.dumps(json.dumps(row))})' for row in rows]
+  programs = {
+    'fails': [*prints[:1], 'raise SystemExit(3)'],
+    'succeeds': prints,
+    'fails again': ['raise SystemExit(4)'],
+  }
+  kept = {}
+  for name, lines in programs.items():
+    command = [sys.executable, '-c', '\n'.join(lines)]
+    monkeypatch.setattr(
+      accelerator, 'commands', lambda *_, c=command: [('steps', c, None)]
+    )
+    arguments = ['accelerator.py', f'--output={tmp_path}', '--parts=steps']
+    monkeypatch.setattr(sys, 'argv', arguments)
+    accelerator.main()
+    stored = json.loads((tmp_path / 'accelerator.json').read_text())
+    kept[name] = stored['steps']
+  first, failure = kept['fails']
+  assert first == rows[0]
+  assert failure['what'] == 'steps' and 'exit code 3' in failure['error']
+  assert kept['succeeds'] == rows
+  assert kept['fails again'][:2] == rows
+  assert 'exit code 4' in kept['fails again'][2]['error']
+  assert 'exit code 3' not in (tmp_path / 'accelerator.md').read_text()
 
 
 @pytest.mark.parametrize(

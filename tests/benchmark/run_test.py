@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from afgan_jax.benchmark import run
+from afgan_jax.benchmark.table import format_table
 from afgan_jax.methods.registry import build_method
 from tests.support.tiny import tiny_config
 
@@ -37,7 +38,7 @@ def test_a_run_for_each_batch_size(figures):
 
 
 def test_table_has_what_the_json_has(figures):
-  lines = run.table(figures).splitlines()
+  lines = format_table(figures).splitlines()
   rows = [line.split() for line in lines if line.startswith('train')]
   assert len(rows) == 2
   for row, result in zip(rows, figures['runs'], strict=True):

@@ -162,10 +162,10 @@ def test_masks_without_an_image_are_counted(tmp_path):
   _write_mvtec(tmp_path)
   _write(tmp_path / 'ground_truth' / 'scratch' / '007_mask.png', 255)
   assert FolderSource(str(tmp_path)).notes() == (
-    "1 of 2 images of 'scratch' have no mask and do not count for pixels: "
-    f'{tmp_path}/test/scratch/001.png for one.',
-    f'1 masks belong to no image: {tmp_path}/ground_truth/scratch/007_mask.png '
-    'for one.',
+    "1 of 2 images of 'scratch' have no mask and are left out of pixel "
+    f'metrics, e.g. {tmp_path}/test/scratch/001.png.',
+    '1 masks have no image, e.g. '
+    f'{tmp_path}/ground_truth/scratch/007_mask.png.',
   )
 
 
@@ -223,10 +223,10 @@ def test_what_is_skipped_is_told(tmp_path):
   _write(tmp_path / 'overview.png')
   _write(tmp_path / 'train' / 'good' / '.hidden.png')
   assert FolderSource(str(tmp_path)).skipped() == (
-    '1 files are no images by their names: '
-    f'{tmp_path}/train/good/notes.txt for one.',
-    '2 files are hidden, or in no place of the layout: '
-    f'{tmp_path}/overview.png for one.',
+    '1 files are skipped because their names are not those of images, e.g. '
+    f'{tmp_path}/train/good/notes.txt.',
+    '2 files are skipped because they are hidden or outside the layout, e.g. '
+    f'{tmp_path}/overview.png.',
   )
 
 

@@ -38,7 +38,7 @@ def test_fraction_0_holds_out_no_part():
 
 
 def test_names_without_a_part_are_named():
-  with pytest.raises(DataError, match=r'other\.png has nothing'):
+  with pytest.raises(DataError, match=r'other\.png does not match'):
     hold_out([*PATHS, 'part1/other.png'], 0.1, 0, r'p(\d)_')
 
 

@@ -82,7 +82,7 @@ def test_copies_are_found_by_their_pixels(tmp_path):
   assert sorted(pairs) == [('0.png', 'again.png'), ('2.png', 'copy.bmp')]
   text = describe(looks, ())
   assert 'LEAK: 1 test images are copies of training images:' in text
-  assert '1 images are copies of others on the same side:' in text
+  assert '1 images are copies of others in the same split:' in text
 
 
 def test_near_copies_of_training_images_are_said_to_be(tmp_path):

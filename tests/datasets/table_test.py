@@ -87,10 +87,10 @@ def test_defects_without_a_mask_are_counted(tmp_path):
     ('path,label\n,good\n', "line 2: 'path' is empty"),
     (
       'path,split,label\na.png,train,dent\n',
-      "line 2: .*'dent' cannot be learnt",
+      "line 2: .*'dent' cannot be a training",
     ),
     ('path,split,label\na.png,train,good\na.png,test,good\n', 'a.png twice'),
-    ('path,split,label\na.png,test,good\n', 'no good images to learn from'),
+    ('path,split,label\na.png,test,good\n', 'no good training images'),
     ('path,label\n"a.png,good\n', 'cannot be read as a table'),
   ],
 )

@@ -134,8 +134,8 @@ def test_categories_are_folders_and_textures_keep_their_jitter():
   ('fields', 'sentence'),
   [
     ({'variants': ('a', 'd')}, "study.variants has 'd'.* a, b, c"),
-    ({'variants': ()}, r'study.variants is \(\): name one'),
-    ({'categories': ()}, r'study.categories is \(\): name one'),
+    ({'variants': ()}, r'study.variants is \(\): name at least one'),
+    ({'categories': ()}, r'study.categories is \(\): name at least one'),
     ({'categories': ('x', 'x')}, 'study.categories .* each once'),
     ({'categories': ('../x',)}, "study.categories has '../x'"),
     ({'categories': ('/x',)}, "study.categories has '/x'"),
@@ -165,7 +165,7 @@ def test_what_cannot_be_run_is_told(fields, sentence):
     ({'generator': 3}, 'variant_fields.a sets generator,'),
     (
       {'num_epochs': 'many'},
-      "variant_fields.a sets num_epochs to 'many': .*kind of 2",
+      "variant_fields.a sets num_epochs to 'many': .*that of 2",
     ),
     ({'generator': {'fusion': 'sum'}}, 'x, a, seed 0: config.generator.fusion'),
   ],

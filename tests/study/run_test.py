@@ -130,7 +130,7 @@ def test_data_that_is_not_there_is_told_before_training(tmp_path):
   with pytest.raises(DataError, match='set config.data.path'):
     run(config, tmp_path / 'w')
   config.data.path = str(tmp_path)
-  with pytest.raises(DataError, match='x is no folder'):
+  with pytest.raises(DataError, match='x is not a folder'):
     run(config, tmp_path / 'w')
   assert not (tmp_path / 'w').exists()
 

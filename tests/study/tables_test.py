@@ -113,8 +113,8 @@ def test_tables_of_a_study_that_is_not_the_papers(embedded):
   ]
   assert section(text, 'Image AUROC by score')[:2] == [
     ['category']
-    + ['a, eq 13', 'a, largest of the map']
-    + ['b, eq 13', 'b, largest of the map'],
+    + ['a, eq 13', 'a, maximum of the map']
+    + ['b, eq 13', 'b, maximum of the map'],
     ['x', '85.0 ± 7.1', '15.0 ± 7.1', '65.0 ± 7.1', '35.0 ± 7.1'],
   ]
   assert section(text, 'Differences from b')[1:] == [
@@ -157,7 +157,7 @@ def test_the_papers_figures_stand_beside_ours(tmp_path):
   ]
   # Here `nut` has its row as well.
   assert ['nut'] in [row[:1] for row in section(text, 'Image AUROC')]
-  assert section(text, 'Runs that are missing')[1:] == [
+  assert section(text, 'Missing runs')[1:] == [
     ['m/wood', 'state_1', '5', 'not run yet']
   ]
 
