@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from afgan_jax.metrics.pixel_curves import (
+from afgan_jax.metrics.pixel_curves import last_of_equals, measure_pixels
+from afgan_jax.metrics.pixel_scores import (
   checked_maps,
   defect_free_scores,
   find_defects,
-  last_of_equals,
-  measure_pixels,
 )
 
 _IMAGE = ('image_auroc', 'image_average_precision', 'image_f1_max')
