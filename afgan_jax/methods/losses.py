@@ -6,11 +6,11 @@ import optax
 
 from afgan_jax.ops.filters import smooth_map
 
-# Of structural similarity (Wang et al. 2004): standard deviation of its window
-# in pixels and its two constants, for a range of 2.
+# SSIM (Wang et al. 2004): standard deviation of the window in pixels, and the
+# constants C1 and C2 for intensities in [0, 1].
 _SSIM_WINDOW = 1.5
-_SSIM_MEAN = (0.01 * 2) ** 2
-_SSIM_VARIANCE = (0.03 * 2) ** 2
+_SSIM_MEAN = 0.01**2
+_SSIM_VARIANCE = 0.03**2
 
 
 def discriminator_loss(
@@ -80,7 +80,10 @@ def latent_error(real_latent: jax.Array, fake_latent: jax.Array) -> jax.Array:
 
 
 def ssim_error(image: jax.Array, reconstruction: jax.Array) -> jax.Array:
-  """Computes 1 − the mean structural similarity (Wang et al. 2004).
+  """Computes 1 − the mean structural similarity (SSIM, Wang et al. 2004).
+
+  Intensities are mapped to [0, 1] first: SSIM compares local means, and its
+  luminance term changes sign if they have opposite signs.
 
   Args:
     image: [batch, size, size, c], in [-1, 1].
@@ -92,6 +95,7 @@ def ssim_error(image: jax.Array, reconstruction: jax.Array) -> jax.Array:
   batch, size, _, channels = image.shape
 
   def planes(x: jax.Array) -> jax.Array:
+    x = (x + 1) / 2
     return jnp.moveaxis(x, -1, 1).reshape(batch * channels, size, size)
 
   def local_mean(x: jax.Array) -> jax.Array:
