@@ -1,4 +1,4 @@
-"""A trained detector: preprocessing, method, weights and threshold in one."""
+"""Scores images and finds defects with a trained detector."""
 
 import dataclasses
 import os
@@ -31,16 +31,16 @@ Scores = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-  """The verdict on one image.
+  """Prediction for one image.
 
   Attributes:
-    score: the anomaly score; larger is more anomalous.
+    score: anomaly score; larger is more anomalous.
     probability: of a defect, in [0, 1]; 0.5 at the threshold.
     verdict: 'good' or 'defective'.
-    anomaly_map: float32 [height, width], at the image's own size.
-    regions: where the map is above the pixel threshold, the largest first, in
-      the image's own pixels.
-    note: what the user should know of the image, or ''.
+    anomaly_map: float32 [height, width], at the size of the original image.
+    regions: where the map is above the pixel threshold, by descending area, in
+      pixels of the original image.
+    note: a remark on the image for the user, or ''.
   """
 
   score: float
@@ -53,18 +53,18 @@ class Prediction:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Detector:
-  """Scores images and finds their defects.
+  """Combines preprocessing, method, weights and threshold.
 
   Immutable, and safe to call from several threads.
 
   Attributes:
-    config: that it was trained with, see `configs/default.py`.
-    step: number of train steps behind its weights.
-    preprocessor: from image files to pixels.
-    calibration: the threshold; None where there is none yet.
-    score: maps pixels in [0, 255], [n, size, size, 3], n ≥ 1, as
-      `Preprocessor.prepare` makes them, to `methods.base.Scores` of each. It
-      works in batches of `config.score.batch_size`, the last one padded.
+    config: of the training run, see `configs/default.py`.
+    step: number of train steps of the weights.
+    preprocessor: turns image files into pixels.
+    score: maps pixels in [0, 255], [n, size, size, 3], n ≥ 1, from
+      `Preprocessor.prepare` to `methods.base.Scores`, in batches of
+      `config.score.batch_size`, the last one padded.
+    calibration: the thresholds; None if there are none yet.
   """
 
   config: ConfigDict
@@ -82,22 +82,23 @@ class Detector:
     devices: Devices = None,
     **fields: Any,
   ) -> 'Detector':
-    """Loads the newest checkpoint of a run, and its threshold.
+    """Loads the newest checkpoint of a run and its calibration.
 
     Args:
       workdir: folder of the run.
-      config: to go by in everything that weights do not depend on; None for the
-        run's own.
+      config: to use instead of the run's own; it must agree with that in all
+        fields that the weights depend on. None for the run's own.
       devices: that share each batch; None for all.
-      **fields: such fields by dotted names, e.g. `**{'score.batch_size': 1}`
-        for images that come one by one.
+      **fields: values that override fields of the config, by dotted names,
+        e.g. `**{'score.batch_size': 1}` for images that come one by one.
 
     Returns:
-      The detector; without a calibration where none was made for this
-      checkpoint and score.
+      The detector, without a calibration if there is none for this checkpoint
+      and score.
 
     Raises:
-      UsageError: there is no checkpoint, or it is of another config or format.
+      UsageError: if there is no checkpoint, or its config or format does not
+        match.
     """
     workdir = pathlib.Path(workdir)
     config, state = restore(workdir, config, fields)
@@ -115,11 +116,11 @@ class Detector:
     *,
     devices: Devices = None,
   ) -> 'Detector':
-    """Builds the detector of a state in memory.
+    """Builds a detector from a state in memory.
 
     Args:
       config: see `configs/default.py`.
-      state: of training, or restored.
+      state: from training or a checkpoint.
       calibration: of this state and config; None for none.
       devices: that share each batch; None for all.
     """
@@ -132,13 +133,13 @@ class Detector:
     )
 
   def calibrate(self, pixels: np.ndarray) -> 'Detector':
-    """Sets the threshold from good images that were not trained on.
+    """Calibrates the thresholds on held-out good images.
 
     Args:
-      pixels: of the images, [n, size, size, 3] in [0, 255], n ≥ 1.
+      pixels: of the images, [n, size, size, 3], in [0, 255], n ≥ 1.
 
     Returns:
-      The detector with the new threshold.
+      The detector with the new calibration.
     """
     scores = self.score(pixels)
     calibration = threshold.fit(
@@ -150,7 +151,7 @@ class Detector:
     return dataclasses.replace(self, calibration=calibration)
 
   def predict(self, image: ImageLike) -> Prediction:
-    """Gives one image a verdict, a map and the places of its defects.
+    """Predicts the verdict, anomaly map and defective regions of an image.
 
     Args:
       image: a path, the bytes of an image file, or an array, uint8
@@ -160,8 +161,8 @@ class Detector:
       The prediction.
 
     Raises:
-      DataError: it cannot be read as an image.
-      MissingThreshold: there is none for this checkpoint and score.
+      DataError: if it cannot be read as an image.
+      MissingThreshold: if there is no threshold for this checkpoint and score.
     """
     prepared = self.preprocessor.prepare(image)
     scores = self.score(prepared.pixels[None])
@@ -170,7 +171,7 @@ class Detector:
   def interpret(
     self, prepared: PreparedImage, score: float, values: np.ndarray
   ) -> Prediction:
-    """Makes a prediction of what `score` returned of an image.
+    """Makes a prediction from the results of `score` for one image.
 
     Args:
       prepared: the image.
@@ -181,7 +182,7 @@ class Detector:
       The prediction.
 
     Raises:
-      MissingThreshold: there is none.
+      MissingThreshold: if there is no threshold.
     """
     calibration = self.calibration
     if calibration is None:
@@ -208,8 +209,8 @@ def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
     devices: that share the batch.
 
   Returns:
-    A function of the networks' variables and a sharded batch of pixels;
-    results keep the leading axis of devices.
+    A function from the networks' variables and a sharded batch of pixels to
+    scores, with a leading axis of devices.
   """
   return device_mapping.map_batches(build_method(config).score, devices)
 
@@ -221,7 +222,7 @@ def make_scorer(
 
   Args:
     config: see `configs/default.py`.
-    state: of training, or restored.
+    state: from training or a checkpoint.
     devices: that share each batch; None for all.
   """
   score = map_score(config, devices)

@@ -1,1 +1,1 @@
-"""Checkpoints with Orbax; the only place that knows it."""
+"""Saves and restores checkpoints; the only package that imports Orbax."""

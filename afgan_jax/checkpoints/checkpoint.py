@@ -1,4 +1,4 @@
-"""One checkpoint, and what can be read of it."""
+"""Reads one checkpoint."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,23 +17,23 @@ FORMAT_VERSION = 1
 
 
 class Checkpoint:
-  """A complete checkpoint, whole or damaged."""
+  """A completely written checkpoint; its files may be damaged."""
 
   def __init__(self, manager: ocp.CheckpointManager, step: int):
-    """Reads nothing yet.
+    """Stores the arguments; reads nothing yet.
 
     Args:
-      manager: of the folder in which it lies.
-      step: after which it was saved.
+      manager: of the checkpoint's folder.
+      step: of the checkpoint.
     """
     self._manager = manager
     self.step = step
 
   def read_config(self) -> ConfigDict:
-    """Reads the config that it was trained with, brought up to date.
+    """Reads the config of the training run, updated to the current fields.
 
     Raises:
-      UsageError: it was written in another format.
+      UsageError: if the checkpoint has another format.
     """
     stored = self._manager.restore(
       self.step, args=ocp.args.Composite(config=ocp.args.JsonRestore())
@@ -48,18 +48,18 @@ class Checkpoint:
   def read_state(
     self, config: ConfigDict, sharding: jax.sharding.Sharding
   ) -> TrainState:
-    """Reads the state.
+    """Reads the training state.
 
     Args:
-      config: whose networks it belongs to.
-      sharding: of the restored arrays, whatever they were saved from.
+      config: of the networks.
+      sharding: of the restored arrays; it may differ from the saved one.
 
     Returns:
       The state.
 
     Raises:
-      ValueError: a weight is no finite number, or it is of another step;
-        damage that the checksums do not tell raises many other errors.
+      ValueError: if a weight is not finite or the state has another step.
+        Damage that the checksums miss raises many other errors.
     """
     method = build_method(config)
     return self._read(lambda: to_tree(method.init()), sharding)
@@ -67,16 +67,16 @@ class Checkpoint:
   def read_variables(
     self, config: ConfigDict, sharding: jax.sharding.Sharding
   ) -> TrainState:
-    """Reads what scoring takes of a checkpoint's state.
+    """Reads the part of the state that scoring needs.
 
-    The optimizers' states, two thirds of a checkpoint, do not become arrays.
+    The optimizer states, two thirds of a checkpoint, are not read into arrays.
 
     Args:
       config: as in `read_state`.
-      sharding: likewise.
+      sharding: as in `read_state`.
 
     Returns:
-      The state, without those of the optimizers.
+      The state without optimizer states.
 
     Raises:
       ValueError: as in `read_state`.
@@ -87,7 +87,7 @@ class Checkpoint:
   def _read(
     self, create: Callable[[], Any], sharding: jax.sharding.Sharding
   ) -> TrainState:
-    """Reads the part of the state that has the structure of `create`'s."""
+    """Reads the part of the state that `create` returns."""
     abstract = jax.tree.map(
       lambda leaf: jax.ShapeDtypeStruct(
         leaf.shape, leaf.dtype, sharding=sharding
@@ -111,14 +111,14 @@ class Checkpoint:
 
 
 def to_tree(state: TrainState) -> dict[str, Any]:
-  """Returns the state as it is stored: the step and networks, side by side."""
+  """Returns the state as stored: step and networks in one dictionary."""
   return {'step': state.step, **state.networks}
 
 
 def _check(state: TrainState, step: int) -> TrainState:
-  """Returns a state that a checkpoint of this step may hold."""
+  """Returns the state; raises ValueError if step or weights are invalid."""
   if int(state.step) != step:
-    raise ValueError(f'it is that of step {int(state.step)}')
+    raise ValueError(f'it holds the state of step {int(state.step)}')
   if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state)):
-    raise ValueError('a weight is no finite number')
+    raise ValueError('a weight is not finite')
   return state

@@ -1,6 +1,6 @@
-"""Checksums of a folder's files, in the format of the program sha256sum.
+"""Writes and verifies checksums of a folder's files, as `sha256sum` does.
 
-They find what a disk or a copy has changed before anything is made of it.
+They detect files damaged by a disk or a copy before they are used.
 """
 
 import hashlib
@@ -10,13 +10,13 @@ FILE_NAME = 'SHA256SUMS'
 
 
 def write(folder: pathlib.Path, exclude: tuple[str, ...] = ()) -> None:
-  """Writes those of all files in a folder and below it.
+  """Writes `SHA256SUMS`, with checksums of all files in a folder and below.
 
-  `sha256sum -c SHA256SUMS` in that folder compares with them.
+  `sha256sum -c SHA256SUMS` in that folder verifies them.
 
   Args:
-    folder: that gets a file of them.
-    exclude: names in the folder that will still change.
+    folder: of the files; `SHA256SUMS` is written there.
+    exclude: names of files in the folder that will still change.
   """
   lines = [
     f'{_sha256(path)}  {path.relative_to(folder).as_posix()}\n'
@@ -27,13 +27,13 @@ def write(folder: pathlib.Path, exclude: tuple[str, ...] = ()) -> None:
 
 
 def verify(folder: pathlib.Path) -> None:
-  """Compares a folder's files with their checksums.
+  """Verifies the checksums of a folder.
 
   Args:
-    folder: to which `write` was done; one without checksums passes.
+    folder: with `SHA256SUMS`; without one nothing is verified.
 
   Raises:
-    ValueError: a file is not as it was; the message names it.
+    ValueError: if a file is missing or does not match; the message names it.
   """
   try:
     lines = (folder / FILE_NAME).read_text(encoding='utf-8').splitlines()
@@ -47,7 +47,7 @@ def verify(folder: pathlib.Path) -> None:
     if not path.is_file():
       raise ValueError(f'{name or line} is missing')
     if _sha256(path) != checksum:
-      raise ValueError(f'{name} is not as it was saved')
+      raise ValueError(f'{name} does not match its checksum')
 
 
 def _sha256(path: pathlib.Path) -> str:

@@ -1,9 +1,9 @@
-"""Checkpoints with Orbax: state, config and format version in one.
+"""Saves and restores checkpoints: state, config and format version.
 
-A checkpoint `W/checkpoints/<step>` appears under that name only when it is
-complete, so an interrupted save leaves the ones before it as they were. Each
-holds checksums of its files: if they do not match, a warning is logged and the
-checkpoint before is used.
+A checkpoint `W/checkpoints/<step>` gets that name only when it is complete, so
+an interrupted save leaves the previous ones unchanged. Each holds checksums of
+its files. If they do not match, a warning is logged and the previous checkpoint
+is used.
 """
 
 import pathlib
@@ -31,9 +31,9 @@ from afgan_jax.system.workdir import check_not_file
 
 _FOLDER = 'checkpoints'
 _DAMAGED = 'damaged'
-# What Orbax writes after the checksums.
+# Files that Orbax writes after the checksums.
 _WRITTEN_LAST = ('_CHECKPOINT_METADATA', 'commit_success.txt')
-# Bytes that a checkpoint takes besides its arrays, and some to spare.
+# Bytes of a checkpoint besides its arrays, with a margin.
 _MARGIN = 2**24
 
 T = TypeVar('T')
@@ -43,11 +43,11 @@ class Checkpoints:
   """The checkpoints of one workdir; a context manager."""
 
   def __init__(self, workdir: pathlib.Path, max_to_keep: int = 1):
-    """Opens the folder, creating it with the first save.
+    """Opens the folder; the first save creates it.
 
     Args:
       workdir: of the run.
-      max_to_keep: number of newest checkpoints that a save leaves.
+      max_to_keep: number of newest checkpoints to keep.
     """
     self.folder = (workdir / _FOLDER).absolute()
     self._manager = ocp.CheckpointManager(
@@ -73,24 +73,24 @@ class Checkpoints:
 
   @property
   def latest_step(self) -> int | None:
-    """The step of the newest complete checkpoint; None without one."""
+    """The step of the newest complete checkpoint; None if there is none."""
     return self._manager.latest_step()
 
   def save(self, state: TrainState, config: ConfigDict) -> None:
-    """Saves the state; writing goes on in the background.
+    """Saves the state asynchronously.
 
     Args:
       state: on any number of devices.
-      config: with which it was trained.
+      config: of the run.
 
     Raises:
-      UsageError: there is no room, or this save or the one before failed; the
-        checkpoints before are as they were.
+      UsageError: if there is not enough disk space, or if this save or the
+        previous one failed; earlier checkpoints are unchanged.
     """
     stored = {'format_version': FORMAT_VERSION, 'config': config.to_dict()}
     try:
       self._manager.wait_until_finished()
-      self._check_room(state)
+      self._check_disk_space(state)
       self._saved_step = int(state.step)
       self._manager.save(
         self._saved_step,
@@ -101,49 +101,49 @@ class Checkpoints:
       )
     except UsageError:
       raise
-    # Orbax and what is below it fail in any way where writing fails.
+    # Orbax and its dependencies raise many errors if writing fails.
     except Exception as error:
       raise self._not_written(error) from error
 
   def _write_checksums(self) -> None:
-    """Adds them to what is complete but has not its name yet."""
+    """Writes checksums to a complete checkpoint, before it is renamed."""
     if jax.process_index() == 0:
       name = f'{self._saved_step}{ocp.utils.TMP_DIR_SUFFIX}*'
       for folder in self.folder.glob(name):
         checksums.write(folder, exclude=_WRITTEN_LAST)
 
-  def _check_room(self, state: TrainState) -> None:
-    """Finds a full disk before Orbax does, which says it in many pages."""
-    wanted = _MARGIN + sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+  def _check_disk_space(self, state: TrainState) -> None:
+    """Detects a full disk first, since Orbax's own error is pages long."""
+    needed = _MARGIN + sum(leaf.nbytes for leaf in jax.tree.leaves(state))
     free = shutil.disk_usage(self.folder).free
-    if free < wanted:
+    if free < needed:
       raise self._not_written(
-        f'it takes up to {wanted / 1e6:.0f} MB and {free / 1e6:.0f} MB are free'
+        f'it needs up to {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free'
       )
 
   def _not_written(self, reason: Exception | str) -> CheckpointNotWritten:
     text = str(reason) or type(reason).__name__
     return CheckpointNotWritten(
       f'{self.folder}: a checkpoint could not be written '
-      f'({text.splitlines()[0][:200]}); those before are kept.'
+      f'({text.splitlines()[0][:200]}); earlier ones are kept.'
     )
 
   def each(self) -> Iterator[Checkpoint]:
-    """Iterates over all complete checkpoints, the oldest first."""
+    """Yields all complete checkpoints, oldest first."""
     for step in sorted(self._manager.all_steps()):
       yield Checkpoint(self._manager, step)
 
   def newest(self, read: Callable[[Checkpoint], T]) -> tuple[int, T]:
-    """Reads the newest checkpoint that is whole.
+    """Reads the newest checkpoint that is not damaged.
 
     Args:
-      read: reads of one what is wanted.
+      read: reads a checkpoint, or a part of it.
 
     Returns:
-      Its step, and what was read.
+      Its step, and the result of `read`.
 
     Raises:
-      UsageError: none is whole, or `read` raised it.
+      UsageError: if all checkpoints are damaged, or if `read` raises it.
     """
     reason = 'there is none'
     for step in sorted(self._manager.all_steps(), reverse=True):
@@ -152,12 +152,12 @@ class Checkpoints:
         return step, read(Checkpoint(self._manager, step))
       except UsageError:
         raise
-      # Orbax and what is below it fail in any way on damaged files.
+      # Orbax and its dependencies raise many errors on damaged files.
       except Exception as error:
         text = str(error) or type(error).__name__
         reason = text.splitlines()[0][:200]
         logger.warning(
-          '%s is damaged; the one before is used (%s).',
+          '%s is damaged; the previous checkpoint is used (%s).',
           self.folder / str(step),
           reason,
         )
@@ -166,10 +166,12 @@ class Checkpoints:
     )
 
   def set_aside(self, after: int) -> None:
-    """Moves checkpoints away that stand in the way of those to come.
+    """Moves damaged checkpoints to the workdir's `damaged/`.
+
+    Their names would conflict with checkpoints still to be written.
 
     Args:
-      after: the step after which they were saved.
+      after: last step to keep; all later checkpoints are moved.
     """
     newer = [step for step in self._manager.all_steps() if step > after]
     for step in newer:
@@ -181,10 +183,10 @@ class Checkpoints:
 
 
 def latest_step(workdir: pathlib.Path) -> int:
-  """Returns the step of a run's newest checkpoint, 0 without one.
+  """Returns the step of a run's newest checkpoint, 0 if there is none.
 
   Args:
-    workdir: of the run; it need not be there.
+    workdir: of the run; it need not exist.
   """
   names = [path.name for path in (workdir / _FOLDER).glob('*')]
   return max((int(name) for name in names if name.isdigit()), default=0)
@@ -199,15 +201,17 @@ def restore(
 
   Args:
     workdir: of the run.
-    given: a config to go by in everything that weights do not depend on; None
-      for the run's own.
-    fields: values of such fields, by their dotted names.
+    given: config to use; it must agree with the run's in all fields that the
+      weights depend on. None for the run's own config.
+    fields: values that override fields of the config, by dotted names; the
+      weights must not depend on them.
 
   Returns:
-    The config and what scoring takes of the state, on all devices.
+    The config and the part of the state that scoring needs, on all devices.
 
   Raises:
-    UsageError: there is no checkpoint, or it is of another config or format.
+    UsageError: if there is no checkpoint, or its config or format does not
+      match.
   """
   check_not_file(workdir)
   if not latest_step(workdir):
@@ -215,13 +219,12 @@ def restore(
   with Checkpoints(workdir) as checkpoints:
 
     def read(checkpoint: Checkpoint) -> tuple[ConfigDict, TrainState]:
-      config = checkpoint.read_config()
-      wanted = config if given is None else given
+      stored = checkpoint.read_config()
+      config = stored if given is None else given
       if fields:
-        wanted = wanted.copy_and_resolve_references()
-        wanted.update_from_flattened_dict(fields)
-      check_continues(config, wanted, scoring=True)
-      config = wanted
+        config = config.copy_and_resolve_references()
+        config.update_from_flattened_dict(fields)
+      check_continues(stored, config, scoring=True)
       check_config(config, num_devices=1)
       return config, checkpoint.read_variables(config, replicated())
 

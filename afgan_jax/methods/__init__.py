@@ -1,1 +1,1 @@
-"""Methods: what is trained, and how images are scored with it."""
+"""Defines methods: how networks are trained and images are scored."""

@@ -1,4 +1,4 @@
-"""The protocol of a method: how its networks are trained and how they score."""
+"""Defines the protocol of methods: training and scoring."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -10,31 +10,31 @@ from afgan_jax.methods.state import TrainState
 
 # 'image', the defect-free images, and 'input', the augmented ones, both
 # float32 [batch, size, size, 3] in [-1, 1]; and 'mask', bool
-# [batch, size, size], where the augmentation put defects.
+# [batch, size, size], True on synthetic defects.
 Batch = dict[str, jax.Array]
-# Losses, each a scalar, by name.
+# Scalar losses by name.
 Metrics = dict[str, jax.Array]
-# For each image 'score', float32 [batch], and 'map', the anomaly map, float32
+# 'score', float32 [batch]; 'map', the anomaly map, float32
 # [batch, size, size]; terms of the score, such as 'reconstruction_error' and
-# 'latent_error', [batch]; and, where the method has one, 'reconstruction',
-# uint8 [batch, size, size, 3].
+# 'latent_error', [batch]; and, if the method reconstructs images,
+# 'reconstruction', uint8 [batch, size, size, 3].
 Scores = dict[str, jax.Array]
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 class Method(Protocol):
-  """A way to train networks on good images and to score images with them.
+  """Trains networks on good images and scores images with them.
 
-  Training loop, checkpoints, detector, benchmark, panels and reports know a
-  method by this protocol alone. Everything is a pure function of its arguments
-  and of the config, and can be compiled and mapped over devices.
+  Training loop, checkpoints, detector, benchmark, panels and reports use only
+  this protocol. All methods are pure functions of their arguments and of the
+  config, and can be compiled and mapped over devices.
   """
 
   def __init__(self, config: ConfigDict):
     """Builds the modules; see `configs/default.py`."""
 
   def init(self) -> TrainState:
-    """Draws the initial state from `config.seed`."""
+    """Initializes the training state from `config.seed`."""
 
   def train_step(self, axis_name: str | None = None) -> TrainStep:
     """Builds the train step.

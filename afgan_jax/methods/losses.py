@@ -1,4 +1,4 @@
-"""The losses of §3.3, each a mean over the batch, in float32."""
+"""Computes the losses of §3.3 in float32."""
 
 import jax
 import jax.numpy as jnp
@@ -6,17 +6,17 @@ import optax
 
 from afgan_jax.ops.filters import smooth_map
 
-# Of structural similarity (Wang et al. 2004): standard deviation of its window
-# in pixels and its two constants, for a range of 2.
+# SSIM (Wang et al. 2004): standard deviation of the window in pixels, and the
+# constants C1 and C2 for intensities in [0, 1].
 _SSIM_WINDOW = 1.5
-_SSIM_MEAN = (0.01 * 2) ** 2
-_SSIM_VARIANCE = (0.03 * 2) ** 2
+_SSIM_MEAN = 0.01**2
+_SSIM_VARIANCE = 0.03**2
 
 
 def discriminator_loss(
   real_logit: jax.Array, fake_logit: jax.Array
 ) -> jax.Array:
-  """Computes the adversarial part of the discriminator's loss, −L_adv of eq 9.
+  """Computes the adversarial loss of the discriminator, −L_adv of eq 9.
 
   Args:
     real_logit: of defect-free images, [batch].
@@ -37,8 +37,8 @@ def discriminator_loss(
 def adversarial_loss(fake_logit: jax.Array) -> jax.Array:
   """Computes the generator's adversarial loss, the non-saturating BCE(fake, 1).
 
-  Eq 9 as written gives the generator no gradient while the discriminator wins
-  (Goodfellow et al. 2014, §3), so its usual replacement stands here.
+  Eq 9 as written gives the generator no gradient while the discriminator wins;
+  this is the usual replacement (Goodfellow et al. 2014, §3).
 
   Args:
     fake_logit: of reconstructions, [batch].
@@ -54,7 +54,7 @@ def adversarial_loss(fake_logit: jax.Array) -> jax.Array:
 def reconstruction_error(
   image: jax.Array, reconstruction: jax.Array
 ) -> jax.Array:
-  """Computes the L1 distance of eq 10, as a mean over pixels and channels.
+  """Computes the L1 loss of eq 10, a mean over pixels and channels.
 
   Args:
     image: [batch, h, w, c], in [-1, 1].
@@ -67,7 +67,7 @@ def reconstruction_error(
 
 
 def latent_error(real_latent: jax.Array, fake_latent: jax.Array) -> jax.Array:
-  """Computes the distance of eq 11 as Skip-GANomaly does, a mean square.
+  """Computes the latent loss of eq 11, a mean square as in Skip-GANomaly.
 
   Args:
     real_latent: f(x), [batch, features].
@@ -80,7 +80,10 @@ def latent_error(real_latent: jax.Array, fake_latent: jax.Array) -> jax.Array:
 
 
 def ssim_error(image: jax.Array, reconstruction: jax.Array) -> jax.Array:
-  """Computes 1 − the mean structural similarity (Wang et al. 2004).
+  """Computes 1 − the mean structural similarity (SSIM, Wang et al. 2004).
+
+  Intensities are mapped to [0, 1] first: SSIM compares local means, and its
+  luminance term changes sign if they have opposite signs.
 
   Args:
     image: [batch, size, size, c], in [-1, 1].
@@ -92,6 +95,7 @@ def ssim_error(image: jax.Array, reconstruction: jax.Array) -> jax.Array:
   batch, size, _, channels = image.shape
 
   def planes(x: jax.Array) -> jax.Array:
+    x = (x + 1) / 2
     return jnp.moveaxis(x, -1, 1).reshape(batch * channels, size, size)
 
   def local_mean(x: jax.Array) -> jax.Array:
@@ -116,13 +120,13 @@ def segmentation_loss(
 ) -> jax.Array:
   """Computes the focal loss of pixels (Lin et al., ICCV 2017).
 
-  `optax.losses.sigmoid_focal_loss` has the same values up to rounding, but not
-  to the last bit, and a stored run has to go on as it began.
+  `optax.losses.sigmoid_focal_loss` differs by rounding errors, and a resumed
+  run must continue exactly.
 
   Args:
-    logits: that a pixel is defective, [batch, size, size].
-    mask: whether it is, bool of the same shape.
-    focus: γ, how much less well judged pixels count; 0 for cross entropy.
+    logits: of defective pixels, [batch, size, size].
+    mask: ground truth, bool of the same shape.
+    focus: γ, how much less well-classified pixels count; 0 for cross entropy.
 
   Returns:
     A scalar, the mean over all pixels.
@@ -130,8 +134,8 @@ def segmentation_loss(
   cross_entropy = optax.sigmoid_binary_cross_entropy(
     logits, mask.astype(jnp.float32)
   )
-  # 1 − the probability of the right answer.
-  wrong = -jnp.expm1(-cross_entropy)
+  # 1 − the probability of the true class.
+  error = -jnp.expm1(-cross_entropy)
   if focus < 1:  # At 0 the power's gradient is infinite, and the product's NaN.
-    wrong = jnp.where(cross_entropy > 0, wrong, 1.0)
-  return jnp.mean(wrong**focus * cross_entropy)
+    error = jnp.where(cross_entropy > 0, error, 1.0)
+  return jnp.mean(error**focus * cross_entropy)

@@ -1,4 +1,4 @@
-"""Anomaly maps: where an image and its reconstruction differ (§4.4.2)."""
+"""Computes anomaly maps from images and reconstructions (§4.4.2)."""
 
 import functools
 
@@ -11,7 +11,7 @@ from PIL import Image
 from afgan_jax.ops.filters import gradient_magnitude, smooth_map
 
 # RIAD (Zavrtanik et al. 2021): scales of the gradient similarity, and the
-# constant that keeps it defined where both gradients vanish.
+# constant that keeps it defined if both gradients vanish.
 _NUM_SCALES = 4
 _STABILITY = 0.0026
 
@@ -19,7 +19,7 @@ _STABILITY = 0.0026
 def anomaly_map(
   config: ConfigDict, image: jax.Array, reconstruction: jax.Array
 ) -> jax.Array:
-  """Computes the map that `config.score.map` names.
+  """Computes the anomaly map that `config.score.map` selects.
 
   Args:
     config: see `configs/default.py`.
@@ -27,7 +27,7 @@ def anomaly_map(
     reconstruction: of the same shape.
 
   Returns:
-    [batch, size, size], float32, at least 0; larger where more anomalous.
+    [batch, size, size], float32, at least 0; larger is more anomalous.
   """
   smooth = functools.partial(smooth_map, sigma=config.score.smoothing)
   residual = jnp.mean(jnp.abs(image - reconstruction), axis=-1)
@@ -38,19 +38,19 @@ def anomaly_map(
   dissimilarity = smooth(1 - gradient_similarity(image, reconstruction))
   if config.score.map == 'gradient_similarity':
     return dissimilarity
-  # Halved, the residual has the range of the other, [0, 1].
+  # Halved, the residual has the range of the dissimilarity, [0, 1].
   return (smooth(residual) / 2 + dissimilarity) / 2
 
 
 def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
-  """Brings maps to another size, as prediction brings them to an image's.
+  """Resizes maps, by the interpolation that prediction uses.
 
   Args:
     maps: float32 [n, side, side].
     size: in pixels.
 
   Returns:
-    float32 [n, size, size], interpolated.
+    float32 [n, size, size], interpolated bilinearly.
   """
   if maps.shape[1] == size:
     return maps
@@ -62,7 +62,7 @@ def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
 
 
 def image_score(config: ConfigDict, maps: jax.Array) -> jax.Array:
-  """Reduces maps to one number an image, for local scores.
+  """Reduces each map to an image score.
 
   Args:
     config: see `configs/default.py`; `score.image` is 'max' or 'top_k'.
@@ -86,8 +86,7 @@ def gradient_similarity(image: jax.Array, other: jax.Array) -> jax.Array:
     other: of the same shape.
 
   Returns:
-    [batch, size, size], in (0, 1], 1 where the gradients are the same at all
-    scales.
+    [batch, size, size], in (0, 1]; 1 if the gradients are equal at all scales.
   """
   size = image.shape[1]
   pair = [(x.mean(axis=-1) + 1) / 2 for x in (image, other)]

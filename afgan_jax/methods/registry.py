@@ -1,4 +1,4 @@
-"""Methods by the name that `config.method` gives them."""
+"""Builds methods by name."""
 
 import importlib
 
@@ -7,13 +7,13 @@ from ml_collections import ConfigDict
 from afgan_jax.methods.base import Method
 from afgan_jax.system.errors import UsageError
 
-# Module and class, imported when they are asked for; the names are those of
-# `config.schema.METHODS`. `config.method` may also hold such a path itself.
+# Module and class, imported on use. The names are those of
+# `config.schema.METHODS`; `config.method` may also hold such a path.
 METHODS = {'afgan': 'afgan_jax.methods.afgan.method:AFGAN'}
 
 
 def build_method(config: ConfigDict) -> Method:
-  """Builds the method that `config.method` names.
+  """Builds the method of `config.method`.
 
   Args:
     config: see `configs/default.py`.
@@ -22,7 +22,7 @@ def build_method(config: ConfigDict) -> Method:
     The method.
 
   Raises:
-    UsageError: there is no such class.
+    UsageError: if there is no such class.
   """
   path = METHODS.get(config.method, config.method)
   module, _, name = path.partition(':')

@@ -1,4 +1,4 @@
-"""Everything that training changes, as one pytree."""
+"""Defines the training state, one pytree."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ Variables = dict[str, Any]
 
 
 class NetworkState(flax.struct.PyTreeNode):
-  """One network in training.
+  """Training state of one network.
 
   Attributes:
-    params: its weights, float32.
-    batch_stats: running means and variances of its norms.
-    opt_state: of its optimizer; None where only scoring is wanted.
-    average: running average (EMA) of both of the above, as Flax's `apply`
-      takes it; None where none is kept.
+    params: weights, float32.
+    batch_stats: running means and variances of the norms.
+    opt_state: state of the optimizer; None if restored for scoring only.
+    average: EMA of weights and running statistics, as variables for Flax's
+      `apply`; None without EMA.
   """
 
   params: Any = None
@@ -28,12 +28,12 @@ class NetworkState(flax.struct.PyTreeNode):
 
   @property
   def train_variables(self) -> Variables:
-    """The newest weights and statistics, as Flax's `apply` takes them."""
+    """The current weights and running statistics, for Flax's `apply`."""
     return {'params': self.params, 'batch_stats': self.batch_stats}
 
   @property
   def scoring_variables(self) -> Variables:
-    """The variables that score: the average, or else the newest."""
+    """The variables for scoring: the EMA, or without one the current ones."""
     return self.train_variables if self.average is None else self.average
 
   def scoring_part(self) -> dict[str, Any]:
@@ -44,13 +44,13 @@ class NetworkState(flax.struct.PyTreeNode):
 
 
 class TrainState(flax.struct.PyTreeNode):
-  """The whole of training at one moment.
+  """Training state of all networks.
 
   Attributes:
-    step: number of updates made, a scalar int32. All randomness and the order
-      of the images derive from it and the seed, so nothing else is needed to
-      go on as if never stopped.
-    networks: their states by name.
+    step: number of train steps made, a scalar int32. All randomness and the
+      order of the images derive from it and the seed, so a resumed run equals
+      an uninterrupted one.
+    networks: states by name.
   """
 
   step: jax.Array
@@ -58,13 +58,13 @@ class TrainState(flax.struct.PyTreeNode):
 
   @property
   def scoring_variables(self) -> dict[str, Variables]:
-    """The variables that score, of each network by its name."""
+    """The variables for scoring, by network."""
     return {
       name: network.scoring_variables for name, network in self.networks.items()
     }
 
   def scoring_part(self) -> dict[str, Any]:
-    """Returns the step, and of each network the attributes that score."""
+    """Returns the step and the attributes of networks that scoring needs."""
     parts = {name: each.scoring_part() for name, each in self.networks.items()}
     return {'step': self.step, **parts}
 
@@ -82,9 +82,9 @@ def create_network(
   """Creates the state of a network from its initial variables.
 
   Args:
-    variables: its 'params' and 'batch_stats'.
-    optimizer: whose state is created.
-    averaged: whether an average of the variables is kept.
+    variables: 'params' and 'batch_stats'.
+    optimizer: of the network.
+    averaged: whether to keep an EMA of the variables.
   """
   return NetworkState(
     **variables,

@@ -1,4 +1,4 @@
-"""Update of one network with its gradients: optimizer, statistics and EMA."""
+"""Updates networks with gradients: optimizer, running statistics, EMA."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from afgan_jax.methods.state import NetworkState
 
 
 def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
-  """Builds Adam as in §4.2; one state of it per network."""
+  """Builds Adam (§4.2); each network has its own state of it."""
   optimizer = config.optimizer
   rate = optimizer.learning_rate
   decay_steps = optimizer.decay_steps
@@ -30,14 +30,14 @@ def make_update(
   """Builds the update of a network.
 
   Args:
-    optimizer: of the gradients.
-    ema_decay: share of the old in the running average of the weights.
+    optimizer: that transforms the gradients.
+    ema_decay: of the weights' EMA, if the network has one; in [0, 1).
     axis_name: mapped axis over which gradients are averaged; None outside a
       map.
 
   Returns:
-    A function of the step, the network, gradients and the norms' new running
-    statistics to the next state of the network.
+    A function from the step, the network, its gradients and the norms' next
+    running statistics to the next state of the network.
   """
 
   def update(
@@ -53,7 +53,7 @@ def make_update(
     )
     if network.average is None:
       return network
-    # Shorter at first, or the average would remember the random weights.
+    # A smaller decay at first: the EMA starts at the random weights.
     decay = jnp.minimum(ema_decay, (1 + step) / (10 + step))
     average = optax.incremental_update(
       network.train_variables, network.average, 1 - decay
@@ -64,7 +64,7 @@ def make_update(
 
 
 def mean_over(axis_name: str | None, tree: Any) -> Any:
-  """Averages arrays over a mapped axis; None leaves them as they are."""
-  # Over one device the mean would be a copy of all gradients.
-  alone = axis_name is None or lax.axis_size(axis_name) == 1
-  return tree if alone else lax.pmean(tree, axis_name)
+  """Averages arrays over a mapped axis; None returns them unchanged."""
+  # On one device the mean would copy all gradients.
+  single = axis_name is None or lax.axis_size(axis_name) == 1
+  return tree if single else lax.pmean(tree, axis_name)

@@ -1,1 +1,1 @@
-"""Image and pixel metrics, trivial baselines and thresholds."""
+"""Computes image and pixel metrics, baselines and thresholds."""

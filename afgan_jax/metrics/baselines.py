@@ -1,4 +1,4 @@
-"""Trivial scores, which a trained model has to beat to be worth anything."""
+"""Computes baselines without a model, which a trained model has to beat."""
 
 from collections.abc import Iterator
 
@@ -12,17 +12,17 @@ from afgan_jax.ops.filters import gradient_magnitude, smooth_map
 def baseline_scores(
   train_images: np.ndarray, test_images: np.ndarray
 ) -> dict[str, np.ndarray]:
-  """Scores test images without any model.
+  """Computes baseline scores of test images.
 
   Args:
     train_images: good images, uint8 [n, size, size, 3].
     test_images: uint8 [m, size, size, 3].
 
   Returns:
-    Three scores, each float64 [m], in grey levels: 'brightness', the mean over
-    pixels and channels; 'mean_image', the mean absolute distance to the mean
-    training image; 'nearest_image', the smallest mean absolute distance to a
-    training image.
+    Three scores, each float64 [m], in intensity steps of 8 bits: 'brightness',
+    the mean over pixels and channels; 'mean_image', the mean absolute
+    difference from the mean training image; 'nearest_image', the smallest mean
+    absolute difference from a training image.
   """
   mean_image = train_images.mean(axis=0, dtype=np.float64)
   return {
@@ -37,7 +37,7 @@ def baseline_scores(
 def baseline_maps(
   train_images: np.ndarray, test_images: np.ndarray, sigma: float
 ) -> Iterator[tuple[str, np.ndarray]]:
-  """Maps test images without any model.
+  """Computes baseline anomaly maps of test images.
 
   Args:
     train_images: good images, uint8 [n, size, size, 3].
@@ -46,7 +46,7 @@ def baseline_maps(
 
   Yields:
     Names and maps, float32 [m, size, size], one after the other since they are
-    large: 'gradient', the smoothed gradient magnitude of the image itself, and
+    large: 'gradient', the smoothed gradient magnitude of the image, and
     'mean_image', the smoothed mean absolute difference from the mean training
     image.
   """
@@ -59,27 +59,28 @@ def baseline_maps(
     magnitude = gradient_magnitude(image.astype(jnp.float32).mean(axis=-1))
     return smooth_map(magnitude, sigma=sigma)
 
-  # The mean image is an argument, or each training set would compile anew.
+  # The mean image is an argument, or each training set would recompile.
   @jax.jit
   def difference(image: jax.Array, mean_image: jax.Array) -> jax.Array:
     distance = jnp.abs(image.astype(jnp.float32) - mean_image).mean(axis=-1)
     return smooth_map(distance, sigma=sigma)
 
-  for name, draw in (
+  for name, make_map in (
     ('gradient', gradient),
     ('mean_image', lambda image: difference(image, mean_image)),
   ):
-    yield name, np.concatenate([draw(image[None]) for image in test_images])
+    yield name, np.concatenate([make_map(image[None]) for image in test_images])
 
 
 def _nearest(train_images: np.ndarray, test_images: np.ndarray) -> np.ndarray:
+  """Returns the mean absolute difference from the nearest training image."""
   num_values = train_images[0].size
 
   @jax.jit
   def nearest(train: jax.Array, test: jax.Array) -> jax.Array:
     def distance(image: jax.Array) -> jax.Array:
       difference = jnp.abs(image.astype(jnp.int16) - test.astype(jnp.int16))
-      # Whole numbers below 2^30 at 1024 px, so the sum is exact.
+      # Integers below 2^30 at 1024 px, so the sum is exact.
       return jnp.sum(difference, dtype=jnp.int32)
 
     return jnp.min(jax.lax.map(distance, train))

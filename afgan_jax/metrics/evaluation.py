@@ -1,4 +1,4 @@
-"""An evaluation: labelled images, their scores and metrics, in one object."""
+"""Defines an evaluation: labelled images, their scores and metrics."""
 
 import dataclasses
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from afgan_jax.metrics.threshold import Calibration
 
 GOOD = 'good'
-# Steps, rising, and the values of a loss at them, by its name.
+# Ascending steps and the loss at each, by name of the loss.
 History = dict[str, tuple[list[int], list[float]]]
 
 
@@ -17,16 +17,16 @@ class LabelledImages(Protocol):
   """Test images with labels; `datasets.source.Split` is one.
 
   Attributes:
-    pixels: in [0, 255], [n, size, size, 3].
-    images: the same, rounded to uint8.
-    masks: uint8 [n, side, side], 1 on a defect, at the size of the pixel
-      metrics.
+    pixels: float, in [0, 255], [n, size, size, 3].
+    images: the pixels, rounded to uint8.
+    masks: ground truth, uint8 [n, side, side], 1 on a defect, at the size of
+      the pixel metrics.
     has_mask: bool [n], False for a defective image without a mask.
     labels: int [n], 0 for a good image, 1 for a defective one.
     paths: one per image.
     defect_types: one per image, `GOOD` or the name of the defect.
-    left_out: why images are not among these, a sentence each.
-    notes: what else was noticed of them.
+    left_out: one sentence per omitted image, with the reason.
+    notes: other remarks on the images, a sentence each.
   """
 
   pixels: np.ndarray
@@ -42,14 +42,14 @@ class LabelledImages(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-  """A detector measured on labelled images.
+  """Results of a detector on labelled images.
 
   Attributes:
     config: of the detector.
     test: the images.
     scores: of the images, see `methods.base.Scores`.
-    metrics: what `metrics.json` holds.
-    calibration: whose threshold was tried; None for none.
+    metrics: the content of `metrics.json`.
+    calibration: of the detector; None for none.
     history: losses of training.
   """
 
@@ -62,5 +62,5 @@ class Evaluation:
 
   @property
   def threshold(self) -> float | None:
-    """The threshold of scores; None without a calibration."""
+    """The score threshold; None without a calibration."""
     return self.calibration and self.calibration.threshold

@@ -1,4 +1,4 @@
-"""All scores of an image that maps and errors give, beside the one chosen."""
+"""Computes all image scores that `config.score.image` can select."""
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -9,21 +9,21 @@ from afgan_jax.metrics.image import image_metrics
 def image_scores(
   config: ConfigDict, results: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-  """Computes each score that `config.score.image` may name.
+  """Computes each image score that `config.score.image` can select.
 
   Args:
     config: see `configs/default.py`.
     results: see `Detector.score`, of n images.
 
   Returns:
-    Scores [n] by name; 'paper' (eq 13) only where its terms are there.
+    Scores [n] by name; 'paper' (eq 13) only if its terms are in `results`.
   """
   values = results['map'].reshape(len(results['map']), -1)
   count = min(config.score.top_k, values.shape[1])
   largest = np.partition(values, -count, axis=1)[:, -count:]
   scores = {'max': largest.max(axis=1), 'top_k': largest.mean(axis=1)}
   if 'reconstruction_error' not in results:
-    return scores  # A method without a reconstruction.
+    return scores  # The method does not reconstruct images.
   gamma = config.score.gamma
   paper = gamma * results['reconstruction_error']
   if gamma == 1:
@@ -36,7 +36,7 @@ def image_scores(
 def aurocs_by_score(
   config: ConfigDict, labels: np.ndarray, results: dict[str, np.ndarray]
 ) -> dict[str, float | None]:
-  """Measures each of these scores.
+  """Computes the image AUROC of each score of `image_scores`.
 
   Args:
     config: see `configs/default.py`.
@@ -44,7 +44,7 @@ def aurocs_by_score(
     results: see `Detector.score`, of these images.
 
   Returns:
-    Image AUROC by name of the score; None where it is not defined.
+    Image AUROC by name of the score; None if undefined.
   """
   return {
     name: image_metrics(labels, scores)['image_auroc']

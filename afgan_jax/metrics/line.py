@@ -1,4 +1,4 @@
-"""Figures of an inspection line at the calibrated threshold."""
+"""Computes error rates of an inspection line at the calibrated threshold."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ def line_figures(
   scores: np.ndarray,
   defect_types: Sequence[str],
 ) -> dict[str, Any]:
-  """Computes what a line would see at the calibrated threshold.
+  """Computes the error rates at the calibrated threshold.
 
   Args:
     calibration: of the model.
@@ -22,24 +22,25 @@ def line_figures(
     defect_types: 'good' or the name of the defect, one per image.
 
   Returns:
-    The threshold, what it promised, the share of good images that it rejects
-    ('false_reject_rate', None without any) and the share of defective ones
-    that it lets pass ('missed_rate', and by type 'missed_rate_by_type').
+    'threshold'; 'num_calibration_images'; 'promised_false_reject_rate', the
+    guaranteed bound; 'false_reject_rate', the share of good images rejected;
+    'missed_rate', the share of defective images not detected, and
+    'missed_rate_by_type'. A rate of no images is None.
   """
   rejected = scores > calibration.threshold
   types = np.array(defect_types)
 
-  def share(chosen: np.ndarray, values: np.ndarray) -> float | None:
-    return float(values[chosen].mean()) if chosen.any() else None
+  def rate(selected: np.ndarray, values: np.ndarray) -> float | None:
+    return float(values[selected].mean()) if selected.any() else None
 
   return {
     'threshold': calibration.threshold,
     'num_calibration_images': calibration.num_images,
     'promised_false_reject_rate': calibration.guaranteed_rate,
-    'false_reject_rate': share(types == GOOD, rejected),
-    'missed_rate': share(types != GOOD, ~rejected),
+    'false_reject_rate': rate(types == GOOD, rejected),
+    'missed_rate': rate(types != GOOD, ~rejected),
     'missed_rate_by_type': {
-      str(kind): share(types == kind, ~rejected)
+      str(kind): rate(types == kind, ~rejected)
       for kind in sorted(set(defect_types) - {GOOD})
     },
   }

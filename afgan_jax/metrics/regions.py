@@ -1,4 +1,4 @@
-"""Connected regions of a map above a threshold."""
+"""Finds connected regions of a map above a threshold."""
 
 from typing import TypedDict
 
@@ -7,7 +7,7 @@ from scipy import ndimage
 
 
 class Region(TypedDict):
-  """A region in pixels: its bounding box and how many pixels it has."""
+  """Bounding box of a region and its area, in pixels."""
 
   x: int
   y: int
@@ -17,14 +17,14 @@ class Region(TypedDict):
 
 
 def find_regions(values: np.ndarray, threshold: float) -> list[Region]:
-  """Finds where a map is above a threshold.
+  """Finds the connected regions of a map above a threshold.
 
   Args:
     values: [height, width].
     threshold: exclusive.
 
   Returns:
-    The 8-connected regions, the largest first.
+    The 8-connected regions, by descending area.
   """
   labels, _ = ndimage.label(values > threshold, np.ones((3, 3), int))
   areas = np.bincount(labels.ravel())

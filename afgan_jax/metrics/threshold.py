@@ -1,6 +1,6 @@
-"""A threshold and probabilities from held-out good images alone.
+"""Calibrates the threshold and probabilities on held-out good images.
 
-Nothing here ever sees a defective image, or an image of the test set.
+No defective image and no test image is used.
 """
 
 import dataclasses
@@ -14,29 +14,29 @@ from ml_collections import ConfigDict
 from afgan_jax.system.errors import MissingThreshold
 from afgan_jax.system.files import write_text
 
-FEW = 16  # Fewer good images than this are worth a warning.
+FEW = 16  # Fewer good images give a warning.
 _FILE = 'calibration.json'
-# Fields that have another name in the file, which older versions wrote too.
+# Fields whose name in the file differs; older versions wrote that name too.
 _STORED = {'guaranteed_rate': 'promised_rate'}
 _FIELDS = {stored: field for field, stored in _STORED.items()}
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-  """What is kept beside the checkpoints.
+  """Thresholds of a checkpoint, stored in `calibration.json`.
 
   Attributes:
-    num_images: of the good images it comes from.
-    false_reject_rate: that was asked for.
-    guaranteed_rate: bound on the probability that a new good image, drawn as
-      the held-out ones were, is rejected; larger than what was asked for where
-      there are too few images.
+    num_images: number of held-out good images.
+    false_reject_rate: requested rate of rejected good images.
+    guaranteed_rate: bound on the probability that a new good image, drawn like
+      the held-out ones, is rejected; larger than the requested rate if there
+      are too few images.
     threshold: an image is defective if its score is above.
-    pixel_threshold: a pixel is if the map is above; one in `guaranteed_rate` of
-      good images has such a pixel.
-    scale: of the logistic map from scores to probabilities.
-    step: of the checkpoint whose scores they are.
-    score: the fields of `config.score` whose scores they are.
+    pixel_threshold: a pixel is defective if the map is above; a new good image
+      has such a pixel with a probability of at most `guaranteed_rate`.
+    scale: of the logistic function from scores to probabilities.
+    step: of the checkpoint that was calibrated.
+    score: the fields of `config.score` that were used.
   """
 
   num_images: int
@@ -49,10 +49,10 @@ class Calibration:
   score: dict[str, str | float]
 
   def probability(self, scores: np.ndarray) -> np.ndarray:
-    """Maps scores to [0, 1], monotone, 0.5 at the threshold (for eq 14).
+    """Maps scores monotonically to [0, 1], with 0.5 at the threshold.
 
-    Unlike eq 14 it needs no other images. A good image of median score has
-    0.1.
+    It replaces eq 14, which needs other test images. A good image of median
+    score has 0.1.
 
     Args:
       scores: [n].
@@ -61,13 +61,13 @@ class Calibration:
       float64 [n].
     """
     z = (np.asarray(scores, np.float64) - self.threshold) / self.scale
-    return 0.5 * (1 + np.tanh(z / 2))  # The logistic, without overflow.
+    return 0.5 * (1 + np.tanh(z / 2))  # Logistic function without overflow.
 
   def fits(self, config: ConfigDict, step: int) -> bool:
-    """Tells whether it belongs to a checkpoint and a way of scoring.
+    """Returns True if it was made for this checkpoint, score and rate.
 
     Args:
-      config: with which images are scored.
+      config: of the scores.
       step: of the checkpoint.
     """
     rate = config.calibration.false_reject_rate
@@ -78,7 +78,7 @@ class Calibration:
     )
 
   def guarantee(self) -> str:
-    """Describes in a sentence or two how many good images are rejected."""
+    """Describes the guaranteed rate of rejected good images in sentences."""
     text = (
       'A new good image will be rejected with a probability of at most '
       f'{self.guaranteed_rate:.2%}, from {self.num_images} held-out good '
@@ -87,7 +87,7 @@ class Calibration:
     if self.guaranteed_rate > self.false_reject_rate:
       needed = math.ceil(1 / self.false_reject_rate) - 1
       text += (
-        f' The {self.false_reject_rate:.2%} asked for need at least {needed} '
+        f' The requested {self.false_reject_rate:.2%} needs at least {needed} '
         'of them.'
       )
     if self.num_images < FEW:
@@ -101,23 +101,22 @@ class Calibration:
 def conformal_quantile(
   scores: np.ndarray, false_reject_rate: float
 ) -> tuple[float, float]:
-  """Computes the conformal quantile of good scores.
+  """Computes the conformal quantile of scores of good images.
 
   A new score exchangeable with the n given ones exceeds the k-th smallest with
-  probability (n + 1 − k) / (n + 1) at most, whatever the distribution (Vovk et
-  al., Algorithmic Learning in a Random World, 2005). k is the smallest for
-  which that is no more than the rate asked for; where even the largest score
-  does not do, it is taken all the same.
+  a probability of at most (n + 1 − k) / (n + 1), for any distribution (Vovk et
+  al., Algorithmic Learning in a Random World, 2005). k is the smallest with a
+  probability of at most the requested rate, or n if there is none.
 
   Args:
     scores: of good images, [n], n ≥ 1.
-    false_reject_rate: in (0, 1).
+    false_reject_rate: the requested rate, in (0, 1).
 
   Returns:
-    The threshold and the probability that it keeps.
+    The threshold and the guaranteed rate.
   """
   n = len(scores)
-  # Guard against 0.1 · 10 being a hair off a whole number.
+  # Tolerance for rounding errors, e.g. of 0.1 · 10.
   k = min(math.ceil((n + 1) * (1 - false_reject_rate) - 1e-9), n)
   return float(np.sort(scores)[k - 1]), (n + 1 - k) / (n + 1)
 
@@ -129,30 +128,30 @@ def fit(
   config: ConfigDict,
   step: int,
 ) -> Calibration:
-  """Fits the calibration.
+  """Fits the thresholds and the scale of the probabilities.
 
   Args:
     scores: of held-out good images, [n], n ≥ 1.
     map_maxima: the largest value of each of their maps, [n].
-    config: with which they were scored; `calibration.false_reject_rate` is
-      the share of good images that may be rejected.
+    config: of the scores; `calibration.false_reject_rate` is the requested
+      rate of rejected good images.
     step: of the checkpoint.
 
   Returns:
     The calibration.
   """
   false_reject_rate = config.calibration.false_reject_rate
-  threshold, promised = conformal_quantile(scores, false_reject_rate)
+  threshold, guaranteed_rate = conformal_quantile(scores, false_reject_rate)
   pixel_threshold, _ = conformal_quantile(map_maxima, false_reject_rate)
   # The logistic of −ln 9 is 0.1.
   scale = (threshold - float(np.median(scores))) / math.log(9)
   return Calibration(
     num_images=len(scores),
     false_reject_rate=false_reject_rate,
-    guaranteed_rate=promised,
+    guaranteed_rate=guaranteed_rate,
     threshold=threshold,
     pixel_threshold=pixel_threshold,
-    # Equal scores have no spread; any small scale then gives a clear verdict.
+    # Equal scores have no spread; a small scale then gives 0 or 1.
     scale=max(scale, 1e-6 * abs(threshold), 1e-12),
     step=step,
     score=_score_fields(config),
@@ -173,10 +172,10 @@ def save(workdir: pathlib.Path, calibration: Calibration) -> None:
 
 
 def load(workdir: pathlib.Path) -> Calibration | None:
-  """Reads `calibration.json`; None where there is none.
+  """Reads `calibration.json`; None if there is none.
 
   Raises:
-    MissingThreshold: the file is damaged.
+    MissingThreshold: if the file is damaged.
   """
   path = workdir / _FILE
   if not path.exists():

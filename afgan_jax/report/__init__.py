@@ -1,1 +1,1 @@
-"""Pictures for people."""
+"""Draws and writes the report of an evaluation."""

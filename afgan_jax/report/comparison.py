@@ -1,4 +1,4 @@
-"""An image beside what the model made of it (Figure 8)."""
+"""Draws an image beside its reconstruction and anomaly map (Figure 8)."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from afgan_jax.report.overlay import overlay
 
-# In the order of Figure 8, with the residual (eq 15) and the truth besides.
+# In the order of Figure 8, with the residual (eq 15) and the ground truth.
 TILES = ('image', 'reconstruction', 'residual', 'heat', 'truth')
-YELLOW = (240, 228, 66)  # Of Okabe and Ito's palette; parts are seldom yellow.
+YELLOW = (240, 228, 66)  # Okabe and Ito's palette; parts are rarely yellow.
 
 
 def compare(
@@ -20,19 +20,19 @@ def compare(
   heat: np.ndarray,
   colors: np.ndarray,
 ) -> dict[str, np.ndarray | None]:
-  """Draws what is shown of one image.
+  """Draws the tiles of one image.
 
   Args:
-    test: the labelled images, see `evaluate.LabelledImages`.
+    test: the labelled images, see `evaluation.LabelledImages`.
     index: of the image.
-    reconstruction: uint8 [size, size, 3]; None of a method without.
+    reconstruction: uint8 [size, size, 3]; None if the method has none.
     heat: the anomaly map, 1 for the highest colour, [size, size].
     colors: see `overlay.color_table`.
 
   Returns:
-    For each of `TILES` uint8 [size, size, 3]: the residual is |I_in − I_out|
-    of the bytes, twice as bright, None without a reconstruction; the truth, an
-    outline, is None where there is no defect or no mask.
+    For each of `TILES`, uint8 [size, size, 3]. The residual is 2 |I_in − I_out|
+    of the 8-bit images, None without a reconstruction. The ground truth is an
+    outline, None without a defect or a mask.
   """
   image, mask = test.images[index], test.masks[index]
   residual = None
@@ -51,10 +51,13 @@ def compare(
 
 
 def panel(rows: list[dict[str, np.ndarray | None]]) -> np.ndarray:
-  """Joins what `compare` drew of some images, a row each, at least one.
+  """Joins the tiles of one or more images, a row for each.
+
+  Args:
+    rows: from `compare`.
 
   Returns:
-    uint8 [rows · size, 5 · size, 3], black where there is no truth.
+    uint8 [rows · size, 5 · size, 3]; missing tiles are black.
   """
   blank = np.zeros_like(rows[0]['image'])
   return np.concatenate(
@@ -68,7 +71,7 @@ def panel(rows: list[dict[str, np.ndarray | None]]) -> np.ndarray:
 
 
 def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-  """Draws a line around a mask, outside, since a scratch is soon covered.
+  """Draws a line around a mask, outside, so that thin defects stay visible.
 
   Args:
     image: uint8 [height, width, 3].
@@ -78,14 +81,14 @@ def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     uint8 [height, width, 3].
   """
   width = max(1, len(image) // 96)
-  # Beyond the border there is no defect, or the border would be outlined.
-  far = ndimage.binary_erosion(~mask, iterations=width, border_value=1)
+  # Outside the image counts as no defect, or the border would be outlined.
+  distant = ndimage.binary_erosion(~mask, iterations=width, border_value=1)
   outlined = image.copy()
-  outlined[~mask & ~far] = YELLOW
+  outlined[~mask & ~distant] = YELLOW
   return outlined
 
 
 def _resize_mask(mask: np.ndarray, size: int) -> np.ndarray:
-  """Brings a mask to another size, for the eye alone."""
+  """Resizes a mask, for display only."""
   picture = Image.fromarray(255 * mask.astype(np.uint8))
   return np.asarray(picture.resize((size, size), Image.Resampling.BOX)) > 0

@@ -1,7 +1,7 @@
-"""Figures and pictures of an evaluation, in the form a page holds them.
+"""Draws the figures of an evaluation, as SVG and data: URIs.
 
-The figures use matplotlib's objects and not pyplot, which keeps global state
-and may look for a display.
+They use matplotlib's objects and not pyplot, which keeps global state and may
+look for a display.
 """
 
 import base64
@@ -18,20 +18,20 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from afgan_jax.metrics.evaluation import Evaluation
 
-# From Okabe and Ito's palette, which colour-blind people can tell apart.
+# From Okabe and Ito's palette, which colour-blind people can distinguish.
 BLUE, VERMILION, GREEN = '#0072B2', '#D55E00', '#009E73'
 GREY = '#6B6B6B'
 
-# A name and (steps, values) for each curve.
+# Steps and values of each curve, by name.
 History = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 _COLUMNS = 3
-_FEW_POINTS = 30  # Up to here a curve shows its points.
+_FEW_POINTS = 30  # Curves of at most this many points show them.
 _STYLE = {
   'font.size': 10,
   'axes.spines.top': False,
   'axes.spines.right': False,
-  'svg.fonttype': 'path',  # Looks the same whatever fonts the reader has.
-  'svg.hashsalt': 'afgan-jax',  # The same figure is the same text.
+  'svg.fonttype': 'path',  # Independent of the reader's fonts.
+  'svg.hashsalt': 'afgan-jax',  # Equal figures give equal text.
 }
 
 
@@ -39,11 +39,10 @@ def draw_figures(evaluation: Evaluation) -> dict[str, str | None]:
   """Draws the figures of a report.
 
   Args:
-    evaluation: what was measured.
+    evaluation: of the test images.
 
   Returns:
-    'histogram', 'roc', 'pro' and 'training' as data: URIs; None where
-    undefined.
+    'histogram', 'roc', 'pro' and 'training' as data: URIs; None if undefined.
   """
   metrics = evaluation.metrics
   labels = np.asarray(evaluation.test.labels)
@@ -63,7 +62,7 @@ def draw_figures(evaluation: Evaluation) -> dict[str, str | None]:
 def score_histogram(
   labels: np.ndarray, scores: np.ndarray, threshold: float | None
 ) -> str:
-  """Draws how the scores of good and of defective images are spread.
+  """Draws histograms of the scores of good and of defective images.
 
   Args:
     labels: [n], 0 for a good image, 1 for a defective one.
@@ -76,7 +75,7 @@ def score_histogram(
   with matplotlib.rc_context(_STYLE):
     figure, (axes,) = _figure(1, width=6, height=3.6)
     good, defective = scores[labels == 0], scores[labels == 1]
-    # Shared edges, or the heights could not be compared.
+    # Shared edges, so that the heights are comparable.
     bins = np.histogram_bin_edges(scores, bins=30)
     if len(good):
       name = f'good ({len(good)})'
@@ -110,11 +109,11 @@ def roc_figure(
   Args:
     labels: [n], 0 for a good image, 1 for a defective one.
     scores: [n], finite.
-    baselines: AUROC of each trivial score, for the legend; one that is None is
+    baselines: AUROC of each baseline, for the legend; those that are None are
       left out.
 
   Returns:
-    The figure, as SVG; None where one class is missing.
+    The figure, as SVG; None if one class is missing.
   """
   if len(np.unique(labels)) < 2:
     return None
@@ -126,7 +125,7 @@ def roc_figure(
     axes.plot(fpr, tpr, color=BLUE, label=f'model  {auroc:.4f}', linewidth=2)
     for name, value in baselines.items():
       if value is not None:
-        # Numbers alone: their scores are not at hand.
+        # Only numbers: the scores of the baselines are not stored.
         axes.plot([], [], ' ', label=f'{name.replace("_", " ")}  {value:.4f}')
     axes.set(
       xlabel='good images rejected',
@@ -135,7 +134,7 @@ def roc_figure(
       ylim=(-0.01, 1.01),
       aspect='equal',
     )
-    # Beside the axes, where it hides no part of a curve.
+    # Beside the axes, so that it hides no curve.
     axes.legend(
       title='AUROC', frameon=False, loc='center left', bbox_to_anchor=(1, 0.5)
     )
@@ -143,14 +142,14 @@ def roc_figure(
 
 
 def pro_figure(curves: Mapping[str, Sequence[float] | None]) -> str | None:
-  """Draws the curve whose area up to 0.3 is AUPRO, and those of rivals.
+  """Draws the PRO curves of the model and of the baselines.
 
   Args:
-    curves: 'fpr', the false-positive rates, and for 'model' and each trivial
-      map the values there, or None where undefined.
+    curves: 'fpr', the false-positive rates, and for 'model' and each baseline
+      the values at these, or None if undefined.
 
   Returns:
-    The figure, as SVG; None where the model's is undefined.
+    The figure, as SVG; None if the model's curve is undefined.
   """
   if curves['model'] is None:
     return None
@@ -162,7 +161,7 @@ def pro_figure(curves: Mapping[str, Sequence[float] | None]) -> str | None:
         axes.plot(curves['fpr'], curve, color=BLUE, label=name, linewidth=2)
       elif name != 'fpr' and curve is not None:
         color, line = next(styles)
-        label = f'trivial: {name.replace("_", " ")}'
+        label = f'baseline: {name.replace("_", " ")}'
         axes.plot(
           curves['fpr'], curve, color=color, linestyle=line, label=label
         )
@@ -177,13 +176,13 @@ def pro_figure(curves: Mapping[str, Sequence[float] | None]) -> str | None:
 
 
 def training_curves(history: History) -> str | None:
-  """Draws one small figure for each curve, since their scales differ.
+  """Draws a small plot for each curve, since their scales differ.
 
   Args:
     history: for each name the steps and the values at them.
 
   Returns:
-    The figures together, as SVG; None if there is no curve.
+    The figure with all plots, as SVG; None if there is no curve.
   """
   curves = {name: points for name, points in history.items() if len(points[0])}
   if not curves:
@@ -194,22 +193,22 @@ def training_curves(history: History) -> str | None:
     for axis, (name, (steps, values)) in zip(axes, curves.items(), strict=True):
       marker = '.' if len(steps) <= _FEW_POINTS else None
       axis.plot(steps, values, color=GREEN, linewidth=1.3, marker=marker)
-      # A name is no formula, whatever dollar signs it has.
+      # A name may have dollar signs and is no formula.
       axis.set_title(name, fontsize=9, parse_math=False)
       axis.set_xlabel('step')
     return _svg(figure)
 
 
 def jpeg_uri(image: np.ndarray) -> str:
-  """Writes an image, uint8 [height, width, 3], as a data: URI."""
+  """Encodes an image, uint8 [height, width, 3], as a data: URI of a JPEG."""
   stream = io.BytesIO()
-  # Full colour resolution, or an outline would be washed out.
+  # No chroma subsampling, which would blur outlines.
   Image.fromarray(image).save(stream, 'JPEG', quality=90, subsampling=0)
   return data_uri('jpeg', stream.getvalue())
 
 
 def data_uri(kind: str, content: bytes) -> str:
-  """Writes the content of a file of type image/`kind` as a data: URI."""
+  """Encodes the content of a file of type image/`kind` as a data: URI."""
   return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
 
 
@@ -218,7 +217,7 @@ def _figure(
 ) -> tuple[Figure, list[Axes]]:
   figure = Figure(figsize=(width, height), layout='constrained')
   rows = math.ceil(num_axes / _COLUMNS)
-  columns = math.ceil(num_axes / rows)  # Four are better two by two.
+  columns = math.ceil(num_axes / rows)  # Balanced: four are two by two.
   axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_axes)]
   for axis in axes:
     axis.grid(color='#E3E3E3', linewidth=0.6)
@@ -228,6 +227,6 @@ def _figure(
 
 def _svg(figure: Figure) -> str:
   stream = io.StringIO()
-  # Without a date, so that equal figures are equal.
+  # Without a date, so that equal figures give equal text.
   figure.savefig(stream, format='svg', metadata={'Date': None, 'Creator': None})
   return stream.getvalue()

@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML file that needs nothing else."""
+"""Writes the report of an evaluation, a self-contained HTML file."""
 
 import math
 import pathlib
@@ -11,16 +11,23 @@ import jinja2
 from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.report import figures
 from afgan_jax.report.gallery import (
-  ALARM,
-  HIT,
-  MISS,
-  REJECT,
+  DETECTED_DEFECT,
+  FALSE_ALARM,
+  MISSED_DEFECT,
+  TRUE_NEGATIVE,
   UNDEFINED,
   Card,
 )
 from afgan_jax.system.files import write_text
 
 _ACRONYMS = ('auroc', 'aupro', 'aupimo', 'f1')
+# Verdict on an image by its outcome; the order is that of the gallery.
+_VERDICTS = {
+  MISSED_DEFECT: 'good',
+  FALSE_ALARM: 'defective',
+  DETECTED_DEFECT: 'defective',
+  TRUE_NEGATIVE: 'good',
+}
 
 
 def write_report(
@@ -29,13 +36,13 @@ def write_report(
   outcomes: Sequence[str],
   cards: Sequence[Card],
 ) -> None:
-  """Writes the report; it appears as a whole or not at all.
+  """Writes the report atomically.
 
   Args:
     path: of the file.
-    evaluation: what was measured.
+    evaluation: of the test images.
     outcomes: of the images, see `gallery.find_outcomes`.
-    cards: of the images that are shown, see `gallery.make_cards`.
+    cards: of the images to show, see `gallery.make_cards`.
   """
   environment = jinja2.Environment(
     loader=jinja2.PackageLoader('afgan_jax', 'report'),
@@ -52,7 +59,7 @@ def write_report(
     calibration=evaluation.calibration,
     figures=figures.draw_figures(evaluation),
     outcomes=Counter(outcomes),
-    kinds=(MISS, ALARM, HIT, REJECT),
+    verdicts=_VERDICTS,
     shown=Counter(card['outcome'] for card in cards),
     cards=[card | {'pictures': _pictures(card)} for card in cards],
   )
@@ -60,39 +67,39 @@ def write_report(
 
 
 def verdict(metrics: dict[str, Any]) -> list[str]:
-  """Says in plain sentences whether the model beats the trivial ones.
+  """Describes in sentences whether the model beats the baselines.
 
   Args:
-    metrics: what `evaluate` returned.
+    metrics: of `evaluate`.
 
   Returns:
-    A sentence or two on the images and one on each pixel metric, after one on
-    training if it has collapsed.
+    A sentence on training if it has collapsed, one or two on the image metric
+    and one on each pixel metric.
   """
   collapsed = metrics['training'] and metrics['training']['collapsed']
   sentences = [collapsed] if collapsed else []
   sentences += _image_verdict(metrics)
-  maps = metrics['pixel_baselines']
+  baselines = metrics['pixel_baselines']
   for key, name in (('pixel_auroc', 'Pixel AUROC'), ('aupro_0.3', 'AUPRO 0.3')):
     value = metrics[key]
-    rivals = {kind: maps[kind] and maps[kind][key] for kind in maps}
+    values = {k: v and v[key] for k, v in baselines.items()}
     if value is None:
       reason = 'it needs masks of defects and defect-free pixels.'
       sentences.append(f'{name} is {UNDEFINED}: {reason}')
     else:
-      sentences.append(_against(name, value, rivals, 'map') + '.')
+      sentences.append(_compare(name, value, values) + '.')
   return sentences
 
 
 def number(value: float | None, form: str = '.4f') -> str:
-  """Formats a number for a person, also one that is not defined."""
+  """Formats a number; None and non-finite ones are 'not defined'."""
   if value is None or not math.isfinite(value):
     return UNDEFINED
   return format(value, form)
 
 
 def percent(value: float | None) -> str:
-  """Formats a share as a percentage, also one that is not defined."""
+  """Formats a share as a percentage; None is 'not defined'."""
   return number(value, '.1%')
 
 
@@ -111,33 +118,36 @@ def _pictures(card: Card) -> dict[str, str | None]:
 
 
 def _image_verdict(metrics: dict[str, Any]) -> list[str]:
-  auroc, rivals = metrics['image_auroc'], metrics['baselines']
+  auroc, baselines = metrics['image_auroc'], metrics['baselines']
   if auroc is None:
     kind = 'good' if metrics['counts']['test_good'] == 0 else 'defective'
     return [f'Image AUROC is {UNDEFINED}: the test set has no {kind} images.']
-  text = _against('Image AUROC', auroc, rivals, 'score')
+  text = _compare('Image AUROC', auroc, baselines)
   low, high = metrics['intervals_95']['image_auroc']
   text += f'; the 95 % interval is {low:.4f} to {high:.4f}'
-  known = [value for value in rivals.values() if value is not None]
+  known = [value for value in baselines.values() if value is not None]
   if not known:
     return [text + '.']
   if low > max(known):
-    return [text + ', wholly above that.']
+    return [text + ', entirely above the baseline.']
   if high < max(known):
-    return [text + ', wholly below that.']
-  return [text + ', not clear of that: chance may explain the difference.']
+    return [text + ', entirely below the baseline.']
+  return [
+    text + ', which includes the baseline: the difference may be by chance.'
+  ]
 
 
-def _against(
-  name: str, value: float, rivals: Mapping[str, float | None], kind: str
+def _compare(
+  name: str, value: float, baselines: Mapping[str, float | None]
 ) -> str:
-  known = {rival: v for rival, v in rivals.items() if v is not None}
+  """Describes a metric beside the best baseline, without a full stop."""
+  known = {baseline: v for baseline, v in baselines.items() if v is not None}
   if not known:
-    return f'{name} is {value:.4f}, with no trivial {kind} to compare it with'
+    return f'{name} is {value:.4f}, with no baseline to compare it with'
   best = max(known, key=known.__getitem__)
   relation = 'better than' if value > known[best] else 'no better than'
   return (
-    f'{name} is {value:.4f}, {relation} the best trivial {kind} '
+    f'{name} is {value:.4f}, {relation} the best baseline '
     f'({words(best)}, {known[best]:.4f})'
   )
 

@@ -1,4 +1,4 @@
-"""Puts an evaluation where people look: a report and TensorBoard."""
+"""Writes an evaluation to the report and to TensorBoard."""
 
 import pathlib
 
@@ -15,14 +15,14 @@ _PANEL_ROWS = 8  # In TensorBoard.
 
 
 def publish(evaluation: Evaluation, output: pathlib.Path) -> None:
-  """Writes `report.html`, and metrics and pictures to TensorBoard.
+  """Writes `report.html`, and metrics and images to TensorBoard.
 
   Args:
-    evaluation: what was measured.
+    evaluation: of the test images.
     output: the folder to write to.
 
   Raises:
-    UsageError: `config.predict.colormap` is none.
+    UsageError: if `config.predict.colormap` is no colour map.
   """
   outcomes = find_outcomes(
     evaluation.test.labels, evaluation.scores['score'], evaluation.threshold

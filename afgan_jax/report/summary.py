@@ -1,15 +1,18 @@
-"""The figures of an evaluation, for a person and for TensorBoard."""
+"""Summarizes the metrics of an evaluation, as text and as scalars."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def scalars(metrics: dict[str, Any]) -> dict[str, float]:
-  """Collects the figures of `evaluate` that are numbers, for TensorBoard.
+  """Flattens the metrics of `evaluate` to scalars, for TensorBoard.
+
+  Args:
+    metrics: of `evaluate`.
 
   Returns:
-    Values under names such as 'image_auroc', 'by_type/hole/image_auroc' or
-    'baselines/brightness'; what is undefined is left out.
+    Values by names such as 'image_auroc', 'by_type/hole/image_auroc' or
+    'baselines/brightness'; undefined ones are left out.
   """
   flat = {}
 
@@ -20,24 +23,24 @@ def scalars(metrics: dict[str, Any]) -> dict[str, float]:
       elif isinstance(value, float):
         flat[prefix + name] = value
 
-  wanted = ('by_type', 'line', 'baselines', 'pixel_baselines')
+  groups = ('by_type', 'line', 'baselines', 'pixel_baselines')
   visit(
     '',
     {
       name: value
       for name, value in metrics.items()
-      if name in wanted or isinstance(value, float)
+      if name in groups or isinstance(value, float)
     },
   )
   return flat
 
 
 def summary(metrics: dict[str, Any]) -> str:
-  """Writes the figures of `evaluate` for a person."""
+  """Formats the metrics of `evaluate` as text for the user."""
   counts, baselines = metrics['counts'], metrics['baselines']
   lines = [
     f'{counts["test_good"]} good and {counts["test_defective"]} defective '
-    'test images; pixels are measured at {0}×{0}'.format(
+    'test images; pixel metrics at {0}×{0}'.format(
       metrics['pixel_metrics_size']
     ),
     _row('image AUROC', metrics['image_auroc']),

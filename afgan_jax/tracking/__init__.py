@@ -1,1 +1,1 @@
-"""Records of training: scalars, pictures and progress."""
+"""Logs training: losses, images and progress."""

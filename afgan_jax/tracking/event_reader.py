@@ -1,6 +1,6 @@
-"""Reads back what `event_writer` wrote, without TensorFlow.
+"""Reads TensorBoard event files without TensorFlow.
 
-For runs of older versions alone, which left no `history.jsonl`: see `history`.
+Only for runs of older versions, which have no `history.jsonl`; see `history`.
 """
 
 import math
@@ -13,29 +13,31 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from afgan_jax.tracking.history import Curve
 
+# Bytes; longer records hold images.
+_LONGEST_SCALARS = 2**14
+
 
 def read_scalars(
   folder: pathlib.Path, prefix: str, before: float = math.inf
 ) -> dict[str, Curve]:
-  """Reads all numbers whose names begin with a prefix.
+  """Reads all scalars whose names begin with a prefix.
 
-  Where a run went on from a checkpoint, steps that it made twice have the
-  values of the second time.
+  If a resumed run logged a step twice, the later value counts.
 
   Args:
     folder: of the event files; there may be none.
     prefix: of the names, such as 'loss/'.
-    before: a step; those from it on are left out.
+    before: this step and later ones are left out.
 
   Returns:
-    For each name, without the prefix, the steps and the finite values at them.
+    By name, without the prefix, the steps and their finite values.
   """
   values: dict[str, dict[int, float]] = {}
   for path in sorted(folder.glob('events.out.tfevents.*')):
     for event in _events(path):
       for value in event.summary.value:
-        wanted = value.tag.startswith(prefix) and event.step < before
-        if wanted and math.isfinite(value.simple_value):
+        selected = value.tag.startswith(prefix) and event.step < before
+        if selected and math.isfinite(value.simple_value):
           curve = values.setdefault(value.tag.removeprefix(prefix), {})
           curve[event.step] = value.simple_value
   return {
@@ -45,12 +47,12 @@ def read_scalars(
 
 
 def _events(path: pathlib.Path) -> Iterator[Event]:
-  """Reads a file of records, up to one that a killed run left unfinished."""
+  """Yields the events of a file, up to a record that a kill cut off."""
   with path.open('rb') as file:
     # A record is its length, a checksum, the content, another checksum.
     while len(head := file.read(12)) == 12:
       (length,) = struct.unpack('<Q', head[:8])
-      # Losses are short; panels are passed over unread.
+      # Records of losses are short; panels are skipped.
       if length > _LONGEST_SCALARS:
         file.seek(length + 4, 1)
         continue
@@ -59,6 +61,3 @@ def _events(path: pathlib.Path) -> Iterator[Event]:
         yield Event.FromString(content)
       except DecodeError:
         return
-
-
-_LONGEST_SCALARS = 2**14

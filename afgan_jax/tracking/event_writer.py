@@ -1,4 +1,4 @@
-"""TensorBoard event files without TensorFlow."""
+"""Writes TensorBoard event files without TensorFlow."""
 
 import io
 import pathlib
@@ -17,15 +17,15 @@ from afgan_jax.system.files import printable
 class EventWriter:
   """Writes scalars and images for TensorBoard; a context manager.
 
-  `tensorboard`'s own writer imports TensorFlow wherever it is installed, which
-  takes seconds; its record format and messages do not need it.
+  The writer of `tensorboard` imports TensorFlow if it is installed, which takes
+  seconds; its record format and messages do not need it.
   """
 
   def __init__(self, folder: pathlib.Path):
     """Opens a new event file.
 
     Args:
-      folder: where; created where missing.
+      folder: of the event file; created if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'events.out.tfevents.{time.time_ns()}.afgan'
@@ -40,7 +40,7 @@ class EventWriter:
     self._file.close()
 
   def scalars(self, step: int, values: dict[str, float]) -> None:
-    """Writes numbers under their names."""
+    """Writes scalars by name."""
     self._write(
       step=step,
       summary=Summary(

@@ -1,7 +1,7 @@
-"""The losses of training, a line of JSON for each logged step.
+"""Writes and reads the history of training losses, a JSON line per step.
 
-Training curves and the watch for a collapse come from `history.jsonl` in the
-workdir; TensorBoard's files hold the same numbers for TensorBoard alone.
+Training curves and the detection of collapse use `history.jsonl` in the
+workdir. The event files hold the same numbers for TensorBoard.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from afgan_jax.system.files import TEXT_FORMAT, replacing
 
-# Steps, rising, and the values at them.
+# Ascending steps and the value at each.
 Curve = tuple[list[int], list[float]]
 
 _FILE = 'history.jsonl'
@@ -23,20 +23,20 @@ class HistoryWriter:
   """Appends losses to the history of a run; a context manager."""
 
   def __init__(self, workdir: pathlib.Path):
-    """Opens the history, and begins it where there is none.
+    """Opens the history, or creates it if there is none.
 
-    A run of an older version has event files instead: what is in them is
-    copied, so that a history is whole wherever there is one.
+    A run of an older version has event files instead. They are copied, so that
+    a history is always complete.
 
     Args:
-      workdir: of the run; created where missing.
+      workdir: of the run; created if missing.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / _FILE
     if not path.exists():
-      _begin(path, _read_events(workdir))
+      _create(path, _read_events(workdir))
     _end_last_line(path)
-    # Each line goes to the file at once, so that a kill costs one at most.
+    # Line buffered, so that a kill loses one line at most.
     self._file = path.open('a', buffering=1, **TEXT_FORMAT)
 
   def __enter__(self) -> 'HistoryWriter':
@@ -46,7 +46,7 @@ class HistoryWriter:
     self._file.close()
 
   def write(self, step: int, losses: dict[str, float]) -> None:
-    """Appends the losses of a step, and the time in seconds since 1970."""
+    """Appends the losses of a step and the time in seconds since 1970."""
     self._file.write(_line(step, losses, time=round(time.time(), 3)))
 
 
@@ -55,15 +55,15 @@ def read_history(
 ) -> dict[str, Curve]:
   """Reads the losses that a run has logged.
 
-  Where a run went on from a checkpoint, steps that it made twice have the
-  values of the second time. A line that is not whole is passed over.
+  If a resumed run logged a step twice, the later values count. Incomplete lines
+  are skipped.
 
   Args:
     workdir: of the run; one of an older version may have event files instead.
-    before: a step; those from it on are left out.
+    before: this step and later ones are left out.
 
   Returns:
-    For each loss the steps and the finite values at them.
+    By name of the loss, the steps and their finite values.
   """
   path = workdir / _FILE
   if not path.exists():
@@ -80,7 +80,7 @@ def read_history(
 
 
 def _entries(path: pathlib.Path) -> Iterator[tuple[int, dict[str, float]]]:
-  """Yields steps and their losses, in the order in which they were logged."""
+  """Yields steps and their losses, in the order of the file."""
   with path.open(encoding='utf-8', errors='replace') as file:
     for line in file:
       try:
@@ -88,20 +88,20 @@ def _entries(path: pathlib.Path) -> Iterator[tuple[int, dict[str, float]]]:
         losses = {k: float(v) for k, v in entry['losses'].items()}
         yield int(entry['step']), losses
       except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        continue  # Cut off by a kill, or by a full disk.
+        continue  # Cut off by a kill or a full disk.
 
 
 def _read_events(
   workdir: pathlib.Path, before: float = math.inf
 ) -> dict[str, Curve]:
-  # Imported for old runs alone: it brings TensorBoard's messages.
+  # Imported here for old runs only: it imports TensorBoard.
   from afgan_jax.tracking.event_reader import read_scalars
 
   return read_scalars(workdir / 'tensorboard', 'loss/', before)
 
 
-def _begin(path: pathlib.Path, curves: dict[str, Curve]) -> None:
-  """Writes a history of some curves; it appears as a whole or not at all."""
+def _create(path: pathlib.Path, curves: dict[str, Curve]) -> None:
+  """Writes a history of some curves atomically."""
   entries: dict[int, dict[str, float]] = {}
   for name, (steps, values) in curves.items():
     for step, value in zip(steps, values, strict=True):
@@ -113,7 +113,7 @@ def _begin(path: pathlib.Path, curves: dict[str, Curve]) -> None:
 
 
 def _end_last_line(path: pathlib.Path) -> None:
-  """Keeps what is appended apart from a line that a kill has cut off."""
+  """Ends a line that a kill has cut off, so that the next one is separate."""
   with path.open('rb+') as file:
     if file.seek(0, 2):
       file.seek(-1, 2)
@@ -122,6 +122,6 @@ def _end_last_line(path: pathlib.Path) -> None:
 
 
 def _line(step: int, losses: dict[str, float], **more: float) -> str:
-  # JSON knows no number that is not finite.
+  # JSON has only finite numbers.
   losses = {k: v for k, v in losses.items() if math.isfinite(v)}
   return json.dumps({'step': step, 'losses': losses, **more}) + '\n'

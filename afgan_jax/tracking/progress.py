@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on."""
+"""Shows the progress of training."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ _LINE_EVERY_SECONDS = 10.0
 
 
 class Progress:
-  """A bar on a terminal, plain lines where there is none."""
+  """Shows a progress bar on a terminal, or else prints lines."""
 
   def __init__(
     self,
@@ -26,9 +26,9 @@ class Progress:
     Args:
       start: number of steps already made.
       stop: number of steps at the end.
-      steps_per_epoch: as it says.
-      batch_size: images a step.
-      stream: where to write; None for stderr.
+      steps_per_epoch: number of steps in an epoch.
+      batch_size: images per step.
+      stream: to write to; None for stderr.
     """
     self._start = start
     self._stop = stop
@@ -40,15 +40,15 @@ class Progress:
       self._bar = tqdm(
         total=stop, initial=start, unit='step', file=stream, dynamic_ncols=True
       )
-    self._first = None  # Step and time after which the speed is measured.
+    self._first = None  # Step and time from which the speed is measured.
     self._line_time = time.monotonic()
 
   def update(self, step: int, losses: dict[str, float]) -> None:
-    """Shows that a step is done.
+    """Shows that a step has been made.
 
     Args:
       step: number of steps made.
-      losses: of the last one.
+      losses: of the last step.
     """
     now = time.monotonic()
     if self._first is None:  # The first step includes the compilation.
@@ -72,10 +72,10 @@ class Progress:
       )
 
   def say(self, text: str) -> None:
-    """Writes a sentence beside the bar or between the lines.
+    """Prints a message above the bar or between the lines.
 
     Args:
-      text: without a line feed at its end.
+      text: without a newline at its end.
     """
     if self._bar is not None:
       self._bar.write(text, file=self._stream)
@@ -83,7 +83,7 @@ class Progress:
       print(text, file=self._stream, flush=True)
 
   def close(self) -> None:
-    """Ends the bar's line."""
+    """Closes the progress bar."""
     if self._bar is not None:
       self._bar.close()
 

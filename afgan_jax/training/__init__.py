@@ -1,1 +1,1 @@
-"""Losses, the train step, checkpoints and the loop around them."""
+"""Trains: the loop around train steps, checkpoints and logs."""

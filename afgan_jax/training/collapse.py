@@ -1,4 +1,4 @@
-"""Notices adversarial training that has collapsed."""
+"""Detects collapse of adversarial training."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,26 +8,26 @@ from ml_collections import ConfigDict
 
 from afgan_jax.tracking.history import Curve
 
-# Losses are compared by the medians of this many logged values, and have to be
-# as below for this many medians in a row: at the start, and now and then later,
-# a discriminator is ahead for a while and nothing is lost.
+# Losses are compared by medians of windows of logged values. The conditions
+# below must hold for several windows in a row: at the start, and sometimes
+# later, a discriminator is ahead for a while without harm.
 _WINDOW = 10
-_WINDOWS = 3
-# Runs that collapsed ended at 0.00004 to 0.002, those that did not at 0.1 to
-# 1.4 (docs/reproduction.md).
-_WON = 0.05
-# The reconstruction error does not fall, or has risen: over that of the first
-# window, and over the lowest one.
+_NUM_WINDOWS = 3
+# Upper bound of the discriminator's loss in a collapse. Collapsed runs ended at
+# 0.00004 to 0.002, others at 0.1 to 1.4 (docs/reproduction.md).
+_COLLAPSED_LOSS = 0.05
+# Lower bounds of the reconstruction error in a collapse, as a multiple of the
+# first window's and of the lowest window's.
 _NOT_FALLING = 0.8
 _RISEN = 2.0
 
 
 class Collapse(NamedTuple):
-  """What a collapsed run has come to.
+  """Losses of a collapsed run.
 
   Attributes:
-    step: the last one that was logged.
-    discriminator: median of its latest losses.
+    step: the last logged step.
+    discriminator: median of the latest discriminator losses.
     reconstruction: median of the latest reconstruction errors (eq 10).
   """
 
@@ -36,10 +36,10 @@ class Collapse(NamedTuple):
   reconstruction: float
 
   def describe(self, config: ConfigDict) -> str:
-    """Says in a sentence what has happened and what helps.
+    """Describes the collapse and a remedy in a sentence.
 
     Args:
-      config: with which was trained.
+      config: of the run.
     """
     loss = config.loss
     if loss.discriminator_latent_weight < loss.latent_weight:
@@ -54,49 +54,50 @@ class Collapse(NamedTuple):
       f'Training has collapsed by step {self.step}: the discriminator wins '
       f'(its loss is {self.discriminator:.2g}) and the reconstruction error, '
       f'{self.reconstruction:.2g}, no longer falls, so that reconstructions '
-      'tell nothing of defects; train anew in another workdir with '
+      'do not reveal defects; train again in another workdir with '
       f'{remedy}.'
     )
 
 
 def find_collapse(history: Mapping[str, Curve]) -> Collapse | None:
-  """Tells whether a run has collapsed, by its latest losses.
+  """Detects a collapse from the logged losses.
 
   Args:
-    history: steps and values of the losses 'discriminator' and
-      'reconstruction', as they were logged.
+    history: steps and values of the losses; 'discriminator' and
+      'reconstruction' are used.
 
   Returns:
-    None while it has not, or too little is logged to tell, or there is no
-    discriminator.
+    The collapse; None if there is none, if too few values are logged, or
+    without adversarial training.
   """
   if not {'discriminator', 'reconstruction'} <= history.keys():
     return None
   steps, losses = history['discriminator']
   count = len(steps) // _WINDOW
-  if count <= _WINDOWS:
+  if count <= _NUM_WINDOWS:
     return None
-  won = _medians(losses, count)
+  loss = _medians(losses, count)
   error = _medians(history['reconstruction'][1], count)
   lowest = np.minimum.accumulate(error)
   stuck = (error > _NOT_FALLING * error[0]) | (error > _RISEN * lowest)
-  if not np.all((won < _WON)[-_WINDOWS:] & stuck[-_WINDOWS:]):
+  collapsed = (loss < _COLLAPSED_LOSS) & stuck
+  if not np.all(collapsed[-_NUM_WINDOWS:]):
     return None
-  return Collapse(steps[-1], float(won[-1]), float(error[-1]))
+  return Collapse(steps[-1], float(loss[-1]), float(error[-1]))
 
 
 def describe_training(
   config: ConfigDict, history: Mapping[str, Curve]
 ) -> dict[str, Any]:
-  """Describes how training ended.
+  """Describes the end of training.
 
   Args:
-    config: with which was trained.
-    history: its losses.
+    config: of the run.
+    history: of its losses.
 
   Returns:
-    'collapsed', a sentence if it has, None if not; and the last value of each
-    loss that was logged.
+    'collapsed', a sentence if training has collapsed, else None; and 'losses',
+    the last logged value of each loss.
   """
   collapse = find_collapse(history)
   return {
@@ -106,6 +107,6 @@ def describe_training(
 
 
 def _medians(values: list[float], count: int) -> np.ndarray:
-  """Returns those of the last `count` windows."""
+  """Returns the medians of the last `count` windows."""
   latest = np.array(values[-count * _WINDOW :])
   return np.median(latest.reshape(count, _WINDOW), axis=1)

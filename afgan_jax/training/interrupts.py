@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that a loop asks between two steps."""
+"""Catches SIGINT (Ctrl-C) and SIGTERM for a loop that polls a flag."""
 
 import contextlib
 import signal
@@ -9,28 +9,29 @@ from typing import Any
 
 @contextlib.contextmanager
 def catch_interrupts() -> Iterator[Callable[[], int | None]]:
-  """Makes the first Ctrl-C or SIGTERM a question to be asked.
+  """Turns the first SIGINT or SIGTERM into a flag that is polled.
 
-  The second one of a kind does what it did before.
+  A second signal of the same kind has its previous effect.
 
   Yields:
-    What returns the number of the first signal; None if there was none.
+    A function that returns the number of the first signal, None if there was
+    none.
   """
   if threading.current_thread() is not threading.main_thread():
-    yield lambda: None  # Only the main thread is told of signals.
+    yield lambda: None  # Only the main thread can handle signals.
     return
-  seen = []
+  received = []
 
-  def note(signum: int, frame: Any) -> None:
-    seen.append(signum)
-    signal.signal(signum, before[signum])
+  def handle(signum: int, frame: Any) -> None:
+    received.append(signum)
+    signal.signal(signum, previous[signum])
 
-  before = {
-    signum: signal.signal(signum, note)
+  previous = {
+    signum: signal.signal(signum, handle)
     for signum in (signal.SIGINT, signal.SIGTERM)
   }
   try:
-    yield lambda: seen[0] if seen else None
+    yield lambda: received[0] if received else None
   finally:
-    for signum, handler in before.items():
+    for signum, handler in previous.items():
       signal.signal(signum, handler)

@@ -1,4 +1,4 @@
-"""The training loop: batches, checkpoints and logs around the train step."""
+"""Runs the training loop: train steps, checkpoints and logs."""
 
 import contextlib
 import pathlib
@@ -30,24 +30,23 @@ def train(
   images: np.ndarray,
   make_batches: MakeBatches | None,
 ) -> TrainState:
-  """Trains to the end that the config sets, from the last checkpoint if any.
+  """Trains to the config's last step, from the newest checkpoint if any.
 
   Args:
     config: see `configs/default.py`, validated.
-    workdir: where checkpoints, the history of the losses and TensorBoard files
-      go; created where missing.
+    workdir: for checkpoints, history and TensorBoard files; created if missing.
     images: the training set, uint8 [n, size, size, 3].
-    make_batches: makes batches on the host; None to make them on the devices
-      out of `images`.
+    make_batches: makes batches on the host; None to make them from `images` on
+      the devices.
 
   Returns:
     The last state, which is also saved.
 
   Raises:
-    ConfigConflict: the config does not fit the checkpoint.
-    Diverged: a loss or a weight is no longer a number; the last good checkpoint
-      stays.
-    Interrupted: Ctrl-C or SIGTERM; the state is saved.
+    ConfigConflict: if the config conflicts with the checkpoint's.
+    Diverged: if a loss or a weight is not finite; the previous checkpoint is
+      kept.
+    Interrupted: on SIGINT (Ctrl-C) or SIGTERM; the state is saved.
   """
   per_epoch = steps_per_epoch(config, len(images))
   stop = num_steps(config, len(images))
@@ -75,22 +74,21 @@ def train(
     interrupted = stack.enter_context(catch_interrupts())
     advance = make_advance(config, images, make_batches, start, stop)
 
-    saves = config.checkpoint.every_epochs * per_epoch
-    shows = config.log.panel_every_epochs * per_epoch
+    save_every = config.checkpoint.every_epochs * per_epoch
+    panel_every = config.log.panel_every_epochs * per_epoch
     step = start
     while step < stop:
-      state, taken, metrics = advance(
-        state, _steps_ahead(step, stop, saves, shows)
-      )
-      watch.add(step, taken, metrics)
-      step += taken
+      limit = _steps_ahead(step, stop, save_every, panel_every)
+      state, count, metrics = advance(state, limit)
+      watch.add(step, count, metrics)
+      step += count
       signum = interrupted()
       done = step == stop or signum is not None
-      if done or _is_due(step, saves):
+      if done or _is_due(step, save_every):
         watch.flush()
         check_finite(state, checkpoints)
         checkpoints.save(state, config)
-      if _is_due(step, shows):
+      if _is_due(step, panel_every):
         writer.image(step, 'panel', panel(state))
       if signum is not None:
         raise Interrupted(
@@ -115,7 +113,7 @@ def _restore_or_create(
 
 
 def _write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
-  """Leaves the config where people can read it; checkpoints have their own."""
+  """Writes `config.json` for the user; checkpoints have their own config."""
   workdir.mkdir(parents=True, exist_ok=True)
   write_text(workdir / 'config.json', to_json(config) + '\n')
 
@@ -125,6 +123,6 @@ def _is_due(step: int, every_steps: int) -> bool:
 
 
 def _steps_ahead(step: int, stop: int, *every_steps: int) -> int:
-  """Returns how many steps there are to the next one at which work is due."""
+  """Returns the number of steps to the next save, panel or end."""
   due = [every - step % every for every in every_steps if every > 0]
   return min([stop - step, *due])

@@ -1,4 +1,4 @@
-"""A method's functions, mapped over devices for training."""
+"""Maps a method's functions over devices for training."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from afgan_jax.methods.state import TrainState
 
 
 def create_state(config: ConfigDict, devices: Devices = None) -> TrainState:
-  """Draws the initial state on every device."""
+  """Initializes the training state on every device."""
   return device_mapping.create_replicated(build_method(config).init, devices)
 
 
@@ -24,12 +24,12 @@ def map_train_step(config: ConfigDict, devices: Devices = None) -> Callable:
 
 
 def map_sampler(config: ConfigDict, devices: Devices = None) -> Callable:
-  """Maps the making of batches alone; see `devices.map_sampler`."""
+  """Maps the sampler of batches; see `devices.map_sampler`."""
   return device_mapping.map_sampler(_sampler(config, devices), devices)
 
 
 def map_sampled_steps(config: ConfigDict, devices: Devices = None) -> Callable:
-  """Maps several train steps with the making of their batches.
+  """Maps several train steps and the sampler of their batches.
 
   Args:
     config: see `configs/default.py`.

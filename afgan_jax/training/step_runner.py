@@ -1,4 +1,4 @@
-"""Steps with their batches, made on the host or on the devices."""
+"""Runs train steps on batches made on the host or on the devices."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,18 +12,18 @@ from afgan_jax import devices as device_mapping
 from afgan_jax.methods.state import TrainState
 from afgan_jax.training import programs
 
-# Makes the batches of the steps from the first number up to the second.
+# Maps a first and an end step (exclusive) to the batches of the steps between.
 MakeBatches = Callable[[int, int], Iterable[dict[str, np.ndarray]]]
-# Takes the state, which it consumes, and how many steps may be made at most.
-# Gives the next state, how many were made, and their metrics, each a scalar or
-# with at least as many entries.
+# Maps the state, which is donated, and the maximal number of steps to the next
+# state, the number of steps made, and their metrics, each a scalar or with at
+# least as many entries.
 Advance = Callable[
   [TrainState, int], tuple[TrainState, int, dict[str, jax.Array]]
 ]
 
-# A call of the compiled program costs about a millisecond beside its steps.
-# More steps in one call make that vanish; calls longer than this would let the
-# user wait for progress and for Ctrl-C.
+# A call of the compiled program costs about a millisecond besides its steps.
+# Several steps per call make that negligible; longer calls than this would
+# delay progress and the response to Ctrl-C.
 _CALL_SECONDS = 0.5
 
 
@@ -34,15 +34,15 @@ def make_advance(
   start: int,
   stop: int,
 ) -> Advance:
-  """Builds what makes the steps of a run one after the other.
+  """Builds the function that advances training by one or more steps.
 
   Args:
     config: see `configs/default.py`.
     images: the training set, uint8 [n, size, size, 3].
-    make_batches: makes batches on the host; None to make them on the devices
-      out of `images`, several steps in a call.
-    start: number of steps that the state has behind it.
-    stop: number of steps after which no batch is asked for.
+    make_batches: makes batches on the host; None to make them from `images` on
+      the devices, with several steps per call.
+    start: number of steps already made.
+    stop: number of steps at the end.
 
   Returns:
     The function, to be called until `stop` is reached.
@@ -58,7 +58,7 @@ def make_advance(
 
 
 def from_host(step: Callable, feed: Iterator[tuple[Any, ...]]) -> Advance:
-  """Builds it from a mapped train step and `prefetch`'s iterator."""
+  """Builds `Advance` from a mapped train step and `prefetch`'s iterator."""
 
   def advance(state: TrainState, limit: int):
     state, metrics = step(state, *next(feed))
@@ -68,7 +68,7 @@ def from_host(step: Callable, feed: Iterator[tuple[Any, ...]]) -> Advance:
 
 
 def from_devices(steps: Callable, arguments: tuple[Any, ...]) -> Advance:
-  """Builds it from mapped sampled steps and the arrays of `resident`."""
+  """Builds `Advance` from mapped sampled steps and `resident`'s arrays."""
   pace = _Pace()
 
   def advance(state: TrainState, limit: int):
@@ -80,27 +80,27 @@ def from_devices(steps: Callable, arguments: tuple[Any, ...]) -> Advance:
 
 
 class _Pace:
-  """Finds out how many steps a call of half a second or less has.
+  """Chooses the number of steps per call, for calls of up to half a second.
 
-  Which steps share a call changes no result.
+  Results do not depend on it.
   """
 
   def __init__(self):
-    self._most = 1
+    self._maximum = 1
     self._count = 1
-    self._begin = None
+    self._start = None
 
   def next_count(self, limit: int) -> int:
-    """Returns how many steps to make now, at most `limit`.
+    """Returns the number of steps of the next call, at most `limit`.
 
-    The caller waits for one call to end before it makes the one after the next,
-    so the time between two calls is, if anything, more than one takes.
+    The caller waits for the previous call before the next but one, so the time
+    between two calls is at least the time of one.
     """
     now = time.perf_counter()
-    if self._begin is not None:
-      seconds_per_step = (now - self._begin) / self._count
-      if 2 * self._most * seconds_per_step <= _CALL_SECONDS:
-        self._most = min(2 * self._most, device_mapping.MAX_STEPS)
-    self._begin = now
-    self._count = min(self._most, limit)
+    if self._start is not None:
+      seconds_per_step = (now - self._start) / self._count
+      if 2 * self._maximum * seconds_per_step <= _CALL_SECONDS:
+        self._maximum = min(2 * self._maximum, device_mapping.MAX_STEPS)
+    self._start = now
+    self._count = min(self._maximum, limit)
     return self._count

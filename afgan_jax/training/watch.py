@@ -1,4 +1,4 @@
-"""Checks losses and weights while training runs, and logs the losses."""
+"""Logs losses and checks losses and weights during training."""
 
 import math
 
@@ -17,7 +17,7 @@ from afgan_jax.training.collapse import find_collapse
 
 
 class LossWatch:
-  """Logs and checks losses one call late, so no device is waited for."""
+  """Logs and checks losses one call late, to not block on the devices."""
 
   def __init__(
     self,
@@ -28,15 +28,15 @@ class LossWatch:
     checkpoints: Checkpoints,
     history: dict[str, Curve],
   ):
-    """Takes everything that losses go to.
+    """Stores the outputs to log to.
 
     Args:
       config: see `configs/default.py`.
-      log: history of the run.
-      writer: TensorBoard's.
-      progress: shown to the user.
+      log: writer of the run's history.
+      writer: writer of TensorBoard's event files.
+      progress: shows losses to the user.
       checkpoints: named in errors.
-      history: losses of the run so far; it grows.
+      history: losses of the run so far; new losses are appended.
     """
     self._config = config
     self._every_steps = config.log.every_steps
@@ -49,21 +49,22 @@ class LossWatch:
     self._pending = None
 
   def add(self, step: int, count: int, metrics: dict[str, jax.Array]) -> None:
-    """Takes the losses of `count` steps after `step`, just dispatched."""
+    """Adds the losses of `count` steps after `step`, still being computed."""
     self.flush()
     self._pending = (step, count, metrics)
 
   def flush(self) -> None:
-    """Waits for the losses taken last, checks and shows them."""
+    """Waits for the losses added last, checks and logs them."""
     if self._pending is None:
       return
     before, count, metrics = self._pending
     self._pending = None
-    history = {k: np.ravel(v) for k, v in jax.device_get(metrics).items()}
+    losses = {k: np.ravel(v) for k, v in jax.device_get(metrics).items()}
     for i in range(count):
-      self._show(before + 1 + i, {k: float(v[i]) for k, v in history.items()})
+      values = {k: float(v[i]) for k, v in losses.items()}
+      self._log_step(before + 1 + i, values)
 
-  def _show(self, step: int, losses: dict[str, float]) -> None:
+  def _log_step(self, step: int, losses: dict[str, float]) -> None:
     for name, loss in losses.items():
       if not math.isfinite(loss):
         raise _diverged(
@@ -73,10 +74,10 @@ class LossWatch:
     if step % self._every_steps == 0:
       self._log.write(step, losses)
       self._writer.scalars(step, {f'loss/{k}': v for k, v in losses.items()})
-      self._look_for_collapse(step, losses)
+      self._check_collapse(step, losses)
 
-  def _look_for_collapse(self, step: int, losses: dict[str, float]) -> None:
-    """Tells once that training has collapsed, as soon as it can be seen."""
+  def _check_collapse(self, step: int, losses: dict[str, float]) -> None:
+    """Prints a message once when training has collapsed."""
     if self._collapsed:
       return
     for name, loss in losses.items():
@@ -96,7 +97,7 @@ def _all_finite(state: TrainState) -> jax.Array:
 
 
 def check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
-  """Raises Diverged if a weight is not finite, so that it is not saved."""
+  """Raises Diverged if a weight is not finite, before it is saved."""
   if not _all_finite(state):
     raise _diverged(
       f'A weight is no longer a finite number at step {int(state.step)}',
@@ -104,9 +105,9 @@ def check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
     )
 
 
-def _diverged(what: str, checkpoints: Checkpoints) -> Diverged:
+def _diverged(cause: str, checkpoints: Checkpoints) -> Diverged:
   last = checkpoints.latest_step
   kept = 'no checkpoint had been saved'
   if last is not None:
     kept = f'the checkpoint of step {last} is kept'
-  return Diverged(f'{what}: training stopped, {kept}.')
+  return Diverged(f'{cause}: training stopped, {kept}.')

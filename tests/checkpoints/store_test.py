@@ -105,16 +105,17 @@ def test_damage_is_told_by_the_name_of_the_file(copy, caplog):
   _flip(path)
   checkpoints.restore(copy)
   name = path.relative_to(copy / 'checkpoints' / '6')
-  assert f'({name} is not as it was saved).' in caplog.text
+  assert f'({name} does not match its checksum).' in caplog.text
 
 
 def test_a_checkpoint_under_the_name_of_another_step_is_damage(copy, caplog):
   shutil.copytree(copy / 'checkpoints' / '4', copy / 'checkpoints' / '8')
   _, state = checkpoints.restore(copy)
   assert int(state.step) == 6
-  assert '8 is damaged; the one before is used (it is that of step 4).' in (
-    caplog.text
-  )
+  assert (
+    '8 is damaged; the previous checkpoint is used '
+    '(it holds the state of step 4).'
+  ) in caplog.text
 
 
 def test_whole_checkpoints_are_not_complained_of(trained, caplog):
@@ -134,7 +135,7 @@ def test_weights_that_are_no_numbers_are_damage(copy, caplog):
     )
   _, state = checkpoints.restore(copy)
   assert int(state.step) == 6
-  assert 'no finite number' in caplog.text
+  assert 'a weight is not finite' in caplog.text
 
 
 def test_a_full_disk_is_named_and_nothing_is_lost(copy, monkeypatch):
@@ -152,6 +153,6 @@ def test_a_save_that_fails_is_named_and_nothing_is_lost(copy, monkeypatch):
     raise ValueError('RESOURCE_EXHAUSTED: no space\nand more of it')
 
   monkeypatch.setattr(checkpoints.ocp.CheckpointManager, 'save', fail)
-  with pytest.raises(UsageError, match=r'EXHAUSTED: no space\); those before'):
+  with pytest.raises(UsageError, match=r'EXHAUSTED: no space\); earlier ones'):
     train_briefly(copy, 4)
   assert int(checkpoints.restore(copy)[1].step) == 6

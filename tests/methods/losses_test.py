@@ -46,10 +46,43 @@ def test_latent_error_is_a_mean_square():
   np.testing.assert_allclose(losses.latent_error(real, fake), [2, 5])
 
 
+def _ssim(x, y):
+  """Computes SSIM of images in [0, 1] by its definition, window by window."""
+  size = len(x)
+  radius = 6  # Four standard deviations.
+  offsets = np.arange(-radius, radius + 1)
+  weights = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
+  weights /= weights.sum()
+  padding = ((radius, radius), (radius, radius))
+  x, y = (np.pad(z, padding, mode='symmetric') for z in (x, y))
+  values = []
+  for i in range(size):
+    for j in range(size):
+      window = np.s_[i : i + 2 * radius + 1, j : j + 2 * radius + 1]
+      mean_x, mean_y = (np.sum(weights * z[window]) for z in (x, y))
+      dx, dy = x[window] - mean_x, y[window] - mean_y
+      var_x, var_y, cov = (np.sum(weights * z) for z in (dx**2, dy**2, dx * dy))
+      luminance = (2 * mean_x * mean_y + 1e-4) / (mean_x**2 + mean_y**2 + 1e-4)
+      values.append(luminance * (2 * cov + 9e-4) / (var_x + var_y + 9e-4))
+  return np.mean(values)
+
+
+def test_ssim_error_against_the_definition():
+  rng = np.random.default_rng(0)
+  x = rng.uniform(0, 1, (2, 12, 12, 3))
+  y = np.clip(x + rng.normal(0, 0.1, x.shape), 0, 1)
+  expected = [
+    1 - np.mean([_ssim(x[i, ..., c], y[i, ..., c]) for c in range(3)])
+    for i in range(2)
+  ]
+  got = losses.ssim_error(jnp.asarray(2 * x - 1), jnp.asarray(2 * y - 1))
+  np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
 def test_structural_similarity_is_that_of_scipys_gaussian_windows():
   rng = np.random.default_rng(0)
-  x = rng.uniform(-1, 1, (2, 16, 16, 3))
-  y = np.clip(x + rng.normal(0, 0.2, x.shape), -1, 1)
+  x = rng.uniform(0, 1, (2, 16, 16, 3))
+  y = np.clip(x + rng.normal(0, 0.1, x.shape), 0, 1)
 
   def local_mean(z):
     return ndimage.gaussian_filter(z, (0, 1.5, 1.5, 0), truncate=4)
@@ -58,14 +91,48 @@ def test_structural_similarity_is_that_of_scipys_gaussian_windows():
   covariance = local_mean(x * y) - mean_x * mean_y
   variances = local_mean(x * x) - mean_x**2 + local_mean(y * y) - mean_y**2
   similarity = (
-    (2 * mean_x * mean_y + 0.0004)
-    * (2 * covariance + 0.0036)
-    / ((mean_x**2 + mean_y**2 + 0.0004) * (variances + 0.0036))
+    (2 * mean_x * mean_y + 0.0001)
+    * (2 * covariance + 0.0009)
+    / ((mean_x**2 + mean_y**2 + 0.0001) * (variances + 0.0009))
   )
   expected = 1 - similarity.mean(axis=(1, 2, 3))
-  got = losses.ssim_error(jnp.asarray(x), jnp.asarray(y))
-  np.testing.assert_allclose(got, expected, rtol=1e-4)
+  x, y = jnp.asarray(2 * x - 1), jnp.asarray(2 * y - 1)
+  np.testing.assert_allclose(losses.ssim_error(x, y), expected, rtol=1e-4)
   np.testing.assert_allclose(losses.ssim_error(x, x), 0, atol=1e-5)
+
+
+def test_ssim_error_of_flat_images_by_hand():
+  # Intensities 0.1 and 0.9 have luminance (2 · 0.09 + C1) / (0.82 + C1).
+  dark = jnp.full((1, 8, 8, 3), -0.8)
+  bright = -dark
+  np.testing.assert_allclose(
+    losses.ssim_error(dark, bright), 1 - 0.1801 / 0.8201, rtol=1e-4
+  )
+  np.testing.assert_allclose(losses.ssim_error(dark, dark), 0, atol=1e-5)
+
+
+def test_ssim_error_is_symmetric_and_bounded():
+  rng = np.random.default_rng(0)
+  x, y = (jnp.asarray(rng.uniform(-1, 1, (4, 8, 8, 3))) for _ in range(2))
+  error = losses.ssim_error(x, y)
+  np.testing.assert_allclose(error, losses.ssim_error(y, x), rtol=1e-5)
+  # An inverted image has the opposite structure.
+  inverted = losses.ssim_error(x, -x)
+  assert np.all(inverted > 1) and np.all(inverted <= 2)
+  assert np.all(error > 0) and np.all(error <= 2)
+
+
+def test_ssim_error_grows_with_the_difference_of_brightness():
+  structure = np.random.default_rng(0).uniform(-0.1, 0.1, (1, 16, 16, 3))
+  middle = jnp.asarray(structure)
+  errors = [
+    float(losses.ssim_error(middle - shift, middle + shift)[0])
+    for shift in (0.0, 0.2, 0.5, 0.8)
+  ]
+  assert abs(errors[0]) < 1e-5
+  assert errors == sorted(errors)
+  # The structure is the same, so similarity stays positive.
+  assert errors[-1] < 1
 
 
 def test_focal_loss_by_hand():

@@ -111,7 +111,7 @@ def test_what_cannot_be_measured_is_named():
       run(labels, scores)
     with pytest.raises(ValueError, match='labels must be 0 or 1'):
       run(labels + 1, np.arange(6.0))
-    with pytest.raises(ValueError, match=r'\[n\] both'):
+    with pytest.raises(ValueError, match=r'both be \[n\]'):
       run(labels, np.arange(5.0))
   with pytest.raises(ValueError, match='6 labels, but 5 defect types'):
     metrics.metrics_by_type(labels, np.arange(6.0), ['a'] * 5)

@@ -73,7 +73,7 @@ def test_pixel_threshold_is_that_of_the_maxima():
 
 
 def test_promise_says_what_cannot_be_promised():
-  assert 'asked for' not in _fit(np.arange(99.0), rate=0.01).guarantee()
+  assert 'requested' not in _fit(np.arange(99.0), rate=0.01).guarantee()
   text = _fit(np.arange(26.0), rate=0.01).guarantee()
   assert '3.70%' in text and 'at least 99' in text
   assert 'fewer than 16' not in text

@@ -252,6 +252,31 @@ def test_errors_are_shown_first(max_images):
   assert all(wrong[chosen[:kept]])
 
 
+def test_outcomes_by_hand():
+  # The threshold itself is not above the threshold.
+  outcomes = find_outcomes([1, 0, 1, 0, 1], [0.2, 0.7, 0.9, 0.1, 0.5], 0.5)
+  assert outcomes == [
+    'missed defect',
+    'false alarm',
+    'detected defect',
+    'true negative',
+    'missed defect',
+  ]
+  assert find_outcomes([1, 0], [0.2, 0.7], None) == ['not defined'] * 2
+
+
+def test_outcomes_are_counted_and_every_one_has_a_color(tmp_path):
+  path, _ = make_report(tmp_path)
+  page = Page(path)
+  counts = Counter(card['data-outcome'] for card in page.cards)
+  assert len(counts) == 4
+  style = path.read_text()
+  for outcome, count in counts.items():
+    plural = '' if count == 1 else 's'
+    assert f'{count} of {count} {outcome}{plural}' in page.text
+    assert f'.{outcome.replace(" ", "-")} {{' in style
+
+
 def test_others_are_shared_between_good_and_defective():
   labels = np.repeat([0, 1], [40, 60])
   outcomes = find_outcomes(labels, labels, 0.5)
@@ -267,10 +292,10 @@ def test_gallery_keeps_to_the_limit(tmp_path):
 @pytest.mark.parametrize(
   ('auroc', 'interval', 'words'),
   [
-    (0.9, [0.8, 1.0], 'better than .* wholly above that'),
-    (0.9, [0.6, 1.0], 'better than .* not clear of that'),
-    (0.7, [0.6, 0.8], 'no better than .* not clear of that'),
-    (0.5, [0.4, 0.6], 'no better than .* wholly below that'),
+    (0.9, [0.8, 1.0], 'better than .* entirely above the baseline'),
+    (0.9, [0.6, 1.0], 'better than .* includes the baseline'),
+    (0.7, [0.6, 0.8], 'no better than .* includes the baseline'),
+    (0.5, [0.4, 0.6], 'no better than .* entirely below the baseline'),
     (None, None, 'not defined: the test set has no good images'),
   ],
 )
@@ -291,7 +316,7 @@ def test_verdict(auroc, interval, words, collapsed):
   if collapsed:
     assert sentences.pop(0) == collapsed
   assert re.search(words, sentences[0])
-  assert 'no better than the best trivial map (gradient' in sentences[1]
+  assert 'no better than the best baseline (gradient' in sentences[1]
   assert 'not defined' in sentences[2]
 
 
@@ -318,15 +343,15 @@ def browse(path, view, program=''):
 def test_sorting_and_filtering_in_a_browser(tmp_path):
   path, _ = make_report(tmp_path)
   plain = Page(path).cards
-  page, console = browse(path, '#sort=score&outcome=miss')
+  page, console = browse(path, '#sort=score&outcome=missed+defect')
   assert not console
   scores = [float(card['data-score']) for card in page.cards]
   assert scores == sorted(scores, reverse=True) and len(scores) == 17
   shown = [card for card in page.cards if 'hidden' not in card]
-  misses = [card for card in plain if card['data-outcome'] == 'miss']
-  assert shown and len(shown) == len(misses)
-  assert all(card['data-outcome'] == 'miss' for card in shown)
-  assert f'{len(misses)} of 17 shown' in page.text
+  missed = [card for card in plain if card['data-outcome'] == 'missed defect']
+  assert shown and len(shown) == len(missed)
+  assert all(card['data-outcome'] == 'missed defect' for card in shown)
+  assert f'{len(missed)} of 17 shown' in page.text
 
 
 @needs_chromium

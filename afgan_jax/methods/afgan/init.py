@@ -1,4 +1,4 @@
-"""Initial state of AFGAN's networks."""
+"""Initializes and resets the state of AFGAN's networks."""
 
 import jax
 import jax.numpy as jnp
@@ -21,14 +21,14 @@ from afgan_jax.networks.initialize import initialize
 
 
 def create_state(config: ConfigDict) -> TrainState:
-  """Draws the initial state from `config.seed`.
+  """Initializes the training state from `config.seed`.
 
   Args:
     config: see `configs/default.py`.
 
   Returns:
-    The state at step 0, of 'generator', 'discriminator' and, if there is one,
-    'segmentation'.
+    The state at step 0 with the networks 'generator', 'discriminator' and, if
+    there is a segmentation head, 'segmentation'.
   """
   keys = jax.random.split(jax.random.key(config.seed))
   optimizer = build_optimizer(config)
@@ -40,7 +40,7 @@ def create_state(config: ConfigDict) -> TrainState:
       optimizer,
       averaged=averaged,
     ),
-    # It is adversary to the newest generator, so no average is kept of it.
+    # No EMA: it is trained against the newest generator.
     'discriminator': create_network(
       initialize(build_discriminator(config), size, keys[1]), optimizer
     ),
@@ -60,15 +60,15 @@ def create_state(config: ConfigDict) -> TrainState:
 
 
 def reset_discriminator(config: ConfigDict, state: TrainState) -> NetworkState:
-  """Draws the discriminator anew, as at the start, with other weights.
+  """Resets the discriminator to new random weights.
 
   Args:
     config: see `configs/default.py`.
-    state: at the step whose number decides which weights are drawn.
+    state: of training; its step selects the random weights.
 
   Returns:
-    Its new state: weights, running statistics and Adam's moments of step 0; a
-    learning rate that falls goes on from where it is.
+    The discriminator's new state: weights, running statistics and Adam's
+    moments as at step 0. A learning rate schedule continues.
   """
   _, key = jax.random.split(jax.random.key(config.seed))
   variables = initialize(
@@ -78,5 +78,5 @@ def reset_discriminator(config: ConfigDict, state: TrainState) -> NetworkState:
   )
   discriminator = state.networks['discriminator']
   adam, *rest = discriminator.opt_state
-  fresh = jax.tree.map(jnp.zeros_like, adam)
-  return discriminator.replace(**variables, opt_state=(fresh, *rest))
+  adam = jax.tree.map(jnp.zeros_like, adam)
+  return discriminator.replace(**variables, opt_state=(adam, *rest))

@@ -1,4 +1,4 @@
-"""AFGAN as a method: init, train step, score and their operations."""
+"""Implements AFGAN as a `Method`: init, train step, score, FLOPs."""
 
 import functools
 from collections.abc import Callable
@@ -26,14 +26,17 @@ from afgan_jax.networks.flops import NetworkFlops, count_flops
 
 
 class AFGAN:
-  """The paper's method, with what `configs/plus/` adds; see `base.Method`."""
+  """The paper's method, with the options of `configs/plus/`.
+
+  See `base.Method`.
+  """
 
   def __init__(self, config: ConfigDict):
-    """Takes the fields of `configs/default.py`."""
+    """Stores the config; see `configs/default.py`."""
     self._config = config
 
   def init(self) -> TrainState:
-    """Draws the initial state from `config.seed`."""
+    """Initializes the training state from `config.seed`."""
     return create_state(self._config)
 
   def train_step(self, axis_name: str | None = None) -> TrainStep:
@@ -42,38 +45,38 @@ class AFGAN:
 
   def score(self, variables: Any, pixels: jax.Array) -> Scores:
     """Scores a batch (§3.4); see `score.make_score`."""
-    return self._scoring(variables, pixels)
+    return self._score(variables, pixels)
 
   @functools.cached_property
-  def _scoring(self) -> Callable[[Any, jax.Array], Scores]:
+  def _score(self) -> Callable[[Any, jax.Array], Scores]:
     return make_score(self._config)
 
   def train_flops(self) -> int:
-    """Counts the operations of one train step for one image (§3.3).
+    """Counts the operations (FLOPs) of a train step for one image (§3.3).
 
-    A layer costs as much again for the gradient to its input and for the one to
-    its kernel.
+    The gradients of a layer with respect to its input and to its kernel cost
+    as much as its forward pass each.
 
     Returns:
-      Operations; additions and multiplications count one each.
+      Operations; an addition and a multiplication count one each.
     """
     networks = self.count_networks()
     generator = networks['generator']
-    # It runs once for all updates.
+    # Runs forward once for all updates.
     total = 3 * generator.forward - generator.first
     if trains_discriminator(self._config):
       discriminator = networks['discriminator']
-      # Its own update, on real and on fake images.
+      # Update of the discriminator, on real and on fake images.
       total += 2 * (3 * discriminator.forward - discriminator.first)
-      # For the generator: both latents, and the way back to the fake image.
+      # For the generator: both latents, and the gradient to the fake image.
       total += 3 * discriminator.forward
     if has_segmentation_head(self._config):
-      # The way back goes on to the fake image.
+      # The gradient continues to the fake image.
       total += 3 * networks['segmentation'].forward
     return total
 
   def score_flops(self) -> int:
-    """Counts the operations of scoring one image (§3.4), as `train_flops`."""
+    """Counts the operations of scoring one image (§3.4); see `train_flops`."""
     config = self._config
     networks = self.count_networks()
     total = networks['generator'].forward
@@ -84,7 +87,7 @@ class AFGAN:
     return total * len(tile_corners(config.image_size, config.tile_size))
 
   def count_networks(self) -> dict[str, NetworkFlops]:
-    """Counts the operations of each network, used or not, on one tile."""
+    """Counts the operations of each network on one tile, even if unused."""
     config, size = self._config, self._config.tile_size
     return {
       'generator': count_flops(build_generator(config), size),

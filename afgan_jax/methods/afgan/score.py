@@ -1,4 +1,4 @@
-"""Anomaly score of §3.4 and anomaly map of §4.4.2, in one compiled call."""
+"""Computes anomaly scores (§3.4) and anomaly maps (§4.4.2) in one call."""
 
 import functools
 from collections.abc import Callable
@@ -25,63 +25,37 @@ from afgan_jax.ops.pixels import to_bytes, to_float
 def make_score(
   config: ConfigDict,
 ) -> Callable[[Any, jax.Array], dict[str, jax.Array]]:
-  """Builds the scoring of a batch.
+  """Builds the function that scores a batch.
 
-  Norms are in inference mode, so the score of an image depends on nothing but
-  the image and the weights.
+  Norms are in inference mode: a score depends only on image and weights.
 
   Args:
     config: see `configs/default.py`.
 
   Returns:
-    A function from {'generator': variables, 'discriminator': variables,
-    'segmentation': variables, if there is that head} and images, levels in
-    [0, 255], [batch, size, size, 3], to float32 arrays: 'map', the anomaly map,
-    [batch, size, size]; 'score', what `config.score.image` names;
-    'reconstruction_error' and, where the discriminator was trained,
+    A function from variables by network ('generator', 'discriminator' and, if
+    there is a segmentation head, 'segmentation') and pixels in [0, 255],
+    [batch, size, size, 3], to float32 arrays: 'map', the anomaly map,
+    [batch, size, size]; 'score', the score that `config.score.image` selects;
+    'reconstruction_error' and, if the discriminator was trained,
     'latent_error', L_rec and L_lat of eq 13, each [batch]; and to
     'reconstruction', uint8 [batch, size, size, 3].
   """
-  # In float32 whatever `config.dtype` is: both errors are differences of nearly
-  # equal numbers, and bfloat16 changes the order of the images.
-  exact = config.copy_and_resolve_references()
-  exact.dtype = 'float32'
-  generator = build_generator(exact)
-  discriminator = (
-    build_discriminator(exact) if trains_discriminator(exact) else None
-  )
-  head = None
-  if config.score.map == 'segmentation':
-    head = build_segmentation_head(exact)
+  apply = _make_apply(config)
 
-  def see(variables: Any, image: jax.Array):
-    reconstruction, latent = reconstruct(
-      generator, discriminator, variables, image
+  def score(variables: Any, pixels: jax.Array) -> dict[str, jax.Array]:
+    image = to_float(pixels)
+    outputs, latent = see_tiles(
+      functools.partial(apply, variables), image, config.tile_size
     )
-    pictures = {'reconstruction': reconstruction}
-    if head:
-      logits = head.apply(
-        variables['segmentation'], image, reconstruction, train=False
-      )
-      pictures['defective'] = jax.nn.sigmoid(logits)
-    return pictures, latent
-
-  def score(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
-    image = to_float(images)
-    pictures, latent = see_tiles(
-      functools.partial(see, variables), image, config.tile_size
-    )
-    reconstruction = pictures['reconstruction']
+    reconstruction = outputs['reconstruction']
     terms = {
       'reconstruction_error': reconstruction_error(image, reconstruction),
       **latent,
     }
-    if head:
-      maps = smooth_map(pictures['defective'], sigma=config.score.smoothing)
-    else:
-      maps = anomaly_map(config, image, reconstruction)
+    maps = _make_maps(config, image, outputs)
     return {
-      'score': _total(config, terms, maps),
+      'score': _select_score(config, terms, maps),
       **terms,
       'map': maps,
       'reconstruction': to_bytes(reconstruction),
@@ -90,10 +64,52 @@ def make_score(
   return score
 
 
-def _total(
+def _make_apply(
+  config: ConfigDict,
+) -> Callable[[Any, jax.Array], tuple[dict[str, jax.Array], ...]]:
+  """Builds the inference-mode forward pass of all networks; see `see_tiles`.
+
+  It runs in float32 whatever `config.dtype` is: both errors are differences of
+  nearly equal numbers, and bfloat16 changes the order of the images.
+  """
+  config = config.copy_and_resolve_references()
+  config.dtype = 'float32'
+  generator = build_generator(config)
+  discriminator = (
+    build_discriminator(config) if trains_discriminator(config) else None
+  )
+  head = None
+  if config.score.map == 'segmentation':
+    head = build_segmentation_head(config)
+
+  def apply(variables: Any, image: jax.Array):
+    reconstruction, latent = reconstruct(
+      generator, discriminator, variables, image
+    )
+    outputs = {'reconstruction': reconstruction}
+    if head:
+      logits = head.apply(
+        variables['segmentation'], image, reconstruction, train=False
+      )
+      outputs['defective'] = jax.nn.sigmoid(logits)
+    return outputs, latent
+
+  return apply
+
+
+def _make_maps(
+  config: ConfigDict, image: jax.Array, outputs: dict[str, jax.Array]
+) -> jax.Array:
+  """Returns the anomaly maps that `config.score.map` selects."""
+  if config.score.map == 'segmentation':
+    return smooth_map(outputs['defective'], sigma=config.score.smoothing)
+  return anomaly_map(config, image, outputs['reconstruction'])
+
+
+def _select_score(
   config: ConfigDict, terms: dict[str, jax.Array], maps: jax.Array
 ) -> jax.Array:
-  """Returns what `config.score.image` names."""
+  """Returns the score that `config.score.image` selects."""
   if config.score.image != 'paper':
     return image_score(config, maps)
   gamma = config.score.gamma
@@ -109,16 +125,16 @@ def reconstruct(
   variables: Any,
   image: jax.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-  """Reconstructs images and compares them in the discriminator's eyes.
+  """Reconstructs images and compares the discriminator's features.
 
   Args:
     generator: the module.
-    discriminator: the module; None where it was not trained.
+    discriminator: the module; None if it was not trained.
     variables: of both, {'generator': variables, 'discriminator': variables}.
     image: [batch, size, size, 3], float32 in [-1, 1].
 
   Returns:
-    The reconstructions, of the images' shape, and with a discriminator
+    The reconstructions, of the images' shape, and, with a discriminator,
     'latent_error', L_lat of eq 13, [batch].
   """
   reconstruction = generator.apply(variables['generator'], image, train=False)

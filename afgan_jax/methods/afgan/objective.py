@@ -1,0 +1,229 @@
+"""Forward passes, objectives and gradients of the train step (§3.3)."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+from ml_collections import ConfigDict
+
+from afgan_jax.config.derived import has_segmentation_head
+from afgan_jax.methods import losses
+from afgan_jax.methods.base import Batch, Metrics
+from afgan_jax.methods.state import NetworkState
+from afgan_jax.networks.build import (
+  build_discriminator,
+  build_generator,
+  build_segmentation_head,
+)
+from afgan_jax.networks.discriminator import Discriminator
+from afgan_jax.networks.generator import Generator
+from afgan_jax.networks.segmentation import SegmentationHead
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+  """The modules that are trained; `segmentation` is None without a head."""
+
+  generator: Generator
+  discriminator: Discriminator
+  segmentation: SegmentationHead | None
+
+  @classmethod
+  def build(cls, config: ConfigDict, axis_name: str | None) -> 'Networks':
+    """Builds the modules for training.
+
+    Args:
+      config: see `configs/default.py`.
+      axis_name: mapped axis over which norm statistics are averaged; None
+        outside a map.
+    """
+    head = has_segmentation_head(config)
+    return cls(
+      build_generator(config, axis_name),
+      build_discriminator(config, axis_name),
+      build_segmentation_head(config, axis_name) if head else None,
+    )
+
+
+class Reconstruction(NamedTuple):
+  """Reconstructions of a batch, with the backward pass.
+
+  Attributes:
+    image: [batch, size, size, 3], float32 in [-1, 1].
+    pullback: maps the gradient with respect to `image` to a tuple of one, the
+      gradient with respect to the generator's weights; see `jax.vjp`.
+    batch_stats: next running statistics of the generator's norms.
+  """
+
+  image: jax.Array
+  pullback: Callable[[jax.Array], tuple[Any]]
+  batch_stats: Any
+
+
+def reconstruct(
+  generator: Generator, network: NetworkState, image: jax.Array
+) -> Reconstruction:
+  """Reconstructs images in training mode.
+
+  Args:
+    generator: the module.
+    network: its state.
+    image: [batch, size, size, 3], float32 in [-1, 1].
+  """
+
+  def forward(params: Any) -> tuple[jax.Array, Any]:
+    reconstruction, changed = generator.apply(
+      {'params': params, 'batch_stats': network.batch_stats},
+      image,
+      train=True,
+      mutable='batch_stats',
+    )
+    return reconstruction, changed.get('batch_stats', {})
+
+  return Reconstruction(*jax.vjp(forward, network.params, has_aux=True))
+
+
+def discriminator_gradient(
+  discriminator: Discriminator,
+  network: NetworkState,
+  real: jax.Array,
+  fake: jax.Array,
+  latent_weight: float,
+) -> tuple[jax.Array, Any, Any]:
+  """Differentiates the discriminator's loss by its weights.
+
+  The reconstructions are constants: no gradient reaches the generator.
+
+  Args:
+    discriminator: the module.
+    network: its state.
+    real: defect-free images, [batch, size, size, 3], float32 in [-1, 1].
+    fake: reconstructions, of the same shape.
+    latent_weight: of the latent loss (eq 11); 0 for none.
+
+  Returns:
+    The loss, the next running statistics and the gradient.
+  """
+
+  def objective(params: Any) -> tuple[jax.Array, Any]:
+    real_logit, real_latent, stats = _discriminate(
+      discriminator, params, network.batch_stats, real
+    )
+    fake_logit, fake_latent, stats = _discriminate(
+      discriminator, params, stats, fake
+    )
+    loss = losses.discriminator_loss(real_logit, fake_logit)
+    if latent_weight:
+      latent = losses.latent_error(real_latent, fake_latent).mean()
+      loss += latent_weight * latent
+    return loss, stats
+
+  (loss, stats), grads = jax.value_and_grad(objective, has_aux=True)(
+    network.params
+  )
+  return loss, stats, grads
+
+
+def generator_gradient(
+  config: ConfigDict,
+  networks: Networks,
+  head: NetworkState | None,
+  adversary: NetworkState | None,
+  batch: Batch,
+  fake: jax.Array,
+) -> tuple[Metrics, jax.Array, Any, Any]:
+  """Differentiates eq 12 by the reconstructions and by the head's weights.
+
+  The generator's weights act on its loss through `fake` alone.
+
+  Args:
+    config: see `configs/default.py`.
+    networks: the modules.
+    head: state of the segmentation head; None without a head.
+    adversary: state of the discriminator; None if it is not trained.
+    batch: see `base.Batch`.
+    fake: reconstructions of `batch['input']`.
+
+  Returns:
+    The loss, 'generator', with its terms; the gradients with respect to `fake`
+    and to the head's weights; and the head's next running statistics.
+  """
+  differentiate = jax.value_and_grad(
+    _generator_objective, argnums=(0, 1), has_aux=True
+  )
+  (total, (terms, stats)), (fake_grad, head_grads) = differentiate(
+    fake,
+    head and head.params,
+    head and head.batch_stats,
+    batch,
+    networks,
+    adversary,
+    config,
+  )
+  return {'generator': total} | terms, fake_grad, head_grads, stats
+
+
+def _generator_objective(
+  fake: jax.Array,
+  head_params: Any,
+  head_stats: Any,
+  batch: Batch,
+  networks: Networks,
+  adversary: NetworkState | None,
+  config: ConfigDict,
+) -> tuple[jax.Array, tuple[Metrics, Any]]:
+  """Returns the weighted sum of eq 12, its terms and the head's statistics.
+
+  Terms of weight 0 are left out, except the paper's: the reconstruction loss is
+  always there, and both adversarial terms are if the discriminator is trained.
+  """
+  real = batch['image']
+  terms = {'reconstruction': losses.reconstruction_error(real, fake).mean()}
+  if adversary:
+    terms |= _adversarial_terms(networks.discriminator, adversary, real, fake)
+  if config.loss.ssim_weight:
+    terms['ssim'] = losses.ssim_error(real, fake).mean()
+  if networks.segmentation:
+    logits, changed = networks.segmentation.apply(
+      {'params': head_params, 'batch_stats': head_stats},
+      batch['input'],
+      fake,
+      train=True,
+      mutable='batch_stats',
+    )
+    head_stats = changed.get('batch_stats', {})
+    terms['segmentation'] = losses.segmentation_loss(
+      logits, batch['mask'], focus=config.segmentation.focus
+    )
+  total = sum(config.loss[f'{name}_weight'] * terms[name] for name in terms)
+  return total, (terms, head_stats)
+
+
+def _adversarial_terms(
+  discriminator: Discriminator,
+  adversary: NetworkState,
+  real: jax.Array,
+  fake: jax.Array,
+) -> Metrics:
+  """Returns the generator's adversarial loss and the latent loss (eq 11)."""
+  variables = adversary.params, adversary.batch_stats
+  _, real_latent, _ = _discriminate(discriminator, *variables, real)
+  fake_logit, fake_latent, _ = _discriminate(discriminator, *variables, fake)
+  return {
+    'adversarial': losses.adversarial_loss(fake_logit),
+    'latent': losses.latent_error(real_latent, fake_latent).mean(),
+  }
+
+
+def _discriminate(
+  discriminator: Discriminator, params: Any, batch_stats: Any, image: jax.Array
+) -> tuple[jax.Array, jax.Array, Any]:
+  """Returns logits, latents and the norms' next running statistics."""
+  (logit, latent), changed = discriminator.apply(
+    {'params': params, 'batch_stats': batch_stats},
+    image,
+    train=True,
+    mutable='batch_stats',
+  )
+  return logit, latent, changed.get('batch_stats', {})
