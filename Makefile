@@ -39,6 +39,7 @@ test-slow: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: .venv/demo
 	$(BIN)/python main.py --config=configs/default.py --mode=benchmark \

@@ -1,6 +1,9 @@
-"""AFGAN-JAX: finds defects on industrial images after good samples alone."""
+"""AFGAN in JAX: finds defects on industrial images, trained on good ones only.
 
-import importlib
+The public classes are `Detector`, which loads a trained run and scores images,
+and `Prediction`, its verdict on one image.
+"""
+
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +14,14 @@ __all__ = ['Detector', 'Prediction', '__version__']
 
 
 def __getattr__(name: str) -> Any:
-  """Imports the detector, and with it JAX, when it is asked for."""
-  if name in ('Detector', 'Prediction'):
-    return getattr(importlib.import_module('afgan_jax.detector'), name)
-  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  """Imports a public class on first use, since JAX takes a second to import."""
+  if name not in __all__:
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  from afgan_jax import detector
+
+  return getattr(detector, name)
+
+
+def __dir__() -> list[str]:
+  """Lists the public names, whether they are imported yet or not."""
+  return sorted(__all__)

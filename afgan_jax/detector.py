@@ -193,7 +193,7 @@ class Detector:
     defective = score > calibration.threshold
     return Prediction(
       score=float(score),
-      probability=float(calibration.probability(score)),
+      probability=float(calibration.probability(np.asarray(score))),
       verdict='defective' if defective else 'good',
       anomaly_map=anomaly_map,
       regions=find_regions(anomaly_map, calibration.pixel_threshold),

@@ -99,7 +99,7 @@ class TableSource:
     self._check_columns(reader.fieldnames or [])
     rows = [self._row(number, line) for number, line in lines]
     self._check_unique(rows)
-    if 'split' in reader.fieldnames:
+    if 'split' in reader.fieldnames:  # type: ignore[operator]
       return rows
     good = [row.path for row in rows if row.label == GOOD]
     test = set()

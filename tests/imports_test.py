@@ -199,6 +199,12 @@ except SystemExit as error:
   assert not loaded & (slow | TENSORFLOW | {'numpy', 'PIL'})
 
 
+def test_importing_the_package_imports_no_jax_until_a_class_is_used():
+  slow = {'jax', 'flax', 'orbax', 'numpy', 'ml_collections'}
+  assert not loaded_by('import afgan_jax; dir(afgan_jax)') & slow
+  assert slow <= loaded_by('from afgan_jax import Detector, Prediction')
+
+
 def test_training_begins_without_what_the_report_takes():
   loaded = loaded_by('import afgan_jax.cli.commands, afgan_jax.training.loop')
   assert 'jax' in loaded

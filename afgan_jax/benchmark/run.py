@@ -171,7 +171,7 @@ def _updates(
   return update
 
 
-def _compile(function: Callable, *arguments: Any) -> _Program:
+def _compile(function: Any, *arguments: Any) -> _Program:
   lowered = function.lower(*arguments)
   begin = time.perf_counter()
   compiled = lowered.compile()

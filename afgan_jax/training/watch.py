@@ -46,7 +46,7 @@ class LossWatch:
     self._checkpoints = checkpoints
     self._history = history
     self._collapsed = False
-    self._pending = None
+    self._pending: tuple[int, int, dict[str, jax.Array]] | None = None
 
   def add(self, step: int, count: int, metrics: dict[str, jax.Array]) -> None:
     """Adds the losses of `count` steps after `step`, still being computed."""
