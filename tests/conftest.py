@@ -5,20 +5,23 @@ import logging
 import os
 import shutil
 
+from afgan_jax.system import cpu
+
 # Before JAX starts: four devices on the CPU, so that the mapped step is tested
-# on several; without the optimizations of LLVM and by XLA's older and quicker
-# way to compile fusions, for compilation takes most of the suite's time and the
-# programs run for milliseconds; and with the vectors that `main.py` asks for,
-# so that it shares the compiled programs.
+# on several; without the optimizations of LLVM and, in the releases that still
+# have it, by XLA's older and quicker way to compile fusions, for compilation
+# takes most of the suite's time and the programs run for milliseconds; and with
+# the vectors that `main.py` asks for, so that it shares the compiled programs.
 os.environ['XLA_FLAGS'] = ' '.join(
   [
     os.environ.get('XLA_FLAGS', ''),
     '--xla_force_host_platform_device_count=4',
     '--xla_backend_optimization_level=0',
-    '--xla_cpu_use_fusion_emitters=false',
-    '--xla_cpu_prefer_vector_width=512',
   ]
 )
+if cpu.jaxlib_release() < (0, 11):  # XLA ends the process at unknown flags.
+  os.environ['XLA_FLAGS'] += ' --xla_cpu_use_fusion_emitters=false'
+cpu.use_whole_vectors()
 os.environ['JAX_PLATFORMS'] = 'cpu'
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 

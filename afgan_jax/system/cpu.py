@@ -7,12 +7,17 @@ of each setting is in docs/performance.md.
 import ctypes
 import os
 
-# From glibc's malloc.h.
+import jaxlib
+
+# From glibc malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
 
 _VECTOR_WIDTH = '--xla_cpu_prefer_vector_width'
+# XLA ends the process at a flag that it does not know, and drops flags between
+# releases. This is the newest release of jaxlib that was tried with the flag.
+_LAST_TRIED = (0, 12)
 
 
 def prepare() -> None:
@@ -22,10 +27,28 @@ def prepare() -> None:
   XLA_FLAGS is kept.
   """
   keep_freed_memory()
+  use_whole_vectors()
+
+
+def use_whole_vectors() -> None:
+  """Adds the vector width to XLA_FLAGS, in bits.
+
+  A width that XLA_FLAGS names already stays. With a jaxlib newer than those
+  that were tried, XLA_FLAGS stays as it is.
+  """
   flags = os.environ.get('XLA_FLAGS', '')
-  if _VECTOR_WIDTH not in flags:
+  if _VECTOR_WIDTH not in flags and jaxlib_release() <= _LAST_TRIED:
     # XLA's default is half of AVX-512; CPUs with narrower vectors use those.
     os.environ['XLA_FLAGS'] = f'{flags} {_VECTOR_WIDTH}=512'.lstrip()
+
+
+def jaxlib_release() -> tuple[int, int]:
+  """Returns the first two numbers of jaxlib's version, which decide on flags.
+
+  They come from jaxlib itself, for XLA is in it; reading them loads no XLA.
+  """
+  major, minor = jaxlib.__version__.split('.')[:2]
+  return int(major), int(minor)
 
 
 def keep_freed_memory() -> bool:

@@ -3,7 +3,10 @@ import pathlib
 import subprocess
 import sys
 
+import jaxlib
 import pytest
+
+from afgan_jax.system import cpu
 
 ROOT = pathlib.Path(__file__).parents[1]
 FLAG = '--xla_cpu_prefer_vector_width'
@@ -43,6 +46,24 @@ def test_flags_that_are_set_stay(given, expected):
     'print(os.environ["XLA_FLAGS"])'
   )
   assert run(program, environment).strip() == expected
+
+
+@pytest.mark.parametrize(
+  ('version', 'expected'),
+  [
+    ('0.10.2', f'{FLAG}=512'),
+    ('0.12.0.1', f'{FLAG}=512'),
+    ('0.13.0.dev20270101', ''),
+    ('1.0', ''),
+  ],
+)
+def test_no_flag_for_a_release_that_may_not_know_it(
+  version, expected, monkeypatch
+):
+  monkeypatch.setattr(jaxlib, '__version__', version)
+  monkeypatch.setenv('XLA_FLAGS', '')
+  cpu.use_whole_vectors()
+  assert os.environ['XLA_FLAGS'] == expected
 
 
 def test_xla_knows_the_flag():
