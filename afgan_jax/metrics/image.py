@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from afgan_jax.metrics.bootstrap import resample_counts, resampled_metrics
 from afgan_jax.metrics.pixel_curves import last_of_equals, measure_pixels
 from afgan_jax.metrics.pixel_scores import (
   checked_maps,
@@ -89,11 +90,11 @@ def bootstrap_intervals(
     return dict.fromkeys(_IMAGE)
   order = np.argsort(-scores)
   labels, scores = labels[order], scores[order]
-  counts = _resample(labels, num_resamples, seed)
+  counts = resample_counts(labels, num_resamples, seed)
   ends = last_of_equals(scores)
   detected = np.cumsum(counts * labels, axis=1)[:, ends]
   false_alarms = np.cumsum(counts * (1 - labels), axis=1)[:, ends]
-  metrics = _resampled_metrics(detected, false_alarms)
+  metrics = resampled_metrics(detected, false_alarms)
   tails = [(1 - level) / 2, (1 + level) / 2]
   return {
     name: np.quantile(values, tails).tolist()
@@ -222,43 +223,3 @@ def _checked_images(
   if len(bad):
     raise ValueError(f'scores are not finite: {scores[bad[0]]} at {bad[0]}')
   return labels.astype(np.int64), scores
-
-
-def _resample(labels: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:
-  """Draws how often each image is in each resample, within its class.
-
-  Returns:
-    int64 [num_resamples, n].
-  """
-  counts = np.zeros((num_resamples, len(labels)), np.int64)
-  rng = np.random.default_rng(seed)
-  for label in (0, 1):
-    (members,) = np.nonzero(labels == label)
-    uniform = np.full(len(members), 1 / len(members))
-    counts[:, members] = rng.multinomial(len(members), uniform, num_resamples)
-  return counts
-
-
-def _resampled_metrics(
-  detected: np.ndarray, false_alarms: np.ndarray
-) -> tuple[np.ndarray, ...]:
-  """Computes the image metrics, in the order of `_IMAGE`, of each resample.
-
-  Args:
-    detected: int64 [num_resamples, num_thresholds], defective images at or
-      above each threshold, thresholds descending to the lowest score.
-    false_alarms: the same for good images.
-  """
-  positives, negatives = detected[:, -1], false_alarms[:, -1]
-  new_detected = np.diff(detected, prepend=0)
-  new_false_alarms = np.diff(false_alarms, prepend=0)
-  # Pairs in the right order; equal scores count half.
-  pairs = (new_false_alarms * (detected - new_detected / 2)).sum(axis=1)
-  # A resample may have no image above its first thresholds.
-  precision = detected / np.maximum(detected + false_alarms, 1)
-  f1 = 2 * detected / (detected + false_alarms + positives[:, None])
-  return (
-    pairs / (positives * negatives),
-    (new_detected * precision).sum(axis=1) / positives,
-    f1.max(axis=1),
-  )

@@ -1,4 +1,4 @@
-"""Scores of defective and of defect-free pixels, sorted."""
+"""Collects and sorts the scores of defective and defect-free pixels."""
 
 from typing import NamedTuple
 

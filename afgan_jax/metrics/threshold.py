@@ -51,8 +51,8 @@ class Calibration:
   def probability(self, scores: np.ndarray) -> np.ndarray:
     """Maps scores monotonically to [0, 1], with 0.5 at the threshold.
 
-    It replaces eq 14, which needs other test images. A good image of median
-    score has 0.1.
+    It replaces eq 14, which needs the scores of other images. A good image of
+    median score has 0.1.
 
     Args:
       scores: [n].

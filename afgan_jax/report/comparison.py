@@ -90,5 +90,5 @@ def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _resize_mask(mask: np.ndarray, size: int) -> np.ndarray:
   """Resizes a mask, for display only."""
-  picture = Image.fromarray(255 * mask.astype(np.uint8))
-  return np.asarray(picture.resize((size, size), Image.Resampling.BOX)) > 0
+  image = Image.fromarray(255 * mask.astype(np.uint8))
+  return np.asarray(image.resize((size, size), Image.Resampling.BOX)) > 0

@@ -132,9 +132,7 @@ def _image_verdict(metrics: dict[str, Any]) -> list[str]:
     return [text + ', entirely above the baseline.']
   if high < max(known):
     return [text + ', entirely below the baseline.']
-  return [
-    text + ', which includes the baseline: the difference may be by chance.'
-  ]
+  return [text + ', which includes the baseline: the difference may be chance.']
 
 
 def _compare(

@@ -25,11 +25,10 @@ def make_panel(
     images: the training set, uint8 [n, size, size, 3].
 
   Returns:
-    A function from the state to uint8 [rows · size, columns · size, 3]: a row
-    for each of a few training images, or a tile of it, with the image, its
-    augmentation, the reconstruction of that and the absolute residual (eq 15)
-    if the method reconstructs images, and the anomaly map, white at its
-    largest value.
+    A function from the state to uint8 [rows · size, columns · size, 3]: for a
+    few training images the image, or a tile of it, its augmentation, the
+    reconstruction of that and the absolute residual (eq 15) if the method has
+    reconstructions, and the anomaly map, white at its largest value.
   """
   config = config.copy_and_resolve_references()
   border = (config.image_size - config.tile_size) // 2

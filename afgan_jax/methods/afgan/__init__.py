@@ -1,1 +1,1 @@
-"""AFGAN: adversarial training with attention feature fusion (the paper)."""
+"""Implements AFGAN: adversarial training, attention feature fusion."""

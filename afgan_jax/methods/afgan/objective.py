@@ -1,4 +1,4 @@
-"""Forward passes, objectives and gradients of the train step (§3.3)."""
+"""Computes the objectives of the train step and their gradients (§3.3)."""
 
 import dataclasses
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from afgan_jax.networks.segmentation import SegmentationHead
 
 @dataclasses.dataclass(frozen=True)
 class Networks:
-  """The modules that are trained; `segmentation` is None without a head."""
+  """Holds the modules to train; `segmentation` is None without a head."""
 
   generator: Generator
   discriminator: Discriminator
@@ -91,7 +91,7 @@ def discriminator_gradient(
   fake: jax.Array,
   latent_weight: float,
 ) -> tuple[jax.Array, Any, Any]:
-  """Differentiates the discriminator's loss by its weights.
+  """Differentiates the discriminator's loss with respect to its weights.
 
   The reconstructions are constants: no gradient reaches the generator.
 
@@ -133,9 +133,10 @@ def generator_gradient(
   batch: Batch,
   fake: jax.Array,
 ) -> tuple[Metrics, jax.Array, Any, Any]:
-  """Differentiates eq 12 by the reconstructions and by the head's weights.
+  """Differentiates the generator's loss (eq 12).
 
-  The generator's weights act on its loss through `fake` alone.
+  It does so with respect to the reconstructions, through which alone the
+  generator's weights act on the loss, and to the head's weights.
 
   Args:
     config: see `configs/default.py`.

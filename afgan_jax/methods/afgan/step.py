@@ -1,4 +1,4 @@
-"""Train step of adversarial training, a pure function of state and batch."""
+"""Builds the train step of adversarial training, a pure function."""
 
 from collections.abc import Callable
 
