@@ -126,11 +126,7 @@ def draw_cover(
   # Half the length and half the width, at least about one pixel wide.
   length = radius * jnp.sqrt(stretch)
   width = jnp.maximum(radius / jnp.sqrt(stretch), 0.6)
-  angle = jax.random.uniform(keys[3], maxval=jnp.pi)
-  rows, columns = pixel_centers(size)
-  dy, dx = rows - place[0], columns - place[1]
-  along = jnp.cos(angle) * dx + jnp.sin(angle) * dy
-  across = jnp.cos(angle) * dy - jnp.sin(angle) * dx
+  along, across = _rotated_frame(keys[3], size, place)
   bend = jax.random.uniform(keys[4], minval=-0.5, maxval=0.5)
   across += jnp.where(scar, bend * along**2 / length, 0)
   a, b = jnp.abs(along) / length, jnp.abs(across) / width
@@ -140,6 +136,18 @@ def draw_cover(
   # Edges from one pixel wide (hard) to as wide as the defect.
   edge = 0.5 + jax.random.uniform(keys[6]) ** 2 * 0.5 * width
   return jnp.clip(0.5 + inside / (2 * edge), 0, 1)
+
+
+def _rotated_frame(
+  key: jax.Array, size: int, place: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Returns the pixels' distances from a place along two random axes."""
+  angle = jax.random.uniform(key, maxval=jnp.pi)
+  rows, columns = pixel_centers(size)
+  dy, dx = rows - place[0], columns - place[1]
+  along = jnp.cos(angle) * dx + jnp.sin(angle) * dy
+  across = jnp.cos(angle) * dy - jnp.sin(angle) * dx
+  return along, across
 
 
 def visible_change(image: jax.Array, augmented: jax.Array) -> jax.Array:

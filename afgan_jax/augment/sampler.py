@@ -97,21 +97,8 @@ def make_sampler(
     with the 'mask' of pixels changed by the augmentation, bool
     [shard, tile, tile]; the images have the size of tiles as well.
   """
-  augment = build_augmentation(config)
-  vary = build_variation(config)
+  make = _build_example(config)
   share = config.batch_size // num_shares
-  in_tiles = config.tile_size < config.image_size
-
-  def make(
-    key: jax.Array, clean: jax.Array, other: jax.Array
-  ) -> dict[str, jax.Array]:
-    if vary is not None:
-      clean = vary(jax.random.fold_in(key, 2), clean)
-    if in_tiles:
-      clean = _random_crop(jax.random.fold_in(key, 3), clean, config.tile_size)
-      other = _random_crop(jax.random.fold_in(key, 4), other, config.tile_size)
-    augmented, mask = augment(key, clean, other)
-    return {'image': clean, 'input': augmented, 'mask': mask}
 
   def sample(
     images: jax.Array, step: jax.Array, device: jax.Array
@@ -137,6 +124,28 @@ def make_sampler(
     return jax.vmap(make)(keys, clean, others)
 
   return sample
+
+
+def _build_example(
+  config: ConfigDict,
+) -> Callable[[jax.Array, jax.Array, jax.Array], dict[str, jax.Array]]:
+  """Builds the function from a key and two images to an entry of the batch."""
+  augment = build_augmentation(config)
+  vary = build_variation(config)
+  in_tiles = config.tile_size < config.image_size
+
+  def make(
+    key: jax.Array, clean: jax.Array, other: jax.Array
+  ) -> dict[str, jax.Array]:
+    if vary is not None:
+      clean = vary(jax.random.fold_in(key, 2), clean)
+    if in_tiles:
+      clean = _random_crop(jax.random.fold_in(key, 3), clean, config.tile_size)
+      other = _random_crop(jax.random.fold_in(key, 4), other, config.tile_size)
+    augmented, mask = augment(key, clean, other)
+    return {'image': clean, 'input': augmented, 'mask': mask}
+
+  return make
 
 
 def _random_crop(key: jax.Array, image: jax.Array, size: int) -> jax.Array:

@@ -62,10 +62,7 @@ def train(
   Raises:
     UsageError: see `loop.train`; also if `blind` and no images were held out.
   """
-  check_config(config, jax.device_count())
-  check_not_file(workdir)
-  if not latest_step(workdir):
-    check_group_sizes(config)
+  _check(config, workdir)
   train_split, held_out = data.load_train(config)
   if blind:
     check_held_out(held_out)
@@ -79,14 +76,24 @@ def train(
     detector = _train_detector(
       config, workdir, train_split, held_out, make_batches
     )
-    evaluation, validation = None, None
     if blind:
-      validation = validate_detector(detector, workdir, held_out, train_split)
-    elif test is not None:
-      evaluation = measure_and_write(
-        detector, workdir, workdir, test, train_split
-      )
-  return Trained(detector, evaluation, validation)
+      figures = validate_detector(detector, workdir, held_out, train_split)
+      return Trained(detector, None, figures)
+    if test is None:
+      return Trained(detector, None, None)
+    return Trained(
+      detector,
+      measure_and_write(detector, workdir, workdir, test, train_split),
+      None,
+    )
+
+
+def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
+  """Raises UsageError if the config or the workdir cannot be used."""
+  check_config(config, jax.device_count())
+  check_not_file(workdir)
+  if not latest_step(workdir):  # Older runs continue as they began.
+    check_group_sizes(config)
 
 
 def _train_detector(

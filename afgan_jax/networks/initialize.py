@@ -29,12 +29,7 @@ def initialize(
     The network's 'params' and 'batch_stats', the latter empty if norms have
     none.
   """
-  image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
-  shapes = jax.eval_shape(
-    lambda key, image: network.init(key, *[image] * num_images, train=False),
-    key,
-    image,
-  )
+  shapes = _shapes(network, image_size, key, num_images)
   random = [
     math.prod(leaf.shape)
     for path, leaf in jax.tree.leaves_with_path(shapes)
@@ -56,6 +51,18 @@ def initialize(
     return values + 1 if name == 'scale' else values
 
   return {'batch_stats': {}} | jax.tree.map_with_path(draw, shapes)
+
+
+def _shapes(
+  network: nn.Module, image_size: int, key: jax.Array, num_images: int
+) -> dict[str, Any]:
+  """Returns the shapes of the network's variables."""
+  image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
+  return jax.eval_shape(
+    lambda key, image: network.init(key, *[image] * num_images, train=False),
+    key,
+    image,
+  )
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -20,7 +21,7 @@ from afgan_jax.tracking.panel import make_panel
 from afgan_jax.tracking.progress import Progress
 from afgan_jax.training import programs
 from afgan_jax.training.interrupts import catch_interrupts
-from afgan_jax.training.step_runner import MakeBatches, make_advance
+from afgan_jax.training.step_runner import Advance, MakeBatches, make_advance
 from afgan_jax.training.watch import LossWatch, check_finite
 
 
@@ -34,19 +35,17 @@ def train(
 
   Args:
     config: see `configs/default.py`, validated.
-    workdir: for checkpoints, history and TensorBoard files; created if missing.
+    workdir: for checkpoints and logs; created if missing.
     images: the training set, uint8 [n, size, size, 3].
-    make_batches: makes batches on the host; None to make them from `images` on
-      the devices.
+    make_batches: makes batches on the host; None to make them on the devices.
 
   Returns:
     The last state, which is also saved.
 
   Raises:
     ConfigConflict: if the config conflicts with the checkpoint's.
-    Diverged: if a loss or a weight is not finite; the previous checkpoint is
-      kept.
-    Interrupted: on SIGINT (Ctrl-C) or SIGTERM; the state is saved.
+    Diverged: if a loss or a weight is not finite; older checkpoints are kept.
+    Interrupted: on SIGINT or SIGTERM; the state is saved.
   """
   per_epoch = steps_per_epoch(config, len(images))
   stop = num_steps(config, len(images))
@@ -59,24 +58,52 @@ def train(
     start = int(state.step)
     if start >= stop:
       return state
+    steps = range(start, stop)
     writer = stack.enter_context(EventWriter(workdir / 'tensorboard'))
-    progress = Progress(
-      start=start,
-      stop=stop,
+    log = stack.enter_context(HistoryWriter(workdir))
+    history = read_history(workdir, before=start + 1)
+    progress = stack.enter_context(_progress(config, steps, per_epoch))
+    panel = make_panel(config, images)
+    return _run_steps(
+      config,
+      state,
+      steps,
+      per_epoch,
+      make_advance(config, images, make_batches, start, stop),
+      LossWatch(config, log, writer, progress, checkpoints, history),
+      lambda step, state: writer.image(step, 'panel', panel(state)),
+      checkpoints,
+    )
+
+
+def _progress(
+  config: ConfigDict, steps: range, per_epoch: int
+) -> contextlib.AbstractContextManager[Progress]:
+  return contextlib.closing(
+    Progress(
+      start=steps.start,
+      stop=steps.stop,
       steps_per_epoch=per_epoch,
       batch_size=config.batch_size,
     )
-    stack.callback(progress.close)
-    log = stack.enter_context(HistoryWriter(workdir))
-    history = read_history(workdir, before=start + 1)
-    watch = LossWatch(config, log, writer, progress, checkpoints, history)
-    panel = make_panel(config, images)
-    interrupted = stack.enter_context(catch_interrupts())
-    advance = make_advance(config, images, make_batches, start, stop)
+  )
 
-    save_every = config.checkpoint.every_epochs * per_epoch
-    panel_every = config.log.panel_every_epochs * per_epoch
-    step = start
+
+def _run_steps(
+  config: ConfigDict,
+  state: TrainState,
+  steps: range,
+  per_epoch: int,
+  advance: Advance,
+  watch: LossWatch,
+  write_panel: Callable[[int, TrainState], None],
+  checkpoints: Checkpoints,
+) -> TrainState:
+  """Runs the steps, and saves and draws panels when they are due."""
+  save_every = config.checkpoint.every_epochs * per_epoch
+  panel_every = config.log.panel_every_epochs * per_epoch
+  step, stop = steps.start, steps.stop
+  with catch_interrupts() as interrupted:
     while step < stop:
       limit = _steps_ahead(step, stop, save_every, panel_every)
       state, count, metrics = advance(state, limit)
@@ -89,12 +116,12 @@ def train(
         check_finite(state, checkpoints)
         checkpoints.save(state, config)
       if _is_due(step, panel_every):
-        writer.image(step, 'panel', panel(state))
+        write_panel(step, state)
       if signum is not None:
         raise Interrupted(
           f'Stopped at step {step} of {stop} and saved.', signum
         )
-    return state
+  return state
 
 
 def _restore_or_create(
