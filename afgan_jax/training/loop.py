@@ -35,7 +35,7 @@ def train(
 
   Args:
     config: see `configs/default.py`, validated.
-    workdir: for checkpoints and logs; created if missing.
+    workdir: for checkpoints and logs.
     images: the training set, uint8 [n, size, size, 3].
     make_batches: makes batches on the host; None to make them on the devices.
 
@@ -48,20 +48,17 @@ def train(
     Interrupted: on SIGINT or SIGTERM; the state is saved.
   """
   per_epoch = steps_per_epoch(config, len(images))
-  stop = num_steps(config, len(images))
   with contextlib.ExitStack() as stack:
-    checkpoints = stack.enter_context(
-      Checkpoints(workdir, config.checkpoint.max_to_keep)
-    )
+    checkpoints = Checkpoints(workdir, config.checkpoint.max_to_keep)
+    stack.enter_context(checkpoints)
     state = _restore_or_create(config, checkpoints)
     _write_config(workdir, config)
-    start = int(state.step)
-    if start >= stop:
+    steps = range(int(state.step), num_steps(config, len(images)))
+    if not steps:
       return state
-    steps = range(start, stop)
     writer = stack.enter_context(EventWriter(workdir / 'tensorboard'))
     log = stack.enter_context(HistoryWriter(workdir))
-    history = read_history(workdir, before=start + 1)
+    history = read_history(workdir, before=steps.start + 1)
     progress = stack.enter_context(_progress(config, steps, per_epoch))
     panel = make_panel(config, images)
     return _run_steps(
@@ -69,7 +66,7 @@ def train(
       state,
       steps,
       per_epoch,
-      make_advance(config, images, make_batches, start, stop),
+      make_advance(config, images, make_batches, steps.start, steps.stop),
       LossWatch(config, log, writer, progress, checkpoints, history),
       lambda step, state: writer.image(step, 'panel', panel(state)),
       checkpoints,
