@@ -72,7 +72,7 @@ def _training(
 ) -> Iterator[Command]:
   """Yields the commands of the parts that train on images."""
   screw, plus = 'configs/screw.py', 'configs/plus/mvtec_ad.py:screw'
-  generator_only = '--config.loss.discriminator_latent_weight=0'
+  no_lat = '--config.loss.discriminator_latent_weight=0'
   first = {'configs/screw.py, float32': (screw, 'float32')}
   runs = {
     'screw': first,
@@ -80,11 +80,7 @@ def _training(
     'plus': {'configs/plus at 256 px, float32': (plus, 'float32')},
     'more': {
       'configs/screw.py, bfloat16': (screw, 'bfloat16'),
-      'L_lat in the generator alone, bfloat16': (
-        screw,
-        'bfloat16',
-        generator_only,
-      ),
+      'L_lat in the generator alone, bfloat16': (screw, 'bfloat16', no_lat),
       'configs/plus at 256 px, bfloat16': (plus, 'bfloat16'),
     },
   }[part]

@@ -21,8 +21,8 @@ def hold_out(
     seed: of the random draw.
     part: a regular expression whose first group, or whole match without a
       group, identifies the part in a file's name. Whole parts are held out
-      until the fraction is reached, since other images of a part in the
-      training set score lower than new parts. '' to sample single images.
+      until the fraction is reached, since images of a part that was trained on
+      do not score as new parts do. '' to sample single images.
 
   Returns:
     Mask of the held-out images, bool [num_images]. At least one image, or one
