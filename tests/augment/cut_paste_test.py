@@ -377,7 +377,7 @@ def _augmented(framework: str) -> tuple[np.ndarray, ...]:
 
     return tf.map_fn(
       augment,
-      (images, tf.range(len(images))),
+      (images, tf.range(images.shape[0])),  # `len` would need AutoGraph.
       fn_output_signature=(tf.float32, tf.bool, *[tf.float32] * 6),
     )
 
