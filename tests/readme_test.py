@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from afgan_jax.checkpoints import store
 from afgan_jax.jobs.train import train
 from datasets import load
 from tests.support.tiny import tiny_config
@@ -18,9 +19,11 @@ README = pathlib.Path(__file__).parents[1] / 'README.md'
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
   """A working directory with the run and the image that the examples name."""
+  method = 'tests.support.mean_image:MeanImage'  # Compiles in a second.
+  monkeypatch.setattr(store, 'METHODS', (*store.METHODS, method))
   config = tiny_config(
     **{
-      'method': 'tests.support.mean_image:MeanImage',  # Compiles in a second.
+      'method': method,
       'score.image': 'max',
       'calibration.fraction': 0.25,
     }

@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 from afgan_jax.checkpoints import checksums
 from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint, to_tree
 from afgan_jax.config.rules import check_config
+from afgan_jax.config.schema import METHODS
 from afgan_jax.config.store import check_continues
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
@@ -220,6 +221,12 @@ def restore(
 
     def read(checkpoint: Checkpoint) -> tuple[ConfigDict, TrainState]:
       stored = checkpoint.read_config()
+      if given is None and stored.method not in METHODS:
+        # Importing it could run any code that is installed here.
+        raise UsageError(
+          f'{workdir} was trained with config.method={stored.method!r}, a '
+          'class of another package: give its config as well if you trust it.'
+        )
       config = stored if given is None else given
       if fields:
         config = config.copy_and_resolve_references()

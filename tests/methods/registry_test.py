@@ -74,21 +74,26 @@ def test_another_method_is_measured_and_reported(run):
   assert metrics['image_auroc'] == trained.evaluation.metrics['image_auroc']
   assert 'mean image' in (workdir / 'report.html').read_text()
   assert (
-    evaluate(None, workdir, load).metrics['image_auroc']
-    == (metrics['image_auroc'])
+    evaluate(trained.detector.config, workdir, load).metrics['image_auroc']
+    == metrics['image_auroc']
   )
-  _, figures = validate(None, workdir, load)
+  _, figures = validate(trained.detector.config, workdir, load)
   assert set(figures['image_auroc_by_score']) == {'max', 'top_k'}
   with (workdir / 'scores.csv').open() as file:
     assert next(csv.DictReader(file))['latent_error'] == ''
 
 
 def test_another_method_predicts(run, tmp_path):
-  workdir, _ = run
-  detector = Detector.load(workdir)
+  workdir, trained = run
+  detector = Detector.load(workdir, trained.detector.config)
   image = np.full((20, 30, 3), 255, np.uint8)  # Nothing like a sprocket.
   assert detector.predict(image).verdict == 'defective'
   assert predict(detector, [], tmp_path / 'out') == 0
+
+
+def test_a_workdir_alone_imports_no_class(run):
+  with pytest.raises(UsageError, match='a class of another package'):
+    Detector.load(run[0])
 
 
 def test_another_method_is_timed():
