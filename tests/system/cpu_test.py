@@ -8,7 +8,7 @@ import pytest
 
 from afgan_jax.system import cpu
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 FLAG = '--xla_cpu_prefer_vector_width'
 ASKS_FOR_THE_SAME_MEMORY_AGAIN = """
 import resource
