@@ -6,14 +6,11 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax import devices as device_mapping
 from afgan_jax.checkpoints.store import restore
 from afgan_jax.devices import Devices
-from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics import threshold
 from afgan_jax.metrics.regions import Region, find_regions
@@ -23,10 +20,8 @@ from afgan_jax.preprocessing.preprocessor import (
   PreparedImage,
   Preprocessor,
 )
+from afgan_jax.scoring import Scores, make_scorer
 from afgan_jax.system.errors import MissingThreshold
-
-# `methods.base.Scores` of any number of images, as NumPy arrays.
-Scores = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,51 +194,3 @@ class Detector:
       regions=find_regions(anomaly_map, calibration.pixel_threshold),
       note=prepared.note,
     )
-
-
-def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
-  """Maps a method's `score` over devices.
-
-  Args:
-    config: see `configs/default.py`.
-    devices: that share the batch.
-
-  Returns:
-    A function from the networks' variables and a sharded batch of pixels to
-    scores, with a leading axis of devices.
-  """
-  return device_mapping.map_batches(build_method(config).score, devices)
-
-
-def make_scorer(
-  config: ConfigDict, state: TrainState, devices: Devices = None
-) -> Callable[[np.ndarray], Scores]:
-  """Builds the function `Detector.score`.
-
-  Args:
-    config: see `configs/default.py`.
-    state: from training or a checkpoint.
-    devices: that share each batch; None for all.
-  """
-  score = map_score(config, devices)
-  variables = jax.device_put(
-    state.scoring_variables, device_mapping.replicated(devices)
-  )
-  num_devices = device_mapping.count(devices)
-  size = -(-config.score.batch_size // num_devices) * num_devices
-
-  def score_all(pixels: np.ndarray) -> Scores:
-    results = []
-    for start in range(0, len(pixels), size):
-      batch = pixels[start : start + size]
-      padding = np.repeat(batch[-1:], size - len(batch), axis=0)
-      batch = np.concatenate([batch, padding])
-      results.append(score(variables, device_mapping.shard(batch, devices)))
-    return {
-      name: np.concatenate(
-        [device_mapping.unshard(result[name]) for result in results]
-      )[: len(pixels)]
-      for name in results[0]
-    }
-
-  return score_all

@@ -44,7 +44,7 @@ def _machine(tiny: bool) -> Iterator[Row]:
   """Measures the peak FLOP/s and the memory bandwidth."""
   import jax
 
-  from afgan_jax.benchmark import machine
+  from afgan_jax import machine
 
   devices = jax.devices()
   yield {
@@ -65,7 +65,7 @@ def _machine(tiny: bool) -> Iterator[Row]:
 def _exact_peak(devices) -> float:
   import jax
 
-  from afgan_jax.benchmark import machine
+  from afgan_jax import machine
 
   with jax.default_matmul_precision('highest'):
     return machine.matrix_peak('float32', devices)
@@ -92,7 +92,7 @@ def _agreement(tiny: bool) -> Iterator[Row]:
   """Compares the scores of this device and of the CPU for the same weights."""
   import jax
 
-  from afgan_jax.detector import make_scorer
+  from afgan_jax.scoring import make_scorer
   from configs import demo
   from datasets import load
 

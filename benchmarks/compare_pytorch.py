@@ -163,7 +163,7 @@ def _prepare_jax(args: argparse.Namespace):
 
   from afgan_jax import devices as parallel
   from afgan_jax.benchmark.run import clean_batch
-  from afgan_jax.detector import map_score
+  from afgan_jax.scoring import map_score
   from afgan_jax.training import programs
   from benchmarks.workload import paper_config
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from afgan_jax.benchmark.memory import process_peak
 from afgan_jax.metrics import image as metrics
+from afgan_jax.system.memory import process_peak
 
 _SIZE = 256
 _NUM_TYPES = 8

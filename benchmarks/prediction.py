@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from afgan_jax.detector import Detector, make_scorer
+from afgan_jax.detector import Detector
 from afgan_jax.jobs.predict import predict
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.scoring import make_scorer
 from afgan_jax.system import cpu as cpu_runtime
 from afgan_jax.training.programs import create_state
 from configs import default

@@ -19,7 +19,7 @@ import time
 import jax
 import numpy as np
 
-from afgan_jax.benchmark import machine
+from afgan_jax import machine
 from afgan_jax.benchmark.run import clean_batch, random_images
 from afgan_jax.methods.registry import build_method
 from afgan_jax.system import cpu as cpu_runtime

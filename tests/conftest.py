@@ -32,7 +32,7 @@ gc.set_threshold(100_000, 20, 100)
 import jax  # noqa: E402  After the environment above.
 import pytest  # noqa: E402
 
-from afgan_jax import detector  # noqa: E402
+from afgan_jax import scoring  # noqa: E402
 from afgan_jax.training import programs  # noqa: E402
 
 # Groups and fields of which no program of a kind is made. Those that build the
@@ -102,7 +102,7 @@ def _trace_once():
     for module, name in (
       (programs, 'map_train_step'),
       (programs, 'map_sampled_steps'),
-      (detector, 'map_score'),
+      (scoring, 'map_score'),
     ):
       patch.setattr(module, name, share(name, getattr(module, name)))
     yield

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from afgan_jax.detector import Detector, make_scorer
+from afgan_jax.detector import Detector
+from afgan_jax.scoring import make_scorer
 from afgan_jax.system.errors import DataError, MissingThreshold
 from afgan_jax.training import programs
 from tests.support.tiny import tiny_config

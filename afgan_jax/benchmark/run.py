@@ -9,11 +9,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax import devices as device_mapping
-from afgan_jax.benchmark import machine
-from afgan_jax.detector import map_score
+from afgan_jax import machine
+from afgan_jax.config.derived import base_features
 from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import TrainState
 from afgan_jax.ops.pixels import to_float
+from afgan_jax.scoring import map_score
 from afgan_jax.training import programs
 from afgan_jax.training.step_runner import MakeBatches
 
@@ -58,7 +59,8 @@ def benchmark(config: ConfigDict, host_batches: HostBatches) -> Figures:
     'jax': jax.__version__,
     'image_size': config.image_size,
     'tile_size': config.tile_size,
-    'base_features': config.generator.base_features,
+    'method': config.method,
+    'base_features': base_features(config),
     'dtype': config.dtype,
     'placement': config.data.placement,
     'runs': runs,

@@ -14,9 +14,11 @@ def format_table(figures: Figures) -> str:
     figures: the result of `run.benchmark`.
   """
   size = size_in_words(figures['image_size'], figures['tile_size'])
+  features = figures['base_features']
+  width = f'{features} features, ' if features else ''
   rows = [
     f'{figures["platform"]} ({figures["device"]}), JAX {figures["jax"]}, '
-    f'{size}, {figures["base_features"]} features, '
+    f'{figures["method"]}, {size}, {width}'
     f'{figures["dtype"]}, batches made on the {figures["placement"]}',
     f'{"":8}{"devices":>8}{"batch":>7}{"images/s":>10}{"s/step":>9}{"p5":>9}'
     f'{"p95":>9}{"compile":>9}{"GFLOP":>8}{"GFLOP/s":>9}{"of peak":>9}'

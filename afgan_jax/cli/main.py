@@ -129,9 +129,10 @@ def _dispatch(
   workdir = pathlib.Path(_WORKDIR.value or default_workdir())
   _check_flags(mode)
   if mode == 'inspect':  # Needs no JAX.
-    from afgan_jax.config.rules import check_config
+    from afgan_jax.config.rules import check_config, check_group_sizes
 
     check_config(config, num_devices=1)
+    check_group_sizes(config)
     print(inspect(config, workdir))
     return
   cpu.prepare()

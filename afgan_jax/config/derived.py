@@ -25,6 +25,11 @@ def has_segmentation_head(config: ConfigDict) -> bool:
   return config.loss.segmentation_weight > 0
 
 
+def base_features(config: ConfigDict) -> int | None:
+  """Returns the generator's features at the first level; None without any."""
+  return config.get('generator', {}).get('base_features')
+
+
 def size_in_words(image_size: int, tile_size: int) -> str:
   """Describes the size of images, and of tiles if there are any, in pixels."""
   tiles = f' in tiles of {tile_size}' if tile_size < image_size else ''

@@ -9,7 +9,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import has_segmentation_head, trains_discriminator
-from afgan_jax.config.schema import FIELDS, SIZES
+from afgan_jax.config.method_fields import fields_of
+from afgan_jax.config.schema import SIZES
 from afgan_jax.config.store import flatten
 from afgan_jax.system.errors import UsageError
 
@@ -28,16 +29,18 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
   _check_tile_size(config)
   _check_batch_size(config, num_devices)
   _check_benchmark(config, num_devices)
-  _check_segmentation_map(config)
-  _check_latent_score(config)
   _check_placement(config)
+  if config.method == 'afgan':
+    _check_segmentation_map(config)
+    _check_latent_score(config)
 
 
 def check_group_sizes(config: ConfigDict) -> None:
   """Checks that groups divide the features of every group norm.
 
   For new runs only, and therefore not part of `check_config`: stored runs may
-  rely on smaller groups, see `networks.layers.GroupNorm`.
+  rely on smaller groups, see `networks.layers.GroupNorm`. Methods other than
+  AFGAN have no group norms.
 
   Args:
     config: that `check_config` accepts.
@@ -45,6 +48,8 @@ def check_group_sizes(config: ConfigDict) -> None:
   Raises:
     UsageError: a layer's features cannot be divided into such groups.
   """
+  if config.method != 'afgan':
+    return
   size, norms = config.norm.group_size, _group_norm_features(config)
   common = math.gcd(*(x for features in norms.values() for x in features))
   fitting = math.gcd(size, common)
@@ -65,13 +70,15 @@ def check_group_sizes(config: ConfigDict) -> None:
 
 def _check_fields(flat: dict[str, Any]) -> None:
   """Checks each field against the schema."""
-  for name in FIELDS:
+  fields = fields_of(flat.get('method'))
+  for name in fields:
     if name not in flat:
       raise UsageError(
         f'The config has no field config.{name}: let get_config start from '
-        'that of configs/default.py.'
+        'that of configs/default.py, or, for another method, of '
+        'configs/compare/.'
       )
-  for name, field in FIELDS.items():
+  for name, field in fields.items():
     _check(
       field.allowed.accepts(flat[name]), name, flat[name], field.allowed.wanted
     )

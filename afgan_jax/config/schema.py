@@ -1,8 +1,9 @@
-"""Schema of the fields of `configs/default.py`, in one table.
+"""Schema of the fields that the configs of all methods have, in one table.
 
-A new field needs an entry here and a line there; set `before` to the behaviour
-of runs that were stored without the field. Imports nothing slow, since it runs
-when flags are parsed.
+A new field needs an entry here, or in `method_fields` if it belongs to one
+method, and a default in `configs/`; set `before` to the behaviour of runs that
+were stored without the field. Imports nothing slow, since it runs when flags
+are parsed.
 """
 
 import dataclasses
@@ -18,7 +19,6 @@ from afgan_jax.config.checks import (
   greater_than,
   lengths,
   name_or_class,
-  number,
   one_of,
   pair,
   pattern,
@@ -31,16 +31,15 @@ METHODS = ('afgan',)
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 SOURCES = ('procedural', 'folder', 'mvtec_ad')
 GEOMETRIES = ('stretch', 'pad', 'object')
-NORMS = ('batch', 'group')
 AUGMENTATIONS = ('cut_paste', 'random_erasing', 'none', 'mixture')
 SHAPES = ('blob', 'scar', 'rectangle')
 CONTENTS = ('patch', 'displaced', 'color', 'noise', 'light', 'blur')
+# AFGAN has a further one, 'segmentation'.
 MAPS = (
   'residual',
   'smoothed_residual',
   'gradient_similarity',
   'mix',
-  'segmentation',
 )
 
 
@@ -123,22 +122,6 @@ FIELDS: dict[str, Field] = {
   'data.procedural.num_train': Field(greater_than(0, whole=True)),
   'data.procedural.num_test_good': Field(at_least(0, whole=True)),
   'data.procedural.num_test_per_defect': Field(at_least(0, whole=True)),
-  'norm.kind': Field(one_of(NORMS), before='batch'),
-  'norm.group_size': Field(greater_than(1, whole=True), before=16),
-  'norm.momentum': Field(between(0, 1)),
-  'norm.epsilon': Field(greater_than(0)),
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.max_features': Field(greater_than(0, whole=True)),
-  'generator.fusion': Field(one_of(('aff', 'concat', 'none'))),
-  'generator.aff_reduction': Field(greater_than(0, whole=True)),
-  'generator.aff_gate': Field(one_of(('sigmoid', 'product'))),
-  'generator.aff_scale': Field(number()),
-  'generator.aff_norm': Field(one_of(NORMS), before='batch'),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
-  'discriminator.max_features': Field(greater_than(0, whole=True)),
-  'discriminator.latent_features': Field(greater_than(0, whole=True)),
-  'discriminator.norm': Field(one_of(NORMS), before='batch'),
-  'discriminator.reset_below': Field(at_least(0), SCORING, before=0.0),
   'variation.rotation': Field(between(0, 180), before=0.0),
   'variation.scale': Field(pair(10), before=(1.0, 1.0)),
   'variation.shift': Field(between(0, 1), before=0.0),
@@ -163,29 +146,11 @@ FIELDS: dict[str, Field] = {
   'augmentation.mixture.opacity': Field(pair(1), before=(0.2, 1.0)),
   'augmentation.mixture.seamless': Field(between(0, 1), before=0.3),
   'augmentation.mixture.on_object': Field(between(0, 1), before=0.8),
-  # Added with the segmentation head.
-  'segmentation.base_features': Field(
-    greater_than(0, whole=True), before=SameAs('generator.base_features')
-  ),
-  'segmentation.max_features': Field(greater_than(0, whole=True), before=256),
-  'segmentation.num_levels': Field(greater_than(0, whole=True), before=5),
-  'segmentation.focus': Field(between(0, 10), before=0.0),
-  'loss.adversarial_weight': Field(at_least(0)),
-  'loss.reconstruction_weight': Field(at_least(0)),
-  'loss.latent_weight': Field(at_least(0)),
-  # Earlier, only the generator had the latent loss; the default differs.
-  'loss.discriminator_latent_weight': Field(at_least(0), SCORING, before=0.0),
-  'loss.ssim_weight': Field(at_least(0), before=0.0),
-  'loss.segmentation_weight': Field(at_least(0), before=0.0),
-  'optimizer.first': Field(
-    one_of(('discriminator', 'generator')), SCORING, before='discriminator'
-  ),
   'optimizer.learning_rate': Field(greater_than(0)),
   'optimizer.beta1': Field(between(0, 1)),
   'optimizer.beta2': Field(between(0, 1)),
   'optimizer.decay_steps': Field(at_least(0, whole=True), before=0),
   'optimizer.average': Field(between(0, 0.999999), before=0.0),
-  'score.gamma': Field(between(0, 1), ALWAYS),
   'score.image': Field(
     one_of(('paper', 'max', 'top_k')), ALWAYS, before='paper'
   ),

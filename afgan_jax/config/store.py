@@ -9,7 +9,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config.schema import ALWAYS, FIELDS, NEVER, SCORING, SameAs
+from afgan_jax.config.method_fields import fields_of
+from afgan_jax.config.schema import ALWAYS, NEVER, SCORING, Field, SameAs
 from afgan_jax.system.errors import ConfigConflict
 
 # Renamed fields.
@@ -26,23 +27,24 @@ def from_stored(fields: dict[str, Any]) -> ConfigDict:
     fields: from a checkpoint or `config.json` of any version.
 
   Returns:
-    The configuration with every field of `FIELDS`; missing ones get the value
-    that reproduces the older version's behaviour.
+    The configuration with every field of its method, see `fields_of`; missing
+    ones get the value that reproduces the older version's behaviour.
   """
   config = ConfigDict(fields)
   flat = flatten(config)
   for old, new in _RENAMED.items():
     if old in flat and new not in flat:
-      _set(config, new, flat[old])
-      _delete(config, old)
+      set_field(config, new, flat[old])
+      delete_field(config, old)
   for name, harmless in _REMOVED.items():
     if name in flat and flat[name] == harmless:
-      _delete(config, name)
+      delete_field(config, name)
   flat = flatten(config)
-  for name, field in FIELDS.items():
+  # Runs without the field are AFGAN's.
+  for name, field in fields_of(flat.get('method', 'afgan')).items():
     if name not in flat and field.before is not None:
       # Only a damaged config lacks the field that a `SameAs` refers to.
-      _set(config, name, _value_before(name, flat))
+      set_field(config, name, _value_before(field, flat))
   return config
 
 
@@ -73,13 +75,13 @@ def digest(config: ConfigDict) -> str:
   value, so that older runs keep their digests.
   """
   kept, flat = config.to_dict(), flatten(config)
-  for name, field in FIELDS.items():
+  for name, field in fields_of(flat.get('method')).items():
     if (
       field.omit_before
       and name in flat
-      and flat[name] == _value_before(name, flat)
+      and flat[name] == _value_before(field, flat)
     ):
-      _delete(kept, name)
+      delete_field(kept, name)
   return hashlib.sha256(_as_json(kept).encode()).hexdigest()[:16]
 
 
@@ -98,12 +100,13 @@ def check_continues(
   """
   allowed = (ALWAYS, SCORING) if scoring else (ALWAYS,)
   old, new = flatten(stored), flatten(given)
+  fields = fields_of(old.get('method'))
   changed = [
     f'config.{name} (was {old[name]!r}, is {new.get(name)!r})'
     for name in sorted(old)
     if old[name] != new.get(name)
     # Custom fields have no entry.
-    and (FIELDS[name].may_change if name in FIELDS else NEVER) not in allowed
+    and (fields[name].may_change if name in fields else NEVER) not in allowed
   ]
   if changed:
     raise ConfigConflict(
@@ -112,14 +115,33 @@ def check_continues(
     )
 
 
-def _value_before(name: str, flat: dict[str, Any]) -> Any:
+def set_field(config: ConfigDict, name: str, value: Any) -> None:
+  """Sets a field by its dotted name, creating missing groups."""
+  *groups, field = name.split('.')
+  for group in groups:
+    if group not in config:
+      config[group] = ConfigDict()
+    config = config[group]
+  config[field] = value
+
+
+def delete_field(config: ConfigDict | dict[str, Any], name: str) -> None:
+  """Deletes a field by its dotted name, and its group if it is then empty."""
+  group, _, rest = name.partition('.')
+  if rest:
+    delete_field(config[group], rest)
+  if not rest or not len(config[group]):
+    del config[group]
+
+
+def _value_before(field: Field, flat: dict[str, Any]) -> Any:
   """Returns the value that a config without a field implies, tuples as lists.
 
   Args:
-    name: of a field that was added after the first version.
+    field: that was added after the first version.
     flat: all other fields by their dotted names.
   """
-  before = FIELDS[name].before
+  before = field.before
   if isinstance(before, SameAs):
     before = flat.get(before.field)
   return _as_list(before)
@@ -133,22 +155,3 @@ def _as_list(value: Any) -> Any:
   if isinstance(value, list | tuple):
     return [_as_list(item) for item in value]
   return value
-
-
-def _set(config: ConfigDict, name: str, value: Any) -> None:
-  """Sets a field, creating missing groups."""
-  *groups, field = name.split('.')
-  for group in groups:
-    if group not in config:
-      config[group] = ConfigDict()
-    config = config[group]
-  config[field] = value
-
-
-def _delete(config: ConfigDict | dict[str, Any], name: str) -> None:
-  """Deletes a field, and its group if it is then empty."""
-  group, _, rest = name.partition('.')
-  if rest:
-    _delete(config[group], rest)
-  if not rest or not len(config[group]):
-    del config[group]

@@ -14,10 +14,12 @@ from afgan_jax.methods.state import TrainState
 Batch = dict[str, jax.Array]
 # Scalar losses by name.
 Metrics = dict[str, jax.Array]
-# 'score', float32 [batch]; 'map', the anomaly map, float32
-# [batch, size, size]; terms of the score, such as 'reconstruction_error' and
-# 'latent_error', [batch]; and, if the method reconstructs images,
-# 'reconstruction', uint8 [batch, size, size, 3].
+# 'score', float32 [batch], which `config.score.image` selects; 'map', the
+# anomaly map, float32 [batch, size, size]; 'paper', the score that the method's
+# paper defines, [batch], if all of its terms were trained, and those terms
+# under the names 'reconstruction_error' and 'latent_error', [batch]; and, if
+# the method reconstructs images, 'reconstruction', uint8
+# [batch, size, size, 3].
 Scores = dict[str, jax.Array]
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
@@ -63,3 +65,6 @@ class Method(Protocol):
 
   def score_flops(self) -> int:
     """Counts the operations of scoring one image, 0 if unknown."""
+
+  def collapse_remedy(self) -> str:
+    """Suggests fields for another run after a collapse, '' if none is known."""

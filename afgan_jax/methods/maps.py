@@ -61,7 +61,29 @@ def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
   return resized
 
 
-def image_score(config: ConfigDict, maps: jax.Array) -> jax.Array:
+def image_scores(
+  config: ConfigDict, maps: jax.Array, paper: jax.Array | None
+) -> dict[str, jax.Array]:
+  """Selects the image score, see `base.Scores`.
+
+  Args:
+    config: see `configs/default.py`.
+    maps: [batch, size, size].
+    paper: the score that the method's paper defines, [batch]; None if a term of
+      it was not trained, and `config.score.image` is not 'paper'.
+
+  Returns:
+    'score', the one that `config.score.image` selects, and, unless it is None,
+    'paper'; [batch] each.
+  """
+  if paper is None:
+    return {'score': reduce_map(config, maps)}
+  if config.score.image == 'paper':
+    return {'score': paper, 'paper': paper}
+  return {'score': reduce_map(config, maps), 'paper': paper}
+
+
+def reduce_map(config: ConfigDict, maps: jax.Array) -> jax.Array:
   """Reduces each map to an image score.
 
   Args:

@@ -16,21 +16,13 @@ def image_scores(
     results: see `Detector.score`, of n images.
 
   Returns:
-    Scores [n] by name; 'paper' (eq 13) only if its terms are in `results`.
+    Scores [n] by name; 'paper' only if `results` has it.
   """
   values = results['map'].reshape(len(results['map']), -1)
   count = min(config.score.top_k, values.shape[1])
   largest = np.partition(values, -count, axis=1)[:, -count:]
   scores = {'max': largest.max(axis=1), 'top_k': largest.mean(axis=1)}
-  if 'reconstruction_error' not in results:
-    return scores  # The method does not reconstruct images.
-  gamma = config.score.gamma
-  paper = gamma * results['reconstruction_error']
-  if gamma == 1:
-    return {'paper': paper} | scores
-  if 'latent_error' not in results:
-    return scores
-  return {'paper': paper + (1 - gamma) * results['latent_error']} | scores
+  return {n: results[n] for n in ('paper',) if n in results} | scores
 
 
 def aurocs_by_score(

@@ -9,8 +9,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.rules import check_config
-from afgan_jax.config.store import flatten
+from afgan_jax.config.store import delete_field, flatten, set_field
 from afgan_jax.study import paper
 from afgan_jax.system.errors import UsageError
 
@@ -179,6 +180,7 @@ def _run_config(
   name = category if category in by_category else _last_part(category)
   _override(run, f'category_fields.{name}', by_category.get(name, {}))
   fields = config.study.variant_fields[variant]
+  _set_method(run, fields.get('method', run.method))
   _override(run, f'variant_fields.{variant}', fields)
   run.seed = seed
   if run.data.source == 'mvtec_ad':
@@ -188,8 +190,18 @@ def _run_config(
   return run.copy_and_resolve_references()
 
 
+def _set_method(run: ConfigDict, method: str) -> None:
+  """Sets the method, and deletes the fields that it does not have."""
+  old, new = fields_of(run.method), fields_of(method)
+  with run.unlocked():
+    for name in old.keys() - new.keys():
+      delete_field(run, name)
+  run.method = method
+
+
 def _override(run: ConfigDict, origin: str, fields: Mapping[str, Any]) -> None:
-  known = flatten(run)
+  missing = fields_of(run.method).keys() - flatten(run).keys()
+  known = flatten(run) | dict.fromkeys(missing)
   for name, value in _flatten('', fields):
     if name not in known:
       nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
@@ -197,6 +209,10 @@ def _override(run: ConfigDict, origin: str, fields: Mapping[str, Any]) -> None:
         f'config.study.{origin} sets {name}, which is not a field: did you '
         f'mean {nearest[0]}?'
       )
+    if name in missing:  # Of a variant's method; `check_config` checks it.
+      with run.unlocked():
+        set_field(run, name, value)
+      continue
     try:
       run.update_from_flattened_dict({name: value})
     except (TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from afgan_jax.config.rules import check_group_sizes
 from afgan_jax.config.store import check_continues, from_stored
 from afgan_jax.jobs.train import Trained, train
 from afgan_jax.study.plan import Run, Study, make_plan
@@ -83,6 +84,11 @@ def _check(pending: Sequence[Run], data: Any) -> None:
         check_continues(from_stored(json.loads(text)), run.config)
       except UsageError as error:
         raise UsageError(f'{run.workdir}: {error}') from error
+    else:
+      try:
+        check_group_sizes(run.config)
+      except UsageError as error:
+        raise UsageError(f'{run}: {error}') from error
 
 
 def _run(

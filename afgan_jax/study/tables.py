@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from afgan_jax.config.derived import size_in_words
+from afgan_jax.config.derived import base_features, size_in_words
 from afgan_jax.study import paper
 from afgan_jax.study.category_table import (
   NONE,
@@ -63,10 +63,12 @@ def _introduction(results: Results) -> str:
   if config.num_steps:
     length = f'{config.num_steps} steps'
   size = size_in_words(config.image_size, config.tile_size)
+  features = base_features(config)
+  width = f'{features} features, ' if features else ''
   done = sum(metrics is not None for metrics in results.metrics.values())
   return (
     f'{done} of {len(results.study.runs)} runs are done. Unless a variant sets '
-    f'another value: {size}, {config.generator.base_features} features, '
+    f'another value: {size}, {width}'
     f'batches of {config.batch_size}, {length}. {source}\n\n'
     f'Results are in percent, {spread}. A dash marks results that are '
     'undefined or not measured. Averages are over the categories that all '

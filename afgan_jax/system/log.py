@@ -4,3 +4,13 @@ import logging
 
 logger = logging.getLogger('afgan_jax')
 logger.addHandler(logging.NullHandler())
+
+_UNITS = (('days', 24 * 3600), ('h', 3600), ('min', 60))
+
+
+def in_words(seconds: float) -> str:
+  """Formats a duration with two significant digits."""
+  for unit, length in _UNITS:
+    if seconds >= 2 * length:
+      return f'{float(f"{seconds / length:.2g}"):g} {unit}'
+  return f'{float(f"{max(seconds, 1):.2g}"):g} s'

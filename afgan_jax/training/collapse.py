@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax.methods.registry import build_method
 from afgan_jax.tracking.history import Curve
 
 # Losses are compared by medians of windows of logged values. The conditions
@@ -41,15 +42,7 @@ class Collapse(NamedTuple):
     Args:
       config: of the run.
     """
-    loss = config.loss
-    if loss.discriminator_latent_weight < loss.latent_weight:
-      remedy = f'config.loss.discriminator_latent_weight={loss.latent_weight:g}'
-    elif config.discriminator.norm == 'batch':
-      remedy = 'config.discriminator.norm=group'
-    else:
-      remedy = (
-        'smaller config.loss.adversarial_weight and config.loss.latent_weight'
-      )
+    remedy = build_method(config).collapse_remedy() or 'another config.seed'
     return (
       f'Training has collapsed by step {self.step}: the discriminator wins '
       f'(its loss is {self.discriminator:.2g}) and the reconstruction error, '

@@ -5,6 +5,7 @@ import pytest
 from afgan_jax.benchmark import estimate
 from afgan_jax.config.rules import check_config
 from afgan_jax.methods.registry import build_method
+from afgan_jax.system.log import in_words
 from configs import default
 from tests.support.tiny import tiny_config
 
@@ -23,7 +24,7 @@ from tests.support.tiny import tiny_config
   ],
 )
 def test_durations_in_words(seconds, words):
-  assert estimate.in_words(seconds) == words
+  assert in_words(seconds) == words
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_the_duration_is_that_of_the_operations(peak):
   seconds = 50_000 * operations / (peak / 2)
   line, _ = estimate.describe_duration(config, 50_000)
   assert line.startswith('50000 steps of 4 images of 16 px with 20 features')
-  assert f'about {estimate.in_words(seconds)} on' in line
+  assert f'about {in_words(seconds)} on' in line
 
 
 def test_a_long_run_is_told_what_makes_it_an_hour(peak):

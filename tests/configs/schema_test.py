@@ -6,11 +6,14 @@ import sys
 import pytest
 
 from afgan_jax.config import schema
-from afgan_jax.config.schema import FIELDS, SameAs
+from afgan_jax.config.method_fields import METHOD_FIELDS, fields_of
+from afgan_jax.config.schema import SameAs
 from afgan_jax.config.store import flatten
 from afgan_jax.preprocessing.decode import MAX_PIXELS
 from afgan_jax.preprocessing.geometry import GEOMETRIES
 from configs import default
+
+FIELDS = fields_of('afgan')
 
 
 def test_every_field_of_the_default_config_has_one_entry():
@@ -42,6 +45,10 @@ def test_new_fields_do_by_default_what_was_done_before_but_for_one():
       changed.add(name)
   # Eq 12 was read in another way.
   assert changed == {'loss.discriminator_latent_weight'}
+
+
+def test_every_method_of_the_package_has_a_table():
+  assert set(METHOD_FIELDS) == set(schema.METHODS)
 
 
 def test_only_fields_added_later_are_left_out_of_digests():

@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
+from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.rules import check_config
-from afgan_jax.config.schema import FIELDS
 from afgan_jax.config.store import (
   check_continues,
   digest,
@@ -16,6 +16,7 @@ from afgan_jax.config.store import (
 from afgan_jax.system.errors import UsageError
 from configs import default
 
+FIELDS = fields_of('afgan')
 STORED = sorted(pathlib.Path(__file__).parent.glob('stored/*.json'))
 
 

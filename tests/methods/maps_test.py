@@ -124,8 +124,8 @@ def test_every_map_is_largest_where_the_defect_is(name):
 def test_image_scores_by_hand():
   values = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
   config = _config(image='max')
-  np.testing.assert_allclose(maps.image_score(config, values), [15])
+  np.testing.assert_allclose(maps.reduce_map(config, values), [15])
   config = _config(image='top_k', top_k=3)
-  np.testing.assert_allclose(maps.image_score(config, values), [14])
+  np.testing.assert_allclose(maps.reduce_map(config, values), [14])
   config = _config(image='top_k', top_k=100)  # More than there are.
-  np.testing.assert_allclose(maps.image_score(config, values), [7.5])
+  np.testing.assert_allclose(maps.reduce_map(config, values), [7.5])

@@ -3,6 +3,9 @@ import pathlib
 import pytest
 from ml_collections import ConfigDict
 
+from afgan_jax.config.checks import at_least
+from afgan_jax.config.method_fields import METHOD_FIELDS, fields_of
+from afgan_jax.config.schema import FIELDS, Field
 from afgan_jax.config.store import digest, flatten
 from afgan_jax.study.plan import make_plan
 from afgan_jax.system.errors import UsageError
@@ -190,3 +193,31 @@ def test_validation_is_not_set_beside_the_papers_figures():
   config.calibration.fraction = 0.1
   config.study.measure = 'validation'
   assert plan(config).mvtec_name('screw') is None
+
+
+def test_a_variant_of_another_method_has_that_methods_fields(monkeypatch):
+  own = {
+    'generator.base_features': Field(at_least(1)),
+    'inversion.steps': Field(at_least(1)),
+  }
+  monkeypatch.setitem(METHOD_FIELDS, 'x:Y', own)
+  config = study_config(('x',), ('a', 'b'), (0,))
+  with config.unlocked():
+    config.study.variant_fields.a = ConfigDict(
+      {'method': 'x:Y', 'inversion': {'steps': 3}}
+    )
+  a, b = (flatten(run.config) for run in plan(config).runs)
+  assert a['inversion.steps'] == 3
+  assert set(a) == set(FIELDS) | set(own)
+  assert set(b) == set(fields_of('afgan'))
+  # It has no field of AFGAN's, and needs its own.
+  config.study.variant_fields.a = ConfigDict({'method': 'x:Y'})
+  with pytest.raises(UsageError, match=r'no field config\.inversion\.steps'):
+    plan(config)
+  config.study.variant_fields.a = ConfigDict(
+    {'method': 'x:Y', 'loss': {'latent_weight': 1.0}}
+  )
+  with pytest.raises(
+    UsageError, match=r'sets loss\.latent_weight, which is no'
+  ):
+    plan(config)

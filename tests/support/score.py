@@ -1,6 +1,6 @@
 """Scores of images by a state in memory."""
 
-from afgan_jax.detector import make_scorer
+from afgan_jax.scoring import make_scorer
 
 
 def score_images(config, state, pixels, devices=None):

@@ -86,6 +86,17 @@ class AFGAN:
       total += networks['segmentation'].forward
     return total * len(tile_corners(config.image_size, config.tile_size))
 
+  def collapse_remedy(self) -> str:
+    """Suggests fields that prevent a collapse (docs/reproduction.md)."""
+    loss = self._config.loss
+    if loss.discriminator_latent_weight < loss.latent_weight:
+      return f'config.loss.discriminator_latent_weight={loss.latent_weight:g}'
+    if self._config.discriminator.norm == 'batch':
+      return 'config.discriminator.norm=group'
+    return (
+      'smaller config.loss.adversarial_weight and config.loss.latent_weight'
+    )
+
   def count_networks(self) -> dict[str, NetworkFlops]:
     """Counts the operations of each network on one tile, even if unused."""
     config, size = self._config, self._config.tile_size

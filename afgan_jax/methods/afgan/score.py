@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import trains_discriminator
 from afgan_jax.methods.losses import latent_error, reconstruction_error
-from afgan_jax.methods.maps import anomaly_map, image_score
+from afgan_jax.methods.maps import anomaly_map, image_scores
 from afgan_jax.methods.tiles import see_tiles
 from afgan_jax.networks.build import (
   build_discriminator,
@@ -38,8 +38,8 @@ def make_score(
     [batch, size, size, 3], to float32 arrays: 'map', the anomaly map,
     [batch, size, size]; 'score', the score that `config.score.image` selects;
     'reconstruction_error' and, if the discriminator was trained,
-    'latent_error', L_rec and L_lat of eq 13, each [batch]; and to
-    'reconstruction', uint8 [batch, size, size, 3].
+    'latent_error', L_rec and L_lat of eq 13, and 'paper', eq 13, each
+    [batch]; and to 'reconstruction', uint8 [batch, size, size, 3].
   """
   apply = _make_apply(config)
 
@@ -54,8 +54,9 @@ def make_score(
       **latent,
     }
     maps = _make_maps(config, image, outputs)
+    paper = _paper_score(config.score.gamma, terms)
     return {
-      'score': _select_score(config, terms, maps),
+      **image_scores(config, maps, paper),
       **terms,
       'map': maps,
       'reconstruction': to_bytes(reconstruction),
@@ -106,17 +107,14 @@ def _make_maps(
   return anomaly_map(config, image, outputs['reconstruction'])
 
 
-def _select_score(
-  config: ConfigDict, terms: dict[str, jax.Array], maps: jax.Array
-) -> jax.Array:
-  """Returns the score that `config.score.image` selects."""
-  if config.score.image != 'paper':
-    return image_score(config, maps)
-  gamma = config.score.gamma
+def _paper_score(gamma: float, terms: dict[str, jax.Array]) -> jax.Array | None:
+  """Returns eq 13; None if its latent error was not trained."""
   total = gamma * terms['reconstruction_error']
-  if gamma < 1:
-    total += (1 - gamma) * terms['latent_error']
-  return total
+  if gamma == 1:
+    return total
+  if 'latent_error' not in terms:
+    return None
+  return total + (1 - gamma) * terms['latent_error']
 
 
 def reconstruct(

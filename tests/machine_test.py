@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from afgan_jax.benchmark import machine
+from afgan_jax import machine
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])

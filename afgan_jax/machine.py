@@ -9,12 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from afgan_jax import devices as device_mapping
-from afgan_jax.benchmark import memory
+from afgan_jax.system import memory
 
 # Side of the matrices, and size in bytes of the copied array: large enough to
 # reach the peak, small enough to take about a second.
 _ON_CPU = 2048, 2**28
 _ELSEWHERE = 8192, 2**30
+# Share of the FLOP/s of a large matrix product that networks reach. On two
+# cores 0.39 to 0.53 were measured with 16 features at the first level, 0.70 to
+# 0.91 with 64; on an H100 0.28 with 64 (docs/performance.md).
+_SHARE_OF_PEAK = {'cpu': 1.0, 'gpu': 0.35, 'tpu': 0.35}
 
 
 def matrix_peak(
@@ -39,6 +43,17 @@ def matrix_peak(
   multiply = device_mapping.over_devices(lambda a: a @ a, devices)
   seconds = _best_seconds(lambda: multiply(factors), rounds)
   return 2 * side**3 * len(devices) / seconds
+
+
+def expected_speed(dtype: str, devices: Sequence[jax.Device]) -> float:
+  """Estimates the FLOP/s that wide networks reach, from a matrix product.
+
+  Args:
+    dtype: compute type.
+    devices: that share the work.
+  """
+  share = _SHARE_OF_PEAK.get(devices[0].platform, _SHARE_OF_PEAK['gpu'])
+  return share * matrix_peak(dtype, devices, rounds=2)
 
 
 def bandwidth(devices: Sequence[jax.Device]) -> float:

@@ -1,0 +1,82 @@
+"""Schema of the fields that belong to a method, one table for each method.
+
+A method's config has these fields and those of `schema.FIELDS`, where an entry
+here replaces one there. Imports nothing slow, since it runs when flags are
+parsed.
+"""
+
+from typing import Any
+
+from afgan_jax.config.checks import (
+  at_least,
+  between,
+  greater_than,
+  number,
+  one_of,
+)
+from afgan_jax.config.schema import (
+  ALWAYS,
+  FIELDS,
+  MAPS,
+  SCORING,
+  Field,
+  SameAs,
+)
+
+NORMS = ('batch', 'group')
+
+AFGAN: dict[str, Field] = {
+  'norm.kind': Field(one_of(NORMS), before='batch'),
+  'norm.group_size': Field(greater_than(1, whole=True), before=16),
+  'norm.momentum': Field(between(0, 1)),
+  'norm.epsilon': Field(greater_than(0)),
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.max_features': Field(greater_than(0, whole=True)),
+  'generator.fusion': Field(one_of(('aff', 'concat', 'none'))),
+  'generator.aff_reduction': Field(greater_than(0, whole=True)),
+  'generator.aff_gate': Field(one_of(('sigmoid', 'product'))),
+  'generator.aff_scale': Field(number()),
+  'generator.aff_norm': Field(one_of(NORMS), before='batch'),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  'discriminator.latent_features': Field(greater_than(0, whole=True)),
+  'discriminator.norm': Field(one_of(NORMS), before='batch'),
+  'discriminator.reset_below': Field(at_least(0), SCORING, before=0.0),
+  # Added with the segmentation head.
+  'segmentation.base_features': Field(
+    greater_than(0, whole=True), before=SameAs('generator.base_features')
+  ),
+  'segmentation.max_features': Field(greater_than(0, whole=True), before=256),
+  'segmentation.num_levels': Field(greater_than(0, whole=True), before=5),
+  'segmentation.focus': Field(between(0, 10), before=0.0),
+  'loss.adversarial_weight': Field(at_least(0)),
+  'loss.reconstruction_weight': Field(at_least(0)),
+  'loss.latent_weight': Field(at_least(0)),
+  # Earlier, only the generator had the latent loss; the default differs.
+  'loss.discriminator_latent_weight': Field(at_least(0), SCORING, before=0.0),
+  'loss.ssim_weight': Field(at_least(0), before=0.0),
+  'loss.segmentation_weight': Field(at_least(0), before=0.0),
+  'optimizer.first': Field(
+    one_of(('discriminator', 'generator')), SCORING, before='discriminator'
+  ),
+  'score.gamma': Field(between(0, 1), ALWAYS),
+  'score.map': Field(
+    one_of((*MAPS, 'segmentation')), ALWAYS, before='smoothed_residual'
+  ),
+}
+
+METHOD_FIELDS: dict[str, dict[str, Field]] = {'afgan': AFGAN}
+
+
+def fields_of(method: Any) -> dict[str, Field]:
+  """Returns all fields of a method's config.
+
+  Args:
+    method: value of `config.method`, which may be invalid. A class of another
+      package checks its own fields.
+
+  Returns:
+    Rules by dotted name.
+  """
+  own = METHOD_FIELDS.get(method, {}) if isinstance(method, str) else {}
+  return FIELDS | own

@@ -1,0 +1,95 @@
+"""Maps a method's score over devices and batches."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax import devices as device_mapping
+from afgan_jax import machine
+from afgan_jax.devices import Devices
+from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.state import TrainState
+from afgan_jax.system.log import in_words, logger
+
+# `methods.base.Scores` of any number of images, as NumPy arrays.
+Scores = dict[str, np.ndarray]
+# Scoring that takes longer than this, in seconds, is announced. The speed is
+# measured only if a device of so many FLOP/s would take that long.
+_LONG = 20
+_FAST = {'cpu': 5e10, 'gpu': 5e13}
+
+
+def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
+  """Maps a method's `score` over devices.
+
+  Args:
+    config: see `configs/default.py`.
+    devices: that share the batch.
+
+  Returns:
+    A function from the networks' variables and a sharded batch of pixels to
+    scores, with a leading axis of devices.
+  """
+  return device_mapping.map_batches(build_method(config).score, devices)
+
+
+def make_scorer(
+  config: ConfigDict, state: TrainState, devices: Devices = None
+) -> Callable[[np.ndarray], Scores]:
+  """Builds the function `Detector.score`.
+
+  Args:
+    config: see `configs/default.py`.
+    state: from training or a checkpoint.
+    devices: that share each batch; None for all.
+  """
+  score = map_score(config, devices)
+  tell_duration = _make_duration_log(config, devices)
+  variables = jax.device_put(
+    state.scoring_variables, device_mapping.replicated(devices)
+  )
+  num_devices = device_mapping.count(devices)
+  size = -(-config.score.batch_size // num_devices) * num_devices
+
+  def score_all(pixels: np.ndarray) -> Scores:
+    tell_duration(len(pixels))
+    results = []
+    for start in range(0, len(pixels), size):
+      batch = pixels[start : start + size]
+      padding = np.repeat(batch[-1:], size - len(batch), axis=0)
+      batch = np.concatenate([batch, padding])
+      results.append(score(variables, device_mapping.shard(batch, devices)))
+    return {
+      name: np.concatenate(
+        [device_mapping.unshard(result[name]) for result in results]
+      )[: len(pixels)]
+      for name in results[0]
+    }
+
+  return score_all
+
+
+def _make_duration_log(
+  config: ConfigDict, devices: Devices
+) -> Callable[[int], None]:
+  """Builds a function that logs how long scoring n images takes, if long."""
+  operations = build_method(config).score_flops()
+  devices = jax.devices() if devices is None else devices
+
+  def log_duration(num_images: int) -> None:
+    fast = _FAST.get(devices[0].platform, _FAST['gpu']) * len(devices)
+    if num_images * operations < _LONG * fast:
+      return  # Measuring the speed would take as long.
+    seconds = operations / machine.expected_speed('float32', devices)
+    if num_images * seconds >= _LONG:
+      logger.info(
+        'Scoring %d images takes about %s, %.2g s each, estimated from the '
+        'speed of a matrix product.',
+        num_images,
+        in_words(num_images * seconds),
+        seconds,
+      )
+
+  return log_duration
