@@ -8,6 +8,7 @@ omitted: they are negligible beside the layers.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -33,15 +34,32 @@ class NetworkFlops(NamedTuple):
 def count_flops(
   network: nn.Module, size: int, *, num_images: int = 1
 ) -> NetworkFlops:
-  """Counts the operations of a network's layers from their shapes.
+  """Counts the operations of a network of images; see `count_flops_on`.
 
   Args:
     network: called with images and `train`.
     size: side length in pixels of the images.
     num_images: number of images that the network takes.
   """
+  shapes = [(1, size, size, 3)] * num_images
+  return count_flops_on(shapes, network, (size, size, 3 * num_images))
+
+
+def count_flops_on(
+  input_shapes: Sequence[tuple[int, ...]],
+  network: nn.Module,
+  first_shape: tuple[int, ...] | None = None,
+) -> NetworkFlops:
+  """Counts the operations of a network's layers from their shapes.
+
+  Args:
+    input_shapes: of the network's inputs, with the batch's axis of length 1.
+    network: called with inputs of these shapes and `train`.
+    first_shape: shape, without the batch's axis, of the input of layers that
+      count as first; None for that of the first input.
+  """
   layers = []
-  shape = size, size, 3 * num_images
+  shape = first_shape or input_shapes[0][1:]
 
   def record(call, args, kwargs, context):
     result = call(*args, **kwargs)
@@ -55,13 +73,11 @@ def count_flops(
       layers.append((2 * pixels * math.prod(kernel.shape), sees_image))
     return result
 
-  image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  inputs = [jax.ShapeDtypeStruct(x, jnp.float32) for x in input_shapes]
   key = jax.eval_shape(lambda: jax.random.key(0))
   with nn.intercept_methods(record):
     jax.eval_shape(
-      lambda key, image: network.init(key, *[image] * num_images, train=False),
-      key,
-      image,
+      lambda key, *inputs: network.init(key, *inputs, train=False), key, *inputs
     )
   return NetworkFlops(
     sum(flops for flops, _ in layers),

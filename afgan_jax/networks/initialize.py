@@ -1,6 +1,7 @@
 """Initializes all networks as in DCGAN (Radford et al. 2016, §4)."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -13,6 +14,21 @@ STANDARD_DEVIATION = 0.02
 def initialize(
   network: nn.Module, image_size: int, key: jax.Array, *, num_images: int = 1
 ) -> dict[str, Any]:
+  """Initializes a network of images; see `initialize_on`.
+
+  Args:
+    network: called with images and `train`.
+    image_size: side of the image in pixels.
+    key: a typed key.
+    num_images: number of images that the network takes.
+  """
+  shape = (1, image_size, image_size, 3)
+  return initialize_on([shape] * num_images, network, key)
+
+
+def initialize_on(
+  input_shapes: Sequence[tuple[int, ...]], network: nn.Module, key: jax.Array
+) -> dict[str, Any]:
   """Draws kernels from N(0, 0.02) and norm scales from N(1, 0.02).
 
   Biases are 0, running means 0 and variances 1. All numbers come from a single
@@ -20,16 +36,15 @@ def initialize(
   to compile.
 
   Args:
-    network: called with images and `train`.
-    image_size: side of the image in pixels.
+    input_shapes: of the network's inputs, with the batch's axis.
+    network: called with float32 inputs of these shapes and `train`.
     key: a typed key.
-    num_images: number of images that the network takes.
 
   Returns:
     The network's 'params' and 'batch_stats', the latter empty if norms have
     none.
   """
-  shapes = _shapes(network, image_size, key, num_images)
+  shapes = _shapes(input_shapes, network, key)
   random = [
     math.prod(leaf.shape)
     for path, leaf in jax.tree.leaves_with_path(shapes)
@@ -54,14 +69,12 @@ def initialize(
 
 
 def _shapes(
-  network: nn.Module, image_size: int, key: jax.Array, num_images: int
+  input_shapes: Sequence[tuple[int, ...]], network: nn.Module, key: jax.Array
 ) -> dict[str, Any]:
   """Returns the shapes of the network's variables."""
-  image = jax.ShapeDtypeStruct((1, image_size, image_size, 3), jnp.float32)
+  inputs = [jax.ShapeDtypeStruct(x, jnp.float32) for x in input_shapes]
   return jax.eval_shape(
-    lambda key, image: network.init(key, *[image] * num_images, train=False),
-    key,
-    image,
+    lambda key, *inputs: network.init(key, *inputs, train=False), key, *inputs
   )
 
 
