@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
   --constraint constraints.txt --editable
 
-.PHONY: setup demo test test-slow lint bench
+.PHONY: setup demo test test-learns test-slow lint bench
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -32,6 +32,9 @@ demo: .venv/demo
 
 test: setup
 	$(BIN)/python -m pytest
+
+test-learns: setup
+	$(BIN)/python -m pytest -m slow tests/training/learns_test.py
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

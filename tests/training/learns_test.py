@@ -1,4 +1,7 @@
-"""Training learns: the one test that trains for more than a few steps."""
+"""Training learns: the one test that trains for more than a few steps.
+
+It takes a minute, so `make test` leaves it out; `.ci/run` runs it.
+"""
 
 import json
 import os
@@ -7,6 +10,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from afgan_jax.tracking.history import read_history
 
@@ -24,6 +28,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.slow
 def test_a_short_demo_tells_defects_from_good_parts(tmp_path):
   # As a user runs it, not with the suite's XLA_FLAGS: programs that compile
   # soon are many times slower.
