@@ -30,7 +30,17 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 gc.set_threshold(100_000, 20, 100)
 
 import jax  # noqa: E402  After the environment above.
+import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
+
+# Before their import: calls of these modules fail on a wrong shape.
+jaxtyping.install_import_hook(
+  [
+    f'afgan_jax.{name}'
+    for name in ('methods.losses', 'methods.maps', 'ops.filters')
+  ],
+  'beartype.beartype',
+)
 
 from afgan_jax import scoring  # noqa: E402
 from afgan_jax.training import programs  # noqa: E402

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import optax
 
 from afgan_jax.ops.filters import smooth_map
+from afgan_jax.ops.types import Images, Maps, Masks, Scalar, Values, Vectors
 
 # SSIM (Wang et al. 2004): standard deviation of the window in pixels, and the
 # constants C1 and C2 for intensities in [0, 1].
@@ -13,9 +14,7 @@ _SSIM_MEAN = 0.01**2
 _SSIM_VARIANCE = 0.03**2
 
 
-def discriminator_loss(
-  real_logit: jax.Array, fake_logit: jax.Array
-) -> jax.Array:
+def discriminator_loss(real_logit: Values, fake_logit: Values) -> Scalar:
   """Computes the adversarial loss of the discriminator, −L_adv of eq 9.
 
   Args:
@@ -34,7 +33,7 @@ def discriminator_loss(
   return jnp.mean(real) + jnp.mean(fake)
 
 
-def adversarial_loss(fake_logit: jax.Array) -> jax.Array:
+def adversarial_loss(fake_logit: Values) -> Scalar:
   """Computes the generator's adversarial loss, the non-saturating BCE(fake, 1).
 
   Eq 9 as written gives the generator no gradient while the discriminator wins;
@@ -51,9 +50,7 @@ def adversarial_loss(fake_logit: jax.Array) -> jax.Array:
   )
 
 
-def reconstruction_error(
-  image: jax.Array, reconstruction: jax.Array
-) -> jax.Array:
+def reconstruction_error(image: Images, reconstruction: Images) -> Values:
   """Computes the L1 loss of eq 10, a mean over pixels and channels.
 
   Args:
@@ -66,7 +63,7 @@ def reconstruction_error(
   return jnp.mean(jnp.abs(image - reconstruction), axis=(1, 2, 3))
 
 
-def latent_error(real_latent: jax.Array, fake_latent: jax.Array) -> jax.Array:
+def latent_error(real_latent: Vectors, fake_latent: Vectors) -> Values:
   """Computes the latent loss of eq 11, a mean square as in Skip-GANomaly.
 
   Args:
@@ -79,7 +76,7 @@ def latent_error(real_latent: jax.Array, fake_latent: jax.Array) -> jax.Array:
   return jnp.mean(jnp.square(real_latent - fake_latent), axis=-1)
 
 
-def ssim_error(image: jax.Array, reconstruction: jax.Array) -> jax.Array:
+def ssim_error(image: Images, reconstruction: Images) -> Values:
   """Computes 1 − the mean structural similarity (SSIM, Wang et al. 2004).
 
   Intensities are mapped to [0, 1] first: SSIM compares local means, and its
@@ -115,9 +112,7 @@ def ssim_error(image: jax.Array, reconstruction: jax.Array) -> jax.Array:
   return 1 - jnp.mean(similarity.reshape(batch, -1), axis=-1)
 
 
-def segmentation_loss(
-  logits: jax.Array, mask: jax.Array, *, focus: float
-) -> jax.Array:
+def segmentation_loss(logits: Maps, mask: Masks, *, focus: float) -> Scalar:
   """Computes the focal loss of pixels (Lin et al., ICCV 2017).
 
   `optax.losses.sigmoid_focal_loss` differs by rounding errors, and a resumed

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from afgan_jax.ops.filters import gradient_magnitude, smooth_map
+from afgan_jax.ops.types import Images, Maps, Values
 
 # RIAD (Zavrtanik et al. 2021): scales of the gradient similarity, and the
 # constant that keeps it defined if both gradients vanish.
@@ -17,8 +18,8 @@ _STABILITY = 0.0026
 
 
 def anomaly_map(
-  config: ConfigDict, image: jax.Array, reconstruction: jax.Array
-) -> jax.Array:
+  config: ConfigDict, image: Images, reconstruction: Images
+) -> Maps:
   """Computes the anomaly map that `config.score.map` selects.
 
   Args:
@@ -62,7 +63,7 @@ def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
 
 
 def image_scores(
-  config: ConfigDict, maps: jax.Array, paper: jax.Array | None
+  config: ConfigDict, maps: Maps, paper: Values | None
 ) -> dict[str, jax.Array]:
   """Selects the image score, see `base.Scores`.
 
@@ -83,7 +84,7 @@ def image_scores(
   return {'score': reduce_map(config, maps), 'paper': paper}
 
 
-def reduce_map(config: ConfigDict, maps: jax.Array) -> jax.Array:
+def reduce_map(config: ConfigDict, maps: Maps) -> Values:
   """Reduces each map to an image score.
 
   Args:
@@ -100,7 +101,7 @@ def reduce_map(config: ConfigDict, maps: jax.Array) -> jax.Array:
   return jnp.mean(top, axis=-1)
 
 
-def gradient_similarity(image: jax.Array, other: jax.Array) -> jax.Array:
+def gradient_similarity(image: Images, other: Images) -> Maps:
   """Computes the multi-scale gradient magnitude similarity of RIAD.
 
   Args:

@@ -2,11 +2,12 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 
+from afgan_jax.ops.types import Maps
 
-def smooth_map(maps: jax.Array, *, sigma: float) -> jax.Array:
+
+def smooth_map(maps: Maps, *, sigma: float) -> Maps:
   """Smooths maps with a Gaussian, with mirrored borders.
 
   Args:
@@ -32,7 +33,7 @@ def smooth_map(maps: jax.Array, *, sigma: float) -> jax.Array:
   return jnp.einsum('ij,bjk,lk->bil', filters, maps, filters)
 
 
-def gradient_magnitude(x: jax.Array) -> jax.Array:
+def gradient_magnitude(x: Maps) -> Maps:
   """Computes the gradient magnitude with Prewitt filters and edge padding.
 
   Args:

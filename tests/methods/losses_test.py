@@ -1,5 +1,6 @@
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -174,3 +175,13 @@ def test_gradient_of_the_focal_loss_is_that_of_differences(focus):
     lambda x: losses.segmentation_loss(x, jnp.asarray(mask), focus=focus)
   )(jnp.asarray(logits, jnp.float32))
   np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+  'shape', [(2, 4, 4, 1), (1, 4, 4, 3), (2, 4, 1, 3), (4, 4, 3)]
+)
+def test_images_of_other_shapes_are_not_broadcast(shape):
+  image = np.zeros((2, 4, 4, 3), np.float32)
+  for loss in (losses.reconstruction_error, losses.ssim_error):
+    with pytest.raises(jaxtyping.TypeCheckError):
+      loss(image, np.zeros(shape, np.float32))

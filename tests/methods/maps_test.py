@@ -49,7 +49,7 @@ def test_smoothing_agrees_with_scipy(sigma):
 
 def test_no_smoothing_changes_nothing():
   values = np.random.default_rng(0).random((1, 16, 16)).astype(np.float32)
-  np.testing.assert_array_equal(maps.smooth_map(values, sigma=0), values)
+  np.testing.assert_array_equal(maps.smooth_map(values, sigma=0.0), values)
 
 
 def test_residual_is_equation_15():
