@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
   --constraint constraints.txt --editable
 
-.PHONY: setup demo test test-learns test-slow lint bench
+.PHONY: setup demo test test-training test-slow lint bench
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -33,11 +33,11 @@ demo: .venv/demo
 test: setup
 	$(BIN)/python -m pytest
 
-test-learns: setup
-	$(BIN)/python -m pytest -m slow tests/training/learns_test.py
+test-training: setup
+	$(BIN)/python -m pytest -m training
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m 'slow or training'
 
 lint: setup
 	$(BIN)/ruff check .

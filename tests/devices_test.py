@@ -1,5 +1,6 @@
 import jax
 import numpy as np
+import pytest
 
 from afgan_jax import devices as parallel
 from afgan_jax.methods.afgan.init import create_state
@@ -11,6 +12,7 @@ from datasets.source import read_split
 from tests.support.tiny import tiny_config
 
 
+@pytest.mark.training
 def test_four_devices_give_the_losses_of_one():
   config = tiny_config(
     image_size=32,

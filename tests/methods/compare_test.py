@@ -1,6 +1,7 @@
 """Every method of Table 2 does all that a run can do, on one and four devices.
 
-Slow tests compare states to the bit and between numbers of devices.
+Those of `make test-training` compare states to the bit and between numbers of
+devices.
 """
 
 import csv
@@ -81,7 +82,7 @@ def test_neither_company_nor_order_changes_a_score(run):
   assert not np.allclose(first['score'][0], first['score'][1:], rtol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.training
 @pytest.mark.parametrize('method', METHODS)
 def test_a_run_in_two_parts_ends_as_the_run_in_one(method, tmp_path):
   for name, parts in (('whole', (4,)), ('parts', (2, 4))):
@@ -92,7 +93,7 @@ def test_a_run_in_two_parts_ends_as_the_run_in_one(method, tmp_path):
   jax.tree.map(np.testing.assert_array_equal, *jax.device_get(tuple(states)))
 
 
-@pytest.mark.slow
+@pytest.mark.training
 @pytest.mark.parametrize('method', METHODS)
 def test_four_devices_give_the_losses_of_one(method):
   images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
@@ -114,7 +115,7 @@ def test_four_devices_give_the_losses_of_one(method):
       )
 
 
-@pytest.mark.slow
+@pytest.mark.training
 @pytest.mark.parametrize('method', METHODS)
 def test_it_is_timed(method):
   from afgan_jax.benchmark.run import benchmark

@@ -137,6 +137,7 @@ def test_runs_of_a_fixed_number_of_steps_are_saved_and_restored(tmp_path):
   )
 
 
+@pytest.mark.training
 def test_group_norms_train_and_are_restored(tmp_path):
   fields = FIELDS | {
     'norm.kind': 'group',

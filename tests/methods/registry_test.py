@@ -98,6 +98,7 @@ def test_a_workdir_alone_imports_no_class(run):
     Detector.load(run[0])
 
 
+@pytest.mark.training
 def test_another_method_is_timed():
   figures = benchmark(tiny_config(**OTHER), lambda *_: None)
   assert figures['runs'][0]['train']['images_per_second'] > 0

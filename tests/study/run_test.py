@@ -135,6 +135,7 @@ def test_data_that_is_not_there_is_told_before_training(tmp_path):
   assert not (tmp_path / 'w').exists()
 
 
+@pytest.mark.training
 def test_a_study_that_trains(tmp_path):
   config = study_config(('x',), ('b',), (0,), num_epochs=1)
   run_study(config, tmp_path, load)

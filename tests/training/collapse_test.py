@@ -84,7 +84,9 @@ def test_the_sentence_names_what_helps(fields, remedy):
   assert remedy in text and text.count('.\n') == 0
 
 
-@pytest.mark.parametrize('older', [False, True])
+@pytest.mark.parametrize(
+  'older', [False, pytest.param(True, marks=pytest.mark.training)]
+)
 def test_training_tells_it_once_and_again_when_it_goes_on(
   tmp_path, monkeypatch, capfd, older
 ):

@@ -1,6 +1,6 @@
 """Training learns: the one test that trains for more than a few steps.
 
-It takes a minute, so `make test` leaves it out; `.ci/run` runs it.
+It takes a minute, so `make test` leaves it out; `make test-training` runs it.
 """
 
 import json
@@ -28,7 +28,7 @@ FIELDS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.training
 def test_a_short_demo_tells_defects_from_good_parts(tmp_path):
   # As a user runs it, not with the suite's XLA_FLAGS: programs that compile
   # soon are many times slower.

@@ -63,7 +63,11 @@ def _shown_config(**fields):
 
 
 @pytest.mark.parametrize(
-  'placement', [pytest.param('host', marks=needs_tensorflow), 'device']
+  'placement',
+  [
+    pytest.param('host', marks=[needs_tensorflow, pytest.mark.training]),
+    'device',
+  ],
 )
 def test_a_run_in_two_parts_ends_as_the_run_in_one(tmp_path, placement):
   fields = {'data.placement': placement}
