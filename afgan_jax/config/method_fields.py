@@ -65,7 +65,25 @@ AFGAN: dict[str, Field] = {
   ),
 }
 
-METHOD_FIELDS: dict[str, dict[str, Field]] = {'afgan': AFGAN}
+SKIP_GANOMALY: dict[str, Field] = {
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.max_features': Field(greater_than(0, whole=True)),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  'discriminator.latent_features': Field(greater_than(0, whole=True)),
+  'discriminator.reset_below': Field(at_least(0), SCORING),
+  'loss.adversarial_weight': Field(at_least(0)),
+  'loss.reconstruction_weight': Field(at_least(0)),
+  'loss.latent_weight': Field(at_least(0)),
+  'loss.discriminator_latent_weight': Field(at_least(0), SCORING),
+  'score.gamma': Field(between(0, 1), ALWAYS),
+  'score.error': Field(one_of(('squared', 'absolute')), ALWAYS),
+}
+
+METHOD_FIELDS: dict[str, dict[str, Field]] = {
+  'afgan': AFGAN,
+  'skip_ganomaly': SKIP_GANOMALY,
+}
 
 
 def fields_of(method: Any) -> dict[str, Field]:

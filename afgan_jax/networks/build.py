@@ -12,6 +12,7 @@ from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Concatenation, Generator
 from afgan_jax.networks.layers import GroupNorm, level_features
 from afgan_jax.networks.segmentation import SegmentationHead
+from afgan_jax.networks.unet import UNet
 
 
 def build_generator(
@@ -50,6 +51,30 @@ def build_generator(
     fusion=fusions[config.generator.fusion],
     fusion_norm=_norm(config, axis_name, config.generator.aff_norm),
     dtype=dtype,
+  )
+
+
+def build_unet(config: ConfigDict, axis_name: str | None = None) -> UNet:
+  """Builds the U-Net; arguments as in `build_generator`."""
+  return UNet(
+    features=level_features(
+      config.generator.base_features,
+      config.generator.max_features,
+      round(math.log2(config.tile_size)),
+    ),
+    norm=batch_norm(config, axis_name),
+    dtype=jnp.dtype(config.dtype),
+  )
+
+
+def batch_norm(config: ConfigDict, axis_name: str | None = None):
+  """Returns a constructor of batch norms with PyTorch's default constants."""
+  return functools.partial(
+    nn.BatchNorm,
+    momentum=0.9,
+    epsilon=1e-5,
+    dtype=jnp.dtype(config.dtype),
+    axis_name=axis_name,
   )
 
 

@@ -25,12 +25,14 @@ class Discriminator(nn.Module):
     latent_features: length of f.
     norm: creates a norm, called with `use_running_average` and `name`.
     dtype: compute type.
+    head_bias: whether the classifier has a bias.
   """
 
   features: tuple[int, ...]
   latent_features: int
   norm: ModuleDef
   dtype: Any = jnp.float32
+  head_bias: bool = True
 
   @nn.compact
   def __call__(
@@ -63,5 +65,7 @@ class Discriminator(nn.Module):
       name='latent',
     )(x)
     latent = latent.reshape(latent.shape[0], -1)
-    logit = nn.Dense(1, dtype=jnp.float32, name='head')(latent)
+    logit = nn.Dense(
+      1, use_bias=self.head_bias, dtype=jnp.float32, name='head'
+    )(latent)
     return logit[:, 0], latent

@@ -13,15 +13,17 @@ ModuleDef = Any
 
 
 class DownConv(nn.Module):
-  """A 4×4 convolution of stride 2 without bias; halves height and width.
+  """A 4×4 convolution of stride 2; halves height and width.
 
   Attributes:
     features: number of output features.
     dtype: compute type.
+    use_bias: whether to add a bias.
   """
 
   features: int
   dtype: Any = jnp.float32
+  use_bias: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -31,7 +33,7 @@ class DownConv(nn.Module):
       (4, 4),
       strides=2,
       padding=1,
-      use_bias=False,
+      use_bias=self.use_bias,
       dtype=self.dtype,
       conv_general_dilated=_conv,
     )(x)
