@@ -80,9 +80,23 @@ SKIP_GANOMALY: dict[str, Field] = {
   'score.error': Field(one_of(('squared', 'absolute')), ALWAYS),
 }
 
+GANOMALY: dict[str, Field] = {
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.max_features': Field(greater_than(0, whole=True)),
+  'generator.latent_features': Field(greater_than(0, whole=True)),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  'discriminator.reset_below': Field(at_least(0), SCORING),
+  'loss.adversarial_weight': Field(at_least(0)),
+  'loss.reconstruction_weight': Field(at_least(0)),
+  'loss.latent_weight': Field(at_least(0)),
+  'score.latent_distance': Field(one_of(('l2', 'l1')), ALWAYS),
+}
+
 METHOD_FIELDS: dict[str, dict[str, Field]] = {
   'afgan': AFGAN,
   'skip_ganomaly': SKIP_GANOMALY,
+  'ganomaly': GANOMALY,
 }
 
 

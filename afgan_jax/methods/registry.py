@@ -12,6 +12,7 @@ from afgan_jax.system.errors import UsageError
 METHODS = {
   'afgan': 'afgan_jax.methods.afgan.method:AFGAN',
   'skip_ganomaly': 'afgan_jax.methods.skip_ganomaly:SkipGANomaly',
+  'ganomaly': 'afgan_jax.methods.ganomaly:GANomaly',
 }
 
 

@@ -1,4 +1,4 @@
-"""Builds networks from a configuration; the only module that reads it."""
+"""Builds AFGAN's networks from a configuration."""
 
 import functools
 import math

@@ -19,11 +19,18 @@ class Encoder(nn.Module):
     features: number of features of each level.
     norm: creates a norm.
     dtype: compute type.
+    innermost_norm: whether the innermost level has a norm after all.
+    attention: creates a module that ends a level and keeps its shape; None for
+      no such module.
+    attention_levels: number of levels with attention, from the first.
   """
 
   features: tuple[int, ...]
   norm: ModuleDef
   dtype: Any = jnp.float32
+  innermost_norm: bool = False
+  attention: ModuleDef | None = None
+  attention_levels: int = 0
 
   @nn.compact
   def __call__(self, x: jax.Array) -> list[jax.Array]:
@@ -33,11 +40,14 @@ class Encoder(nn.Module):
     the last is the latent vector z.
     """
     pyramid = []
+    num_normed = len(self.features) - (not self.innermost_norm)
     for level, features in enumerate(self.features):
       x = DownConv(features, self.dtype, name=f'conv_{level}')(x)
-      if 0 < level < len(self.features) - 1:
+      if 0 < level < num_normed:
         x = self.norm(name=f'norm_{level}')(x)
       x = leaky_relu(x)
+      if self.attention is not None and level < self.attention_levels:
+        x = self.attention(name=f'attention_{level}')(x)
       pyramid.append(x)
     return pyramid
 
@@ -52,6 +62,7 @@ class Decoder(nn.Module):
       and the decoder at equal resolution; None for no connection.
     dtype: compute type.
     out_features: number of features of the output.
+    use_bias: whether to add a bias to the output.
   """
 
   features: tuple[int, ...]
@@ -59,6 +70,7 @@ class Decoder(nn.Module):
   fusion: ModuleDef | None
   dtype: Any = jnp.float32
   out_features: int = 3
+  use_bias: bool = True
 
   @nn.compact
   def __call__(self, pyramid: list[jax.Array]) -> jax.Array:
@@ -71,7 +83,7 @@ class Decoder(nn.Module):
       if self.fusion is not None:
         x = self.fusion(name=f'fusion_{level}')(pyramid[level - 1], x)
     # The output is compared with the image, so it is not rounded to `dtype`.
-    return UpConv(self.out_features, use_bias=True, name='conv_0')(x)
+    return UpConv(self.out_features, self.use_bias, name='conv_0')(x)
 
 
 class Concatenation(nn.Module):

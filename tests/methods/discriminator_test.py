@@ -9,7 +9,7 @@ import pytest
 
 from afgan_jax import devices as parallel
 from afgan_jax.checkpoints import store as checkpoints
-from afgan_jax.methods.afgan import step
+from afgan_jax.methods.adversary import reset_if_below
 from afgan_jax.methods.afgan.init import create_state
 from afgan_jax.methods.afgan.step import make_train_step
 from afgan_jax.networks.build import build_discriminator, build_generator
@@ -170,12 +170,12 @@ def test_a_reset_draws_all_of_the_discriminator_anew(resets):
 
 
 def test_only_a_loss_below_the_bound_draws():
-  config = tiny_config()
+  config = tiny_config(**{'discriminator.reset_below': 0.5})
   state = jax.jit(lambda: create_state(config))()
 
   @jax.jit
   def reset(loss):
-    return step._reset_if_below(0.5, loss, state, config)
+    return reset_if_below(config, build_discriminator(config), loss, state)
 
   kept, drawn = reset(0.5), reset(0.49)
   jax.tree.map(np.testing.assert_array_equal, kept, state)

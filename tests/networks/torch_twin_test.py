@@ -19,6 +19,7 @@ from afgan_jax.methods.state import NetworkState, TrainState
 from afgan_jax.methods.update import build_optimizer
 from afgan_jax.networks.build import build_discriminator, build_generator
 from configs import default
+from tests.support.trees import assert_close
 
 FUSIONS = ('aff', 'concat', 'none')
 FOLDER = pathlib.Path(__file__).parent / 'fixtures'
@@ -90,25 +91,6 @@ def _step(fusion: str) -> tuple[TrainState, dict]:
   return jax.jit(make_train_step(config))(state, batch)
 
 
-def _assert_close(actual, expected, tolerance: float) -> None:
-  """Compares two trees.
-
-  The tolerance is relative to each array's largest number, but to no less than
-  0.01: some gradients are what is left where terms of size 1 cancel.
-  """
-  actual = traverse_util.flatten_dict(actual, sep='/')
-  expected = traverse_util.flatten_dict(expected, sep='/')
-  assert actual.keys() == expected.keys()
-  for name in expected:
-    np.testing.assert_allclose(
-      actual[name],
-      expected[name],
-      rtol=0,
-      atol=tolerance * max(np.abs(expected[name]).max(), 0.01),
-      err_msg=name,
-    )
-
-
 @pytest.mark.parametrize('fusion', FUSIONS)
 def test_outputs(fusion):
   fixture = _fixture(fusion)
@@ -126,13 +108,13 @@ def test_outputs(fusion):
       'logit': logit,
       'latent': latent,
     }
-    _assert_close(actual, fixture[mode], 1e-5)
+    assert_close(actual, fixture[mode], 1e-5)
 
 
 @pytest.mark.parametrize('fusion', FUSIONS)
 def test_losses(fusion):
   _, metrics = _step(fusion)
-  _assert_close(metrics, _fixture(fusion)['loss'], 1e-5)
+  assert_close(metrics, _fixture(fusion)['loss'], 1e-5)
 
 
 @pytest.mark.parametrize('fusion', FUSIONS)
@@ -144,9 +126,9 @@ def test_gradients(fusion, network):
   # its square.
   moments = state.networks[network].opt_state[0]
   actual = jax.tree.map(lambda x: x / 0.5, moments.mu)
-  _assert_close(actual, expected, 1e-4)
+  assert_close(actual, expected, 1e-4)
   actual = jax.tree.map(lambda x: np.sqrt(x / 0.001), moments.nu)
-  _assert_close(actual, jax.tree.map(np.abs, expected), 1e-4)
+  assert_close(actual, jax.tree.map(np.abs, expected), 1e-4)
 
 
 @pytest.mark.parametrize('fusion', FUSIONS)
@@ -178,4 +160,4 @@ def test_updates(fusion, network):
 def test_running_statistics(fusion, network):
   state, _ = _step(fusion)
   expected = _fixture(fusion)[network]['updated_batch_stats']
-  _assert_close(state.networks[network].batch_stats, expected, 1e-5)
+  assert_close(state.networks[network].batch_stats, expected, 1e-5)

@@ -1,12 +1,10 @@
-"""Initializes and resets the state of AFGAN's networks."""
+"""Initializes the state of AFGAN's networks."""
 
 import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import has_segmentation_head
 from afgan_jax.methods.state import (
-  NetworkState,
   TrainState,
   create_network,
   create_train_state,
@@ -57,26 +55,3 @@ def create_state(config: ConfigDict) -> TrainState:
       averaged=averaged,
     )
   return create_train_state(**networks)
-
-
-def reset_discriminator(config: ConfigDict, state: TrainState) -> NetworkState:
-  """Resets the discriminator to new random weights.
-
-  Args:
-    config: see `configs/default.py`.
-    state: of training; its step selects the random weights.
-
-  Returns:
-    The discriminator's new state: weights, running statistics and Adam's
-    moments as at step 0. A learning rate schedule continues.
-  """
-  _, key = jax.random.split(jax.random.key(config.seed))
-  variables = initialize(
-    build_discriminator(config),
-    config.tile_size,
-    jax.random.fold_in(key, 1 + state.step),
-  )
-  discriminator = state.networks['discriminator']
-  adam, *rest = discriminator.opt_state
-  adam = jax.tree.map(jnp.zeros_like, adam)
-  return discriminator.replace(**variables, opt_state=(adam, *rest))

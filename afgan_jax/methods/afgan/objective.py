@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import has_segmentation_head
 from afgan_jax.methods import losses
+from afgan_jax.methods.adversary import discriminate
 from afgan_jax.methods.base import Batch, Metrics
 from afgan_jax.methods.state import NetworkState
 from afgan_jax.networks.build import (
@@ -82,47 +83,6 @@ def reconstruct(
     return reconstruction, changed.get('batch_stats', {})
 
   return Reconstruction(*jax.vjp(forward, network.params, has_aux=True))
-
-
-def discriminator_gradient(
-  discriminator: Discriminator,
-  network: NetworkState,
-  real: jax.Array,
-  fake: jax.Array,
-  latent_weight: float,
-) -> tuple[jax.Array, Any, Any]:
-  """Differentiates the discriminator's loss with respect to its weights.
-
-  The reconstructions are constants: no gradient reaches the generator.
-
-  Args:
-    discriminator: the module.
-    network: its state.
-    real: defect-free images, [batch, size, size, 3], float32 in [-1, 1].
-    fake: reconstructions, of the same shape.
-    latent_weight: of the latent loss (eq 11); 0 for none.
-
-  Returns:
-    The loss, the next running statistics and the gradient.
-  """
-
-  def objective(params: Any) -> tuple[jax.Array, Any]:
-    real_logit, real_latent, stats = _discriminate(
-      discriminator, params, network.batch_stats, real
-    )
-    fake_logit, fake_latent, stats = _discriminate(
-      discriminator, params, stats, fake
-    )
-    loss = losses.discriminator_loss(real_logit, fake_logit)
-    if latent_weight:
-      latent = losses.latent_error(real_latent, fake_latent).mean()
-      loss += latent_weight * latent
-    return loss, stats
-
-  (loss, stats), grads = jax.value_and_grad(objective, has_aux=True)(
-    network.params
-  )
-  return loss, stats, grads
 
 
 def generator_gradient(
@@ -209,22 +169,9 @@ def _adversarial_terms(
 ) -> Metrics:
   """Returns the generator's adversarial loss and the latent loss (eq 11)."""
   variables = adversary.params, adversary.batch_stats
-  _, real_latent, _ = _discriminate(discriminator, *variables, real)
-  fake_logit, fake_latent, _ = _discriminate(discriminator, *variables, fake)
+  _, real_latent, _ = discriminate(discriminator, *variables, real)
+  fake_logit, fake_latent, _ = discriminate(discriminator, *variables, fake)
   return {
     'adversarial': losses.adversarial_loss(fake_logit),
     'latent': losses.latent_error(real_latent, fake_latent).mean(),
   }
-
-
-def _discriminate(
-  discriminator: Discriminator, params: Any, batch_stats: Any, image: jax.Array
-) -> tuple[jax.Array, jax.Array, Any]:
-  """Returns logits, latents and the norms' next running statistics."""
-  (logit, latent), changed = discriminator.apply(
-    {'params': params, 'batch_stats': batch_stats},
-    image,
-    train=True,
-    mutable='batch_stats',
-  )
-  return logit, latent, changed.get('batch_stats', {})

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 
 import jax
-from jax import lax
 from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import trains_discriminator
-from afgan_jax.methods.afgan.init import reset_discriminator
+from afgan_jax.methods.adversary import (
+  discriminator_gradient,
+  reset_if_below,
+)
 from afgan_jax.methods.afgan.objective import (
   Networks,
   Reconstruction,
-  discriminator_gradient,
   generator_gradient,
   reconstruct,
 )
@@ -97,26 +98,11 @@ def _make_discriminator_update(
     after = update(state.step, before, grads, stats)
     adversary = before if config.optimizer.first == 'generator' else after
     state = state.update_networks(discriminator=after)
-    bound = config.discriminator.reset_below
-    if bound:
-      mean_loss = mean_over(axis_name, loss)
-      state = _reset_if_below(bound, mean_loss, state, config)
+    mean_loss = mean_over(axis_name, loss)
+    state = reset_if_below(config, discriminator, mean_loss, state)
     return state, adversary, loss
 
   return update_discriminator
-
-
-def _reset_if_below(
-  bound: float, loss: jax.Array, state: TrainState, config: ConfigDict
-) -> TrainState:
-  """Resets the discriminator if its loss is below a bound."""
-  discriminator = lax.cond(
-    loss < bound,
-    lambda state: reset_discriminator(config, state),
-    lambda state: state.networks[_DISCRIMINATOR],
-    state,
-  )
-  return state.update_networks(discriminator=discriminator)
 
 
 def _make_generator_update(
