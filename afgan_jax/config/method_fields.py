@@ -93,10 +93,26 @@ GANOMALY: dict[str, Field] = {
   'score.latent_distance': Field(one_of(('l2', 'l1')), ALWAYS),
 }
 
+ANOGAN: dict[str, Field] = {
+  'augmentation.kind': Field(
+    one_of(('none',), 'this method trains on good images alone')
+  ),
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.max_features': Field(greater_than(0, whole=True)),
+  'generator.latent_features': Field(greater_than(0, whole=True)),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  'optimizer.generator_updates': Field(between(1, 100, whole=True)),
+  'inversion.num_steps': Field(greater_than(0, whole=True), ALWAYS),
+  'inversion.learning_rate': Field(greater_than(0), ALWAYS),
+  'score.gamma': Field(between(0, 1), ALWAYS),
+}
+
 METHOD_FIELDS: dict[str, dict[str, Field]] = {
   'afgan': AFGAN,
   'skip_ganomaly': SKIP_GANOMALY,
   'ganomaly': GANOMALY,
+  'anogan': ANOGAN,
 }
 
 

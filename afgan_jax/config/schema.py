@@ -31,6 +31,7 @@ METHODS = (
   'afgan',
   'skip_ganomaly',
   'ganomaly',
+  'anogan',
 )
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 SOURCES = ('procedural', 'folder', 'mvtec_ad')

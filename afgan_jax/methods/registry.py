@@ -13,6 +13,7 @@ METHODS = {
   'afgan': 'afgan_jax.methods.afgan.method:AFGAN',
   'skip_ganomaly': 'afgan_jax.methods.skip_ganomaly:SkipGANomaly',
   'ganomaly': 'afgan_jax.methods.ganomaly:GANomaly',
+  'anogan': 'afgan_jax.methods.anogan:AnoGAN',
 }
 
 

@@ -12,13 +12,21 @@ from ml_collections import ConfigDict
 from afgan_jax.methods.state import NetworkState
 
 
-def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
-  """Builds Adam (§4.2); each network has its own state of it."""
+def build_optimizer(
+  config: ConfigDict, updates_per_step: float = 1
+) -> optax.GradientTransformation:
+  """Builds Adam (§4.2); each network has its own state of it.
+
+  Args:
+    config: see `configs/default.py`.
+    updates_per_step: number of a network's updates in a train step, so that
+      its learning rate decays over as many steps as that of others.
+  """
   optimizer = config.optimizer
   rate = optimizer.learning_rate
   decay_steps = optimizer.decay_steps
   if decay_steps:
-    rate = optax.cosine_decay_schedule(rate, decay_steps)
+    rate = optax.cosine_decay_schedule(rate, decay_steps * updates_per_step)
   return optax.adam(rate, b1=optimizer.beta1, b2=optimizer.beta2)
 
 

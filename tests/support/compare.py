@@ -15,6 +15,8 @@ def tiny_compare_config(method: str, **fields) -> ConfigDict:
   config.image_size = 32
   config.batch_size = 4
   config.num_steps = 4
+  if 'inversion' in config:
+    config.inversion.num_steps = 4
   for group in config.values():
     if isinstance(group, ConfigDict):
       for field, value in (('base_features', 4), ('max_features', 8)):
