@@ -54,6 +54,7 @@ def test_it_trains_and_is_measured_and_reported(run):
   assert row['reconstruction_error'] or row['latent_error']
 
 
+@pytest.mark.training
 def test_a_workdir_alone_evaluates_validates_and_predicts(run, tmp_path):
   workdir, trained = run
   metrics = trained.evaluation.metrics
