@@ -30,6 +30,7 @@ from afgan_jax.config.checks import (
 METHODS = (
   'afgan',
   'anogan',
+  'f_anogan',
 )
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 SOURCES = ('procedural', 'folder', 'mvtec_ad')

@@ -12,6 +12,7 @@ from afgan_jax.system.errors import UsageError
 METHODS = {
   'afgan': 'afgan_jax.methods.afgan.method:AFGAN',
   'anogan': 'afgan_jax.methods.anogan:AnoGAN',
+  'f_anogan': 'afgan_jax.methods.f_anogan:FAnoGAN',
 }
 
 
