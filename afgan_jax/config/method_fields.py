@@ -92,11 +92,12 @@ GANOMALY: dict[str, Field] = {
   'loss.latent_weight': Field(at_least(0)),
   'score.latent_distance': Field(one_of(('l2', 'l1')), ALWAYS),
 }
+_NO_AUGMENTATION = Field(
+  one_of(('none',), 'this method trains on good images alone')
+)
 
 ANOGAN: dict[str, Field] = {
-  'augmentation.kind': Field(
-    one_of(('none',), 'this method trains on good images alone')
-  ),
+  'augmentation.kind': _NO_AUGMENTATION,
   'generator.base_features': Field(greater_than(0, whole=True)),
   'generator.max_features': Field(greater_than(0, whole=True)),
   'generator.latent_features': Field(greater_than(0, whole=True)),
@@ -108,11 +109,28 @@ ANOGAN: dict[str, Field] = {
   'score.gamma': Field(between(0, 1), ALWAYS),
 }
 
+F_ANOGAN: dict[str, Field] = {
+  'augmentation.kind': _NO_AUGMENTATION,
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.max_features': Field(greater_than(0, whole=True)),
+  'generator.latent_features': Field(greater_than(0, whole=True)),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  'encoder.base_features': Field(greater_than(0, whole=True)),
+  'encoder.max_features': Field(greater_than(0, whole=True)),
+  'encoder.from_step': Field(greater_than(0, whole=True)),
+  'encoder.learning_rate': Field(greater_than(0)),
+  'loss.gradient_penalty_weight': Field(at_least(0)),
+  'loss.latent_weight': Field(at_least(0)),
+  'optimizer.discriminator_updates': Field(greater_than(0, whole=True)),
+}
+
 METHOD_FIELDS: dict[str, dict[str, Field]] = {
   'afgan': AFGAN,
   'skip_ganomaly': SKIP_GANOMALY,
   'ganomaly': GANOMALY,
   'anogan': ANOGAN,
+  'f_anogan': F_ANOGAN,
 }
 
 

@@ -33,6 +33,8 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
   if config.method == 'afgan':
     _check_segmentation_map(config)
     _check_latent_score(config)
+  if config.method == 'f_anogan':
+    _check_stages(config)
 
 
 def check_group_sizes(config: ConfigDict) -> None:
@@ -151,6 +153,18 @@ def _check_latent_score(config: ConfigDict) -> None:
       'config.loss.latent_weight are 0, so it is not trained: set '
       'config.score.gamma to 1, or choose another config.score.image.'
     )
+
+
+def _check_stages(config: ConfigDict) -> None:
+  """Rejects a run of f-AnoGAN that ends before its second stage."""
+  from_step = config.encoder.from_step
+  _check(
+    config.num_steps > from_step,
+    'num_steps',
+    config.num_steps,
+    f'greater than config.encoder.from_step, {from_step}, the number of steps '
+    'after which the encoder is trained',
+  )
 
 
 def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:

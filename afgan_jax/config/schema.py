@@ -32,6 +32,7 @@ METHODS = (
   'skip_ganomaly',
   'ganomaly',
   'anogan',
+  'f_anogan',
 )
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 SOURCES = ('procedural', 'folder', 'mvtec_ad')

@@ -14,6 +14,7 @@ METHODS = {
   'skip_ganomaly': 'afgan_jax.methods.skip_ganomaly:SkipGANomaly',
   'ganomaly': 'afgan_jax.methods.ganomaly:GANomaly',
   'anogan': 'afgan_jax.methods.anogan:AnoGAN',
+  'f_anogan': 'afgan_jax.methods.f_anogan:FAnoGAN',
 }
 
 

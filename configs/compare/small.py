@@ -40,3 +40,5 @@ def shrink(config: ConfigDict) -> None:
       for field, most in (('base_features', 16), ('max_features', 128)):
         if field in group:
           group[field] = min(group[field], most)
+      if 'from_step' in group:  # Of a method with two stages.
+        group.from_step = config.num_steps * 2 // 3

@@ -15,6 +15,8 @@ def tiny_compare_config(method: str, **fields) -> ConfigDict:
   config.image_size = 32
   config.batch_size = 4
   config.num_steps = 4
+  if 'discriminator_updates' in config.optimizer:
+    config.optimizer.discriminator_updates = 2
   if 'inversion' in config:
     config.inversion.num_steps = 4
   for group in config.values():
@@ -22,6 +24,8 @@ def tiny_compare_config(method: str, **fields) -> ConfigDict:
       for field, value in (('base_features', 4), ('max_features', 8)):
         if field in group:
           group[field] = value
+      if 'from_step' in group:
+        group.from_step = 2
   config.data.source = 'procedural'
   config.data.path = ''
   config.data.procedural.num_train = 8
