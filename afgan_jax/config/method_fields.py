@@ -65,6 +65,18 @@ AFGAN: dict[str, Field] = {
   ),
 }
 
+DAGAN: dict[str, Field] = {
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.max_features': Field(greater_than(0, whole=True)),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  # The smallest images can be halved four times.
+  'discriminator.num_levels': Field(between(1, 4, whole=True)),
+  'loss.adversarial_weight': Field(at_least(0)),
+  'loss.reconstruction_weight': Field(at_least(0)),
+  'loss.discriminator_reconstruction_weight': Field(at_least(0), SCORING),
+  'loss.distance': Field(one_of(('mean_square', 'root_mean_square')), SCORING),
+}
+
 SKIP_GANOMALY: dict[str, Field] = {
   'generator.base_features': Field(greater_than(0, whole=True)),
   'generator.max_features': Field(greater_than(0, whole=True)),
@@ -127,6 +139,7 @@ F_ANOGAN: dict[str, Field] = {
 
 METHOD_FIELDS: dict[str, dict[str, Field]] = {
   'afgan': AFGAN,
+  'dagan': DAGAN,
   'skip_ganomaly': SKIP_GANOMALY,
   'ganomaly': GANOMALY,
   'anogan': ANOGAN,

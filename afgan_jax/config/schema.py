@@ -29,6 +29,7 @@ from afgan_jax.config.checks import (
 
 METHODS = (
   'afgan',
+  'dagan',
   'skip_ganomaly',
   'ganomaly',
   'anogan',

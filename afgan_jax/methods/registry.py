@@ -11,6 +11,7 @@ from afgan_jax.system.errors import UsageError
 # `config.schema.METHODS`; `config.method` may also hold such a path.
 METHODS = {
   'afgan': 'afgan_jax.methods.afgan.method:AFGAN',
+  'dagan': 'afgan_jax.methods.dagan:DAGAN',
   'skip_ganomaly': 'afgan_jax.methods.skip_ganomaly:SkipGANomaly',
   'ganomaly': 'afgan_jax.methods.ganomaly:GANomaly',
   'anogan': 'afgan_jax.methods.anogan:AnoGAN',
