@@ -22,6 +22,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from afgan_jax.config.schema import METHODS
+
 
 def main() -> None:
   """Prints a line for each round on stderr and one JSON line on stdout."""
@@ -85,6 +87,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument('--mode', choices=['train', 'score'], default='train')
+  parser.add_argument(
+    '--method',
+    default='afgan',
+    choices=METHODS,
+    help='afgan, or a method of Table 2, with --mode=train',
+  )
   parser.add_argument('--image_size', type=int, default=256)
   parser.add_argument('--base_features', type=int, default=64)
   parser.add_argument('--batch_size', type=int, default=8)
@@ -98,6 +106,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
   parser.add_argument('--steps', type=int, default=3, help='of each round')
   parser.add_argument('--worker', help=argparse.SUPPRESS)
   args = parser.parse_args(arguments)
+  if args.method != 'afgan' and (
+    args.mode == 'score' or args.compile or args.dtype != 'float32'
+  ):
+    parser.error('--method is compared in training, eager, in float32.')
   if args.mode == 'score' and args.dtype != 'float32':
     parser.error('--mode=score needs --dtype=float32: our scores are float32.')
   return args
@@ -165,9 +177,8 @@ def _prepare_jax(args: argparse.Namespace):
   from afgan_jax.benchmark.run import clean_batch
   from afgan_jax.scoring import map_score
   from afgan_jax.training import programs
-  from benchmarks.workload import paper_config
 
-  config = paper_config(args.image_size, args.base_features, args.batch_size)
+  config = _config(args)
   config.dtype = args.dtype
   device = jax.devices()[:1]
   state = programs.create_state(config, device)
@@ -187,9 +198,13 @@ def _prepare_jax(args: argparse.Namespace):
     batch = clean_batch(_pixels(args), device)
     train = programs.map_train_step(config, device)
 
+    # CBiGAN updates its critic and the others in turns.
+    num_steps = 2 if args.method == 'cbigan' else 1
+
     def step() -> None:
       nonlocal result, state
-      state, result = train(state, batch)
+      for _ in range(num_steps):
+        state, result = train(state, batch)
 
   return device[0].device_kind, _timer(
     step, lambda: jax.block_until_ready(result)
@@ -200,37 +215,59 @@ def _prepare_torch(args: argparse.Namespace):
   """Returns the device's name and a function that times steps of PyTorch."""
   import torch
 
-  from benchmarks import torch_steps
-  from tests.torch_twin import Discriminator, Generator
-
   torch.manual_seed(0)
   torch.backends.cudnn.benchmark = True
   # TensorFloat-32, as JAX uses by default on a GPU.
   torch.set_float32_matmul_precision('high')
   device = 'cuda' if torch.cuda.is_available() else 'cpu'
   place = {'device': device, 'memory_format': torch.channels_last}
-  size = args.image_size, args.base_features, 512
-  networks = (
-    Generator('aff', *size).to(**place),
-    Discriminator(*size).to(**place),
-  )
   image = torch.from_numpy(_pixels(args)).permute(0, 3, 1, 2).float()
   image = (image / 127.5 - 1).to(**place)
-  make = (
-    torch_steps.make_train if args.mode == 'train' else torch_steps.make_score
-  )
-  step = make(
-    *networks,
-    image,
-    lambda: torch.autocast(
-      device, torch.bfloat16, enabled=args.dtype == 'bfloat16'
-    ),
-  )
+  if args.method == 'afgan':
+    step = _make_afgan(args, image, place)
+  else:
+    from benchmarks.torch_methods import make_train
+
+    step = make_train(_config(args), image)
   if args.compile:
     step = torch.compile(step)
   wait = torch.cuda.synchronize if device == 'cuda' else lambda: None
   name = torch.cuda.get_device_name() if device == 'cuda' else 'cpu'
   return name, _timer(step, wait)
+
+
+def _make_afgan(args: argparse.Namespace, image, place) -> Callable[[], None]:
+  """Returns a step of AFGAN in PyTorch."""
+  import torch
+
+  from benchmarks import torch_steps
+  from tests.torch_twin import Discriminator, Generator
+
+  size = args.image_size, args.base_features, 512
+  networks = (
+    Generator('aff', *size).to(**place),
+    Discriminator(*size).to(**place),
+  )
+  make = (
+    torch_steps.make_train if args.mode == 'train' else torch_steps.make_score
+  )
+  return make(
+    *networks,
+    image,
+    lambda: torch.autocast(
+      place['device'], torch.bfloat16, enabled=args.dtype == 'bfloat16'
+    ),
+  )
+
+
+def _config(args: argparse.Namespace):
+  """Returns the config of the method at the given size."""
+  from benchmarks.workload import method_config, paper_config
+
+  size = args.image_size, args.base_features, args.batch_size
+  if args.method == 'afgan':
+    return paper_config(*size)
+  return method_config(args.method, *size)
 
 
 if __name__ == '__main__':

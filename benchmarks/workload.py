@@ -1,4 +1,6 @@
-"""Configures the paper's networks for benchmarks of the train step."""
+"""Configures networks for benchmarks of the train step."""
+
+import importlib
 
 from ml_collections import ConfigDict
 
@@ -15,6 +17,31 @@ def paper_config(
   config.image_size = image_size
   config.generator.base_features = base_features
   config.batch_size = batch_size
+  return config
+
+
+def method_config(
+  method: str, image_size: int, base_features: int, batch_size: int
+) -> ConfigDict:
+  """Returns the config of a method of Table 2 with other sizes.
+
+  The generator is updated as often as its discriminator.
+
+  Args:
+    method: value of `config.method`.
+    image_size: side of the images in pixels.
+    base_features: features of the first level of all networks.
+    batch_size: number of images.
+  """
+  module = importlib.import_module(f'configs.compare.{method}')
+  config = module.get_config()
+  config.image_size, config.batch_size = image_size, batch_size
+  for group in config.values():
+    if isinstance(group, ConfigDict) and 'base_features' in group:
+      group.base_features = base_features
+  for field in ('critic_updates', 'discriminator_updates'):
+    if field in config.optimizer:
+      config.optimizer[field] = 1
   return config
 
 
