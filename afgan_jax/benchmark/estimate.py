@@ -88,6 +88,8 @@ def _fields_for_an_hour(config: ConfigDict, peak: float) -> dict[str, int]:
       continue
     steps = _HOUR / _step_seconds(smaller, peak)
     fields = changes | {'num_steps': int(float(f'{steps:.1e}'))}
+    if 'from_step' in config.get('encoder', {}):  # Of two stages.
+      fields['encoder.from_step'] = fields['num_steps'] * 2 // 3
     if steps >= _FEWEST_STEPS:
       break
   return fields

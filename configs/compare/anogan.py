@@ -31,7 +31,10 @@ def get_config(category: str = '') -> ConfigDict:
   config.generator.max_features = 512
   config.generator.latent_features = 100  # Length of z, uniform in [-1, 1].
   config.discriminator = ConfigDict()
-  config.discriminator.base_features = 64  # DCGAN.
+  # As the generator's unless set (DCGAN).
+  config.discriminator.base_features = config.generator.get_oneway_ref(
+    'base_features'
+  )
   config.discriminator.max_features = 512
   config.optimizer.learning_rate = 2e-4  # Adam, as DCGAN.
   config.optimizer.beta1 = 0.5

@@ -32,10 +32,15 @@ def get_config(category: str = '') -> ConfigDict:
   config.generator.max_features = 512
   config.generator.latent_features = 128  # Length of z, normal.
   config.discriminator = ConfigDict()  # The critic.
-  config.discriminator.base_features = 64
+  # As the generator's unless set; the encoder's as well.
+  config.discriminator.base_features = config.generator.get_oneway_ref(
+    'base_features'
+  )
   config.discriminator.max_features = 512
   config.encoder = ConfigDict()
-  config.encoder.base_features = 64  # As the critic's.
+  config.encoder.base_features = config.generator.get_oneway_ref(
+    'base_features'
+  )
   config.encoder.max_features = 512
   # Number of steps after which the critic and the generator are frozen and the
   # encoder is trained; below `num_steps`.

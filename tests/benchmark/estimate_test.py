@@ -7,6 +7,7 @@ from afgan_jax.config.rules import check_config
 from afgan_jax.methods.registry import build_method
 from afgan_jax.system.log import in_words
 from configs import default
+from configs.compare import anogan, f_anogan
 from tests.support.tiny import tiny_config
 
 
@@ -52,4 +53,15 @@ def test_a_long_run_is_told_what_makes_it_an_hour(peak):
   hour, shorter = estimate.describe_duration(smaller, smaller.num_steps)
   minutes = float(re.search(r'about (\d+) min', hour)[1])
   assert 50 <= minutes <= 65
+  assert not shorter
+
+
+@pytest.mark.parametrize('module', [anogan, f_anogan])
+def test_an_hour_of_another_method_is_a_run_that_can_be(peak, module):
+  config = module.get_config()
+  _, fields = estimate.describe_duration(config, config.num_steps)
+  config.update_from_flattened_dict(fields)
+  check_config(config, num_devices=1)
+  assert config.discriminator.base_features == 16
+  _, shorter = estimate.describe_duration(config, config.num_steps)
   assert not shorter
