@@ -29,6 +29,7 @@ from afgan_jax.config.checks import (
 
 METHODS = (
   'afgan',
+  'dual_attention_gan',
   'ganomaly',
 )
 SIZES = (16, 32, 64, 128, 256, 512, 1024)

@@ -11,6 +11,9 @@ from afgan_jax.system.errors import UsageError
 # `config.schema.METHODS`; `config.method` may also hold such a path.
 METHODS = {
   'afgan': 'afgan_jax.methods.afgan.method:AFGAN',
+  'dual_attention_gan': (
+    'afgan_jax.methods.dual_attention_gan:DualAttentionGAN'
+  ),
   'ganomaly': 'afgan_jax.methods.ganomaly:GANomaly',
 }
 
