@@ -137,6 +137,22 @@ F_ANOGAN: dict[str, Field] = {
   'optimizer.discriminator_updates': Field(greater_than(0, whole=True)),
 }
 
+DUAL_ATTENTION_GAN: dict[str, Field] = {
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.max_features': Field(greater_than(0, whole=True)),
+  'generator.latent_features': Field(greater_than(0, whole=True)),
+  'generator.attention_levels': Field(at_least(0, whole=True)),
+  'generator.attention_reduction': Field(greater_than(0, whole=True)),
+  'generator.pixel_reduction': Field(greater_than(0, whole=True)),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  'loss.adversarial_weight': Field(at_least(0)),
+  # A score needs one of the following, which are its weights as well.
+  'loss.reconstruction_weight': Field(greater_than(0)),
+  'loss.ssim_weight': Field(at_least(0)),
+  'loss.gradient_weight': Field(at_least(0)),
+}
+
 METHOD_FIELDS: dict[str, dict[str, Field]] = {
   'afgan': AFGAN,
   'dagan': DAGAN,
@@ -144,6 +160,7 @@ METHOD_FIELDS: dict[str, dict[str, Field]] = {
   'ganomaly': GANOMALY,
   'anogan': ANOGAN,
   'f_anogan': F_ANOGAN,
+  'dual_attention_gan': DUAL_ATTENTION_GAN,
 }
 
 

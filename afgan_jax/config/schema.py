@@ -31,6 +31,7 @@ METHODS = (
   'afgan',
   'dagan',
   'skip_ganomaly',
+  'dual_attention_gan',
   'ganomaly',
   'anogan',
   'f_anogan',

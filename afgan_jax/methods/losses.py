@@ -112,6 +112,23 @@ def ssim_error(image: Images, reconstruction: Images) -> Values:
   return 1 - jnp.mean(similarity.reshape(batch, -1), axis=-1)
 
 
+def gradient_error(image: Images, reconstruction: Images) -> Values:
+  """Computes the L1 distance of image gradients, by finite differences.
+
+  Args:
+    image: [batch, h, w, c], in [-1, 1].
+    reconstruction: of the same shape.
+
+  Returns:
+    [batch], in [0, 8]: the mean distance along rows plus that along columns.
+  """
+  residual = image - reconstruction
+  return sum(
+    jnp.mean(jnp.abs(jnp.diff(residual, axis=axis)), axis=(1, 2, 3))
+    for axis in (1, 2)
+  )
+
+
 def segmentation_loss(logits: Maps, mask: Masks, *, focus: float) -> Scalar:
   """Computes the focal loss of pixels (Lin et al., ICCV 2017).
 

@@ -13,6 +13,9 @@ METHODS = {
   'afgan': 'afgan_jax.methods.afgan.method:AFGAN',
   'dagan': 'afgan_jax.methods.dagan:DAGAN',
   'skip_ganomaly': 'afgan_jax.methods.skip_ganomaly:SkipGANomaly',
+  'dual_attention_gan': (
+    'afgan_jax.methods.dual_attention_gan:DualAttentionGAN'
+  ),
   'ganomaly': 'afgan_jax.methods.ganomaly:GANomaly',
   'anogan': 'afgan_jax.methods.anogan:AnoGAN',
   'f_anogan': 'afgan_jax.methods.f_anogan:FAnoGAN',

@@ -1,8 +1,7 @@
 """Computes the objectives of the train step and their gradients (§3.3)."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from ml_collections import ConfigDict
@@ -45,44 +44,6 @@ class Networks:
       build_discriminator(config, axis_name),
       build_segmentation_head(config, axis_name) if head else None,
     )
-
-
-class Reconstruction(NamedTuple):
-  """Reconstructions of a batch, with the backward pass.
-
-  Attributes:
-    image: [batch, size, size, 3], float32 in [-1, 1].
-    pullback: maps the gradient with respect to `image` to a tuple of one, the
-      gradient with respect to the generator's weights; see `jax.vjp`.
-    batch_stats: next running statistics of the generator's norms.
-  """
-
-  image: jax.Array
-  pullback: Callable[[jax.Array], tuple[Any]]
-  batch_stats: Any
-
-
-def reconstruct(
-  generator: Generator, network: NetworkState, image: jax.Array
-) -> Reconstruction:
-  """Reconstructs images in training mode.
-
-  Args:
-    generator: the module.
-    network: its state.
-    image: [batch, size, size, 3], float32 in [-1, 1].
-  """
-
-  def forward(params: Any) -> tuple[jax.Array, Any]:
-    reconstruction, changed = generator.apply(
-      {'params': params, 'batch_stats': network.batch_stats},
-      image,
-      train=True,
-      mutable='batch_stats',
-    )
-    return reconstruction, changed.get('batch_stats', {})
-
-  return Reconstruction(*jax.vjp(forward, network.params, has_aux=True))
 
 
 def generator_gradient(

@@ -7,14 +7,14 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import trains_discriminator
 from afgan_jax.methods.adversary import (
+  Reconstruction,
   discriminator_gradient,
+  reconstruct,
   reset_if_below,
 )
 from afgan_jax.methods.afgan.objective import (
   Networks,
-  Reconstruction,
   generator_gradient,
-  reconstruct,
 )
 from afgan_jax.methods.base import Batch, Metrics, TrainStep
 from afgan_jax.methods.state import NetworkState, TrainState
