@@ -52,10 +52,10 @@ class DualAttention(nn.Module):
     def branch() -> nn.Sequential:
       inner = max(width // reduction, 1)
       return nn.Sequential(
-        nn.Conv2d(width, inner, 1),
+        nn.Conv2d(width, inner, 1, bias=False),
         nn.BatchNorm2d(inner),
         nn.ReLU(),
-        nn.Conv2d(inner, width, 1),
+        nn.Conv2d(inner, width, 1, bias=False),
         nn.BatchNorm2d(width),
       )
 
