@@ -1,6 +1,7 @@
 """Trains a discriminator: for methods with a generator and its adversary."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +46,44 @@ def create_pair(
       initialize(discriminator, config.tile_size, keys[1]), optimizer
     ),
   )
+
+
+class Reconstruction(NamedTuple):
+  """Reconstructions of a batch, with the backward pass.
+
+  Attributes:
+    image: [batch, size, size, 3], float32 in [-1, 1].
+    pullback: maps the gradient with respect to `image` to a tuple of one, the
+      gradient with respect to the generator's weights; see `jax.vjp`.
+    batch_stats: next running statistics of the generator's norms.
+  """
+
+  image: jax.Array
+  pullback: Callable[[jax.Array], tuple[Any]]
+  batch_stats: Any
+
+
+def reconstruct(
+  generator: nn.Module, network: NetworkState, image: jax.Array
+) -> Reconstruction:
+  """Reconstructs images in training mode.
+
+  Args:
+    generator: the module.
+    network: its state.
+    image: [batch, size, size, 3], float32 in [-1, 1].
+  """
+
+  def forward(params: Any) -> tuple[jax.Array, Any]:
+    reconstruction, changed = generator.apply(
+      {'params': params, 'batch_stats': network.batch_stats},
+      image,
+      train=True,
+      mutable='batch_stats',
+    )
+    return reconstruction, changed.get('batch_stats', {})
+
+  return Reconstruction(*jax.vjp(forward, network.params, has_aux=True))
 
 
 def discriminate(

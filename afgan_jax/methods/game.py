@@ -12,8 +12,11 @@ import jax
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from afgan_jax.methods.adversary import reset_if_below
-from afgan_jax.methods.afgan.objective import Reconstruction, reconstruct
+from afgan_jax.methods.adversary import (
+  Reconstruction,
+  reconstruct,
+  reset_if_below,
+)
 from afgan_jax.methods.base import Batch, Metrics, TrainStep
 from afgan_jax.methods.state import NetworkState, TrainState
 from afgan_jax.methods.update import build_optimizer, make_update, mean_over
