@@ -74,25 +74,23 @@ class AnoGAN:
   def train_step(self, axis_name: str | None = None) -> TrainStep:
     """Builds the train step: the discriminator's update, then the generator's.
 
-    All updates of a step use the same latent vectors.
-
-    Args:
-      axis_name: see `base.Method`.
+    All updates of a step use the same latent vectors; see `base.Method`.
     """
     config = self._config
     networks = build_networks(config, axis_name)
     num_updates = config.optimizer.generator_updates
-    average = config.optimizer.average
-    update = make_update(build_optimizer(config), average, axis_name)
-    update_generator = make_update(
-      build_optimizer(config, num_updates), average, axis_name
+    update, update_generator = (
+      make_update(
+        build_optimizer(config, count), config.optimizer.average, axis_name
+      )
+      for count in (1, num_updates)
     )
 
     def train_step(
       state: TrainState, batch: Batch
     ) -> tuple[TrainState, Metrics]:
       step, (generator, discriminator) = state.step, _split(state)
-      latent = self._draw_latent(state, batch, axis_name)
+      latent = self._draw_latent(step, len(batch['image']), axis_name)
       fake = generate(networks.generator, generator, latent)
       loss, grads, stats = discriminator_gradient(
         networks.discriminator, discriminator, batch['image'], fake.image
@@ -107,15 +105,16 @@ class AnoGAN:
         )
         (grads,) = fake.pullback(fake_grad)
         generator = update_generator(step, generator, grads, fake.batch_stats)
-      state = state.update_networks(
-        generator=generator, discriminator=discriminator
+      state = state.replace(
+        step=step + 1,
+        networks={'generator': generator, 'discriminator': discriminator},
       )
-      return state.replace(step=step + 1), mean_over(axis_name, metrics)
+      return state, mean_over(axis_name, metrics)
 
     return train_step
 
   def _draw_latent(
-    self, state: TrainState, batch: Batch, axis_name: str | None
+    self, step: jax.Array, share: int, axis_name: str | None
   ) -> jax.Array:
     """Draws the latent vectors of a train step, uniform in [-1, 1]."""
 
@@ -123,18 +122,12 @@ class AnoGAN:
       shape = count, self._latent_features
       return jax.random.uniform(key, shape, minval=-1.0)
 
-    key = step_key(self._config, state.step)
-    return draw_share(draw, key, len(batch['image']), axis_name)
+    return draw_share(draw, step_key(self._config, step), share, axis_name)
 
   def score(self, variables: Any, pixels: jax.Array) -> Scores:
-    """Scores a batch by inverting the generator.
+    """Scores a batch by inverting the generator; see `base.Method`.
 
-    Args:
-      variables: `TrainState.scoring_variables`.
-      pixels: in [0, 255], [batch, size, size, 3].
-
-    Returns:
-      See `base.Scores`; both terms of the score are sums.
+    Both terms of the score are sums, over pixels and over features.
     """
     config = self._config
     networks = build_networks(config, dtype='float32')

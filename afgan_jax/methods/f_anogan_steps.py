@@ -64,6 +64,7 @@ def make_gan_step(
   """
   networks = build_networks(config, axis_name)
   rate = _make_rate(networks)
+  update_critic = _make_critic_update(config, rate, updates['discriminator'])
   update_generator = _make_generator_update(
     networks, rate, updates['generator']
   )
@@ -77,14 +78,7 @@ def make_gan_step(
     latent, mix = _draw(config, step, len(real), axis_name)
     fake = generate(networks.generator, generator, latent).image
 
-    def objective(params: Any) -> tuple[jax.Array, jax.Array]:
-      weight = config.loss.gradient_penalty_weight
-      return critic_loss(lambda x: rate(params, x), real, fake, mix, weight)
-
-    (loss, generator_loss), grads = jax.value_and_grad(objective, has_aux=True)(
-      critic.params
-    )
-    critic = updates['discriminator'](step, critic, grads, {})
+    critic, losses = update_critic(critic, real, fake, mix, step)
     generator = lax.cond(
       (step + 1) % period == 0,
       update_generator,
@@ -92,7 +86,7 @@ def make_gan_step(
       *(generator, critic.params, latent, step),
     )
     state = state.update_networks(generator=generator, discriminator=critic)
-    return state, _losses(critic=loss, generator=generator_loss)
+    return state, losses
 
   return train_step
 
@@ -107,6 +101,31 @@ def _make_rate(networks: Networks) -> Callable[[Any, jax.Array], jax.Array]:
     return outputs[:, 0]
 
   return rate
+
+
+def _make_critic_update(
+  config: ConfigDict, rate: Callable, update: Update
+) -> Callable:
+  """Builds the update of the critic, which also returns both losses."""
+
+  def update_critic(
+    critic: NetworkState,
+    real: jax.Array,
+    fake: jax.Array,
+    mix: jax.Array,
+    step: jax.Array,
+  ) -> tuple[NetworkState, Metrics]:
+    def objective(params: Any) -> tuple[jax.Array, jax.Array]:
+      weight = config.loss.gradient_penalty_weight
+      return critic_loss(lambda x: rate(params, x), real, fake, mix, weight)
+
+    (loss, generator_loss), grads = jax.value_and_grad(objective, has_aux=True)(
+      critic.params
+    )
+    losses = _losses(critic=loss, generator=generator_loss)
+    return update(step, critic, grads, {}), losses
+
+  return update_critic
 
 
 def _make_generator_update(

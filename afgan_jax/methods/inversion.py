@@ -42,8 +42,8 @@ def invert(
 ) -> Inversion:
   """Minimises γ Σ|x − G(z)| + (1 − γ) Σ|f(x) − f(G(z))| for each image.
 
-  The loss is summed over images and Adam acts on single numbers, so images do
-  not influence each other as long as both functions keep them apart.
+  Images do not influence each other if both functions keep them apart: their
+  losses are summed, and Adam acts on single numbers.
 
   Args:
     generate: G, maps latent vectors to images.
@@ -70,19 +70,28 @@ def invert(
 
   def loss(latent: jax.Array) -> jax.Array:
     result = compare(latent)
-    errors = result.reconstruction_error, result.latent_error
-    return jnp.sum(gamma * errors[0] + (1 - gamma) * errors[1])
+    by_pixels = gamma * jnp.sum(result.reconstruction_error)
+    return by_pixels + (1 - gamma) * jnp.sum(result.latent_error)
 
+  return compare(_descend(loss, start, num_steps, learning_rate))
+
+
+def _descend(
+  loss: Callable[[jax.Array], jax.Array],
+  start: jax.Array,
+  num_steps: int,
+  learning_rate: float,
+) -> jax.Array:
+  """Returns the latent vectors after some updates by Adam."""
   optimizer = optax.adam(learning_rate, b1=_BETA1)
 
-  def descend(_: int, carry: tuple[jax.Array, optax.OptState]):
+  def update(_: int, carry: tuple[jax.Array, optax.OptState]):
     latent, state = carry
     updates, state = optimizer.update(jax.grad(loss)(latent), state)
     return latent + updates, state
 
   carry = start, optimizer.init(start)
-  latent, _ = lax.fori_loop(0, num_steps, descend, carry)
-  return compare(latent)
+  return lax.fori_loop(0, num_steps, update, carry)[0]
 
 
 def draw_start(image: jax.Array, latent_features: int) -> jax.Array:

@@ -25,23 +25,7 @@ def get_config(category: str = '') -> ConfigDict:
   # A step is a batch: 20,000 updates of the generator, chosen here as for
   # AnoGAN, and the code's 50,000 of the encoder.
   config.num_steps = 150_000
-  config.generator = ConfigDict()
-  # Features of the block next to the image; they double at each block inwards
-  # up to the maximum.
-  config.generator.base_features = 64
-  config.generator.max_features = 512
-  config.generator.latent_features = 128  # Length of z, normal.
-  config.discriminator = ConfigDict()  # The critic.
-  # As the generator's unless set; the encoder's as well.
-  config.discriminator.base_features = config.generator.get_oneway_ref(
-    'base_features'
-  )
-  config.discriminator.max_features = 512
-  config.encoder = ConfigDict()
-  config.encoder.base_features = config.generator.get_oneway_ref(
-    'base_features'
-  )
-  config.encoder.max_features = 512
+  _set_networks(config)
   # Number of steps after which the critic and the generator are frozen and the
   # encoder is trained; below `num_steps`.
   config.encoder.from_step = 100_000
@@ -59,3 +43,23 @@ def get_config(category: str = '') -> ConfigDict:
   config.checkpoint.every_epochs = 500
   config.log.panel_every_epochs = 500
   return config
+
+
+def _set_networks(config: ConfigDict) -> None:
+  config.generator = ConfigDict()
+  # Features of the block next to the image; they double at each block inwards
+  # up to the maximum.
+  config.generator.base_features = 64
+  config.generator.max_features = 512
+  config.generator.latent_features = 128  # Length of z, normal.
+  config.discriminator = ConfigDict()  # The critic.
+  # As the generator's unless set; the encoder's as well.
+  config.discriminator.base_features = config.generator.get_oneway_ref(
+    'base_features'
+  )
+  config.discriminator.max_features = 512
+  config.encoder = ConfigDict()
+  config.encoder.base_features = config.generator.get_oneway_ref(
+    'base_features'
+  )
+  config.encoder.max_features = 512
