@@ -48,8 +48,8 @@ def create_pair(
   )
 
 
-class Reconstruction(NamedTuple):
-  """Reconstructions of a batch, with the backward pass.
+class Generated(NamedTuple):
+  """Generated images of a batch, with the backward pass.
 
   Attributes:
     image: [batch, size, size, 3], float32 in [-1, 1].
@@ -63,27 +63,28 @@ class Reconstruction(NamedTuple):
   batch_stats: Any
 
 
-def reconstruct(
-  generator: nn.Module, network: NetworkState, image: jax.Array
-) -> Reconstruction:
-  """Reconstructs images in training mode.
+def generate(
+  generator: nn.Module, network: NetworkState, source: jax.Array
+) -> Generated:
+  """Applies the generator in training mode.
 
   Args:
     generator: the module.
     network: its state.
-    image: [batch, size, size, 3], float32 in [-1, 1].
+    source: images to reconstruct, [batch, size, size, 3], float32 in [-1, 1],
+      or latent vectors, [batch, latent_features].
   """
 
   def forward(params: Any) -> tuple[jax.Array, Any]:
-    reconstruction, changed = generator.apply(
+    image, changed = generator.apply(
       {'params': params, 'batch_stats': network.batch_stats},
-      image,
+      source,
       train=True,
       mutable='batch_stats',
     )
-    return reconstruction, changed.get('batch_stats', {})
+    return image, changed.get('batch_stats', {})
 
-  return Reconstruction(*jax.vjp(forward, network.params, has_aux=True))
+  return Generated(*jax.vjp(forward, network.params, has_aux=True))
 
 
 def discriminate(

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from afgan_jax.methods.adversarial import (
+from afgan_jax.methods import losses
+from afgan_jax.methods.adversary import (
+  discriminate,
   discriminator_gradient,
   generate,
-  generator_gradient,
 )
 from afgan_jax.methods.base import Batch, Metrics, Scores, TrainStep
 from afgan_jax.methods.inversion import draw_start, invert
@@ -92,7 +93,7 @@ class AnoGAN:
       step, (generator, discriminator) = state.step, _split(state)
       latent = self._draw_latent(step, len(batch['image']), axis_name)
       fake = generate(networks.generator, generator, latent)
-      loss, grads, stats = discriminator_gradient(
+      loss, stats, grads = discriminator_gradient(
         networks.discriminator, discriminator, batch['image'], fake.image
       )
       metrics = {'discriminator': loss}
@@ -100,7 +101,7 @@ class AnoGAN:
       for number in range(num_updates):
         if number:
           fake = generate(networks.generator, generator, latent)
-        metrics['generator'], fake_grad = generator_gradient(
+        metrics['generator'], fake_grad = _generator_gradient(
           networks.discriminator, discriminator, fake.image
         )
         (grads,) = fake.pullback(fake_grad)
@@ -232,3 +233,17 @@ def build_networks(
 
 def _split(state: TrainState) -> tuple[NetworkState, NetworkState]:
   return state.networks['generator'], state.networks['discriminator']
+
+
+def _generator_gradient(
+  discriminator: nn.Module, network: NetworkState, fake: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Returns BCE(D(fake), 1) and its gradient with respect to the images."""
+
+  def objective(image: jax.Array) -> jax.Array:
+    logit, _, _ = discriminate(
+      discriminator, network.params, network.batch_stats, image
+    )
+    return losses.adversarial_loss(logit)
+
+  return jax.value_and_grad(objective)(fake)

@@ -11,7 +11,7 @@ from afgan_jax.methods.adversary import (
   create_pair,
   discriminate,
   discriminator_gradient,
-  reconstruct,
+  generate,
 )
 from afgan_jax.methods.base import Batch, Metrics, Scores, TrainStep
 from afgan_jax.methods.reconstruction import Terms, score_reconstruction
@@ -68,7 +68,7 @@ class DualAttentionGAN:
         state.networks[name] for name in ('generator', 'discriminator')
       )
       image = batch['image']
-      fake = reconstruct(generator, network, batch['input'])
+      fake = generate(generator, network, batch['input'])
       loss, stats, grads = discriminator_gradient(
         discriminator, adversary, image, fake.image
       )

@@ -9,7 +9,7 @@ import optax
 from jax import lax
 from ml_collections import ConfigDict
 
-from afgan_jax.methods.adversarial import generate
+from afgan_jax.methods.adversary import generate
 from afgan_jax.methods.base import Metrics
 from afgan_jax.methods.noise import draw_share, step_key
 from afgan_jax.methods.state import NetworkState, TrainState

@@ -13,8 +13,8 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from afgan_jax.methods.adversary import (
-  Reconstruction,
-  reconstruct,
+  Generated,
+  generate,
   reset_if_below,
 )
 from afgan_jax.methods.base import Batch, Metrics, TrainStep
@@ -82,7 +82,7 @@ def make_train_step(
     generator = state.networks['generator']
     discriminator = state.networks['discriminator']
     real = batch['image']
-    fake = reconstruct(game.generator, generator, batch['input'])
+    fake = generate(game.generator, generator, batch['input'])
     judgement, pullback, stats = judge(
       game.discriminator, discriminator, real, fake.image
     )
@@ -161,7 +161,7 @@ def _generator_gradient(
   game: Game,
   judgement: Judgement,
   pullback: Callable,
-  fake: Reconstruction,
+  fake: Generated,
   real: jax.Array,
 ) -> tuple[Metrics, Any]:
   """Returns the generator's metrics and the gradient to its weights."""

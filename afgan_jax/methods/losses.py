@@ -91,11 +91,11 @@ def ssim_error(image: Images, reconstruction: Images) -> Values:
   """
   batch, size, _, channels = image.shape
 
-  def planes(x: jax.Array) -> jax.Array:
+  def planes(x: Images) -> Maps:
     x = (x + 1) / 2
     return jnp.moveaxis(x, -1, 1).reshape(batch * channels, size, size)
 
-  def local_mean(x: jax.Array) -> jax.Array:
+  def local_mean(x: Maps) -> Maps:
     return smooth_map(x, sigma=_SSIM_WINDOW / size)
 
   x, y = planes(image), planes(reconstruction)

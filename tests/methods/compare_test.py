@@ -1,7 +1,6 @@
 """Every method of Table 2 does all that a run can do, on one and four devices.
 
-Those of `make test-training` compare states to the bit and between numbers of
-devices.
+Run by `make test-training`.
 """
 
 import csv
@@ -23,6 +22,7 @@ from datasets import load
 from tests.support.compare import tiny_compare_config
 from tests.support.saved import saved_state
 
+pytestmark = pytest.mark.training
 METHODS = [name for name in schema.METHODS if name != 'afgan']
 HELD_OUT = {'calibration.fraction': 0.25, 'data.procedural.num_train': 10}
 
@@ -54,7 +54,6 @@ def test_it_trains_and_is_measured_and_reported(run):
   assert row['reconstruction_error'] or row['latent_error']
 
 
-@pytest.mark.training
 def test_a_workdir_alone_evaluates_validates_and_predicts(run, tmp_path):
   workdir, trained = run
   metrics = trained.evaluation.metrics
@@ -83,7 +82,6 @@ def test_neither_company_nor_order_changes_a_score(run):
   assert not np.allclose(first['score'][0], first['score'][1:], rtol=1e-6)
 
 
-@pytest.mark.training
 @pytest.mark.parametrize('method', METHODS)
 def test_a_run_in_two_parts_ends_as_the_run_in_one(method, tmp_path):
   for name, parts in (('whole', (4,)), ('parts', (2, 4))):
@@ -94,7 +92,6 @@ def test_a_run_in_two_parts_ends_as_the_run_in_one(method, tmp_path):
   jax.tree.map(np.testing.assert_array_equal, *jax.device_get(tuple(states)))
 
 
-@pytest.mark.training
 @pytest.mark.parametrize('method', METHODS)
 def test_four_devices_give_the_losses_of_one(method):
   images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
@@ -116,7 +113,6 @@ def test_four_devices_give_the_losses_of_one(method):
       )
 
 
-@pytest.mark.training
 @pytest.mark.parametrize('method', METHODS)
 def test_it_is_timed(method):
   from afgan_jax.benchmark.run import benchmark

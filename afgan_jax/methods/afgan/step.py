@@ -7,9 +7,9 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import trains_discriminator
 from afgan_jax.methods.adversary import (
-  Reconstruction,
+  Generated,
   discriminator_gradient,
-  reconstruct,
+  generate,
   reset_if_below,
 )
 from afgan_jax.methods.afgan.objective import (
@@ -52,7 +52,7 @@ def make_train_step(
   update_generator = _make_generator_update(config, networks, update)
 
   def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-    fake = reconstruct(
+    fake = generate(
       networks.generator, state.networks['generator'], batch['input']
     )
     metrics, adversary = {}, None
@@ -118,7 +118,7 @@ def _make_generator_update(
   def update_generator(
     state: TrainState,
     batch: Batch,
-    fake: Reconstruction,
+    fake: Generated,
     adversary: NetworkState | None,
   ) -> tuple[TrainState, Metrics]:
     generator, head = (state.networks.get(n) for n in ('generator', _HEAD))

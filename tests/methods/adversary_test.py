@@ -5,11 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from afgan_jax.methods.adversarial import (
-  discriminator_gradient,
-  generate,
-  generator_gradient,
-)
+from afgan_jax.methods.adversary import discriminator_gradient, generate
+from afgan_jax.methods.anogan import _generator_gradient
 from afgan_jax.methods.state import NetworkState
 
 
@@ -47,7 +44,7 @@ def _draw():
 def test_the_discriminators_gradient():
   weights, painting, real, latent, judge, _ = _draw()
   fake = (latent @ painting).reshape(real.shape)
-  loss, grads, stats = discriminator_gradient(
+  loss, stats, grads = discriminator_gradient(
     _Judge(), judge, jnp.float32(real), jnp.float32(fake)
   )
   x, y = real.reshape(4, -1), fake.reshape(4, -1)
@@ -64,7 +61,7 @@ def test_the_discriminators_gradient():
 def test_the_generators_gradient():
   weights, painting, _, latent, judge, painter = _draw()
   fake = generate(_Painter(), painter, jnp.float32(latent))
-  loss, image_grad = generator_gradient(_Judge(), judge, fake.image)
+  loss, image_grad = _generator_gradient(_Judge(), judge, fake.image)
   (grads,) = fake.pullback(image_grad)
   logit = latent @ painting @ weights
   np.testing.assert_allclose(loss, -np.log(_sigmoid(logit)).mean(), rtol=1e-5)
