@@ -27,7 +27,10 @@ from afgan_jax.config.checks import (
   whole_numbers,
 )
 
-METHODS = ('afgan',)
+METHODS = (
+  'afgan',
+  'cbigan',
+)
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 SOURCES = ('procedural', 'folder', 'mvtec_ad')
 GEOMETRIES = ('stretch', 'pad', 'object')

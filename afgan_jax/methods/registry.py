@@ -9,7 +9,10 @@ from afgan_jax.system.errors import UsageError
 
 # Module and class, imported on use. The names are those of
 # `config.schema.METHODS`; `config.method` may also hold such a path.
-METHODS = {'afgan': 'afgan_jax.methods.afgan.method:AFGAN'}
+METHODS = {
+  'afgan': 'afgan_jax.methods.afgan.method:AFGAN',
+  'cbigan': 'afgan_jax.methods.cbigan:CBiGAN',
+}
 
 
 def build_method(config: ConfigDict) -> Method:
