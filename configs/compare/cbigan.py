@@ -37,6 +37,13 @@ def get_config(category: str = '') -> ConfigDict:
   config.discriminator.base_features = config.generator.get_oneway_ref(
     'base_features'
   )
+  _set_objective(config)
+  config.checkpoint.every_epochs = 1000  # Of a few steps each.
+  config.log.panel_every_epochs = 1000
+  return config
+
+
+def _set_objective(config: ConfigDict) -> None:
   config.loss = ConfigDict()
   # α: of the consistency losses, which are sums over pixels and over z, beside
   # 1 − α of the adversarial loss.
@@ -57,6 +64,3 @@ def get_config(category: str = '') -> ConfigDict:
   config.score.feature = 'last'
   # A(x) of an image in tiles: the 'max' over tiles, or their 'mean'.
   config.score.tiles = 'max'
-  config.checkpoint.every_epochs = 1000  # Of a few steps each.
-  config.log.panel_every_epochs = 1000
-  return config
