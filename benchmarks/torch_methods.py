@@ -137,7 +137,7 @@ def _f_anogan(config: ConfigDict, image: torch.Tensor) -> Step:
 
 
 def _cbigan(config: ConfigDict, image: torch.Tensor) -> Step:
-  from afgan_jax.networks.cbigan_blocks import residual_features
+  from afgan_jax.networks.bigan_blocks import residual_features
 
   size, latent = config.tile_size, _latent(config)
   widths = residual_features(config.generator.base_features, size)

@@ -153,6 +153,21 @@ DUAL_ATTENTION_GAN: dict[str, Field] = {
   'loss.gradient_weight': Field(at_least(0)),
 }
 
+CBIGAN: dict[str, Field] = {
+  'generator.base_features': Field(greater_than(0, whole=True)),
+  'generator.latent_features': Field(greater_than(0, whole=True)),
+  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'loss.consistency_weight': Field(between(0, 1)),
+  'loss.gradient_penalty_weight': Field(at_least(0)),
+  'optimizer.critic_updates': Field(greater_than(0, whole=True), SCORING),
+  'augmentation.kind': Field(
+    one_of(('none',), 'CBiGAN sees good images alone')
+  ),
+  'score.gamma': Field(between(0, 1), ALWAYS),
+  'score.feature': Field(one_of(('last', 'first')), ALWAYS),
+  'score.tiles': Field(one_of(('max', 'mean')), ALWAYS),
+}
+
 METHOD_FIELDS: dict[str, dict[str, Field]] = {
   'afgan': AFGAN,
   'dagan': DAGAN,
@@ -161,6 +176,7 @@ METHOD_FIELDS: dict[str, dict[str, Field]] = {
   'anogan': ANOGAN,
   'f_anogan': F_ANOGAN,
   'dual_attention_gan': DUAL_ATTENTION_GAN,
+  'cbigan': CBIGAN,
 }
 
 

@@ -35,6 +35,7 @@ METHODS = (
   'ganomaly',
   'anogan',
   'f_anogan',
+  'cbigan',
 )
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 SOURCES = ('procedural', 'folder', 'mvtec_ad')

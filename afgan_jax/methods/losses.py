@@ -1,6 +1,5 @@
 """Computes the losses of §3.3 in float32."""
 
-import jax
 import jax.numpy as jnp
 import optax
 

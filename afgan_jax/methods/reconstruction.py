@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from afgan_jax.methods.base import Scores
@@ -19,6 +20,7 @@ def score_reconstruction(
   reconstruct: Callable[[jax.Array], tuple[jax.Array, Terms]],
   paper_score: Callable[[Terms], jax.Array],
   pixels: jax.Array,
+  reduce: Callable[..., jax.Array] = jnp.mean,
 ) -> Scores:
   """Scores images whose anomaly map is the residual.
 
@@ -26,11 +28,12 @@ def score_reconstruction(
     config: see `configs/default.py`.
     reconstruct: maps images, float32 [batch, tile, tile, 3] in [-1, 1], to
       reconstructions of the same shape and to terms of the score by name,
-      [batch] each. Terms are averaged over the tiles of an image.
+      [batch] each.
     paper_score: maps the terms, with 'reconstruction_error', which is the mean
       absolute residual unless `reconstruct` returns another, to the score that
       the method's paper defines, [batch].
     pixels: in [0, 255], [batch, size, size, 3].
+    reduce: reduces the terms over the tiles of an image, see `see_tiles`.
 
   Returns:
     See `base.Scores`.
@@ -41,7 +44,7 @@ def score_reconstruction(
     return {'reconstruction': reconstruction}, terms
 
   image = to_float(pixels)
-  outputs, terms = see_tiles(see, image, config.tile_size)
+  outputs, terms = see_tiles(see, image, config.tile_size, reduce)
   reconstruction = outputs['reconstruction']
   residual = reconstruction_error(image, reconstruction)
   terms = {'reconstruction_error': residual} | terms

@@ -19,6 +19,7 @@ METHODS = {
   'ganomaly': 'afgan_jax.methods.ganomaly:GANomaly',
   'anogan': 'afgan_jax.methods.anogan:AnoGAN',
   'f_anogan': 'afgan_jax.methods.f_anogan:FAnoGAN',
+  'cbigan': 'afgan_jax.methods.cbigan:CBiGAN',
 }
 
 

@@ -26,7 +26,10 @@ def tile_corners(image_size: int, tile_size: int) -> np.ndarray:
 
 
 def see_tiles(
-  see: Callable[[jax.Array], Seen], images: jax.Array, tile_size: int
+  see: Callable[[jax.Array], Seen],
+  images: jax.Array,
+  tile_size: int,
+  reduce: Callable[..., jax.Array] = jnp.mean,
 ) -> Seen:
   """Applies a function to all tiles of images, one after the other.
 
@@ -38,10 +41,11 @@ def see_tiles(
       size, ...], and per image, [batch], by name.
     images: [batch, size, size, 3].
     tile_size: side of the tiles in pixels.
+    reduce: reduces the outputs per image over the tiles, along `axis`.
 
   Returns:
-    The outputs per pixel, at the images' size, and the means over tiles of the
-    outputs per image.
+    The outputs per pixel, at the images' size, and the means over tiles, unless
+    `reduce` is another function, of the outputs per image.
   """
   size = images.shape[1]
   if tile_size == size:
@@ -64,7 +68,7 @@ def see_tiles(
   sums, scalars = lax.scan(add, sums, jnp.asarray(corners))
   factors = 1 / _sum_windows(window, corners, size)
   outputs = {name: _scale(total, factors) for name, total in sums.items()}
-  return outputs, {name: x.mean(axis=0) for name, x in scalars.items()}
+  return outputs, {name: reduce(x, axis=0) for name, x in scalars.items()}
 
 
 def _window(tile_size: int) -> np.ndarray:
