@@ -23,6 +23,9 @@ from afgan_jax.config.schema import (
   SameAs,
 )
 
+_NO_AUGMENTATION = Field(
+  one_of(('none',), 'this method trains on good images alone')
+)
 NORMS = ('batch', 'group')
 
 AFGAN: dict[str, Field] = {
@@ -104,10 +107,6 @@ GANOMALY: dict[str, Field] = {
   'loss.latent_weight': Field(at_least(0)),
   'score.latent_distance': Field(one_of(('l2', 'l1')), ALWAYS),
 }
-_NO_AUGMENTATION = Field(
-  one_of(('none',), 'this method trains on good images alone')
-)
-
 ANOGAN: dict[str, Field] = {
   'augmentation.kind': _NO_AUGMENTATION,
   'generator.base_features': Field(greater_than(0, whole=True)),
@@ -160,9 +159,7 @@ CBIGAN: dict[str, Field] = {
   'loss.consistency_weight': Field(between(0, 1)),
   'loss.gradient_penalty_weight': Field(at_least(0)),
   'optimizer.critic_updates': Field(greater_than(0, whole=True), SCORING),
-  'augmentation.kind': Field(
-    one_of(('none',), 'CBiGAN sees good images alone')
-  ),
+  'augmentation.kind': _NO_AUGMENTATION,
   'score.gamma': Field(between(0, 1), ALWAYS),
   'score.feature': Field(one_of(('last', 'first')), ALWAYS),
   'score.tiles': Field(one_of(('max', 'mean')), ALWAYS),
