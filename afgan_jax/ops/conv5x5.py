@@ -7,9 +7,8 @@ gradients, take up to ten times as long on a CPU.
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-_LAYOUT = ('NHWC', 'HWIO', 'NHWC')
+from afgan_jax.ops import conv_same
 
 
 def conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -26,7 +25,7 @@ def conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
   phases = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
   phases = phases.transpose(0, 1, 3, 2, 4, 5)
   taps = _split(kernel).transpose(0, 2, 1, 3, 4, 5)
-  return _convolve(
+  return conv_same.conv(
     phases.reshape(batch, height // 2, width // 2, 4 * channels),
     taps.reshape(3, 3, 4 * channels, -1),
   )
@@ -44,7 +43,7 @@ def conv_transpose(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """
   batch, height, width, channels = x.shape
   taps = _split(kernel)[::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5)
-  phases = _convolve(x, taps.reshape(3, 3, channels, -1))
+  phases = conv_same.conv(x, taps.reshape(3, 3, channels, -1))
   phases = phases.reshape(batch, height, width, 2, 2, -1)
   phases = phases.transpose(0, 1, 3, 2, 4, 5)
   return phases.reshape(batch, 2 * height, 2 * width, -1)
@@ -54,9 +53,3 @@ def _split(kernel: jax.Array) -> jax.Array:
   """Splits taps by phase, [3, 2, 3, 2, c, features], the first ones zero."""
   kernel = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
   return kernel.reshape(3, 2, 3, 2, *kernel.shape[2:])
-
-
-def _convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  return lax.conv_general_dilated(
-    x, kernel, (1, 1), 'SAME', dimension_numbers=_LAYOUT
-  )
