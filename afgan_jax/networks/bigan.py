@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from afgan_jax.networks.layers import leaky_relu
-from afgan_jax.networks.residual import (
+from afgan_jax.networks.bigan_blocks import (
   INNERMOST,
   ResidualBlock,
   ResidualTrunk,
   num_halvings,
 )
+from afgan_jax.networks.layers import leaky_relu
 
 _LATENT_LAYERS, _LATENT_FEATURES = 3, 512  # Of the discriminator.
 

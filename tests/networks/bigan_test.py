@@ -11,7 +11,7 @@ from jax import lax
 
 from afgan_jax.methods.cbigan import build_networks, input_shapes
 from afgan_jax.networks.bigan import JointDiscriminator, critic_features
-from afgan_jax.networks.residual import (
+from afgan_jax.networks.bigan_blocks import (
   conv_by_product,
   initialize_residual,
   residual_features,
