@@ -116,13 +116,12 @@ class CBiGAN:
     config, modules = self._config, self._scoring
     gamma = config.score.gamma
 
+    def apply(name: str, x: jax.Array) -> jax.Array:
+      return modules[name].apply(variables[name], x, train=False)
+
     def reconstruct(image: jax.Array) -> tuple[jax.Array, Terms]:
-      latent = modules['encoder'].apply(
-        variables['encoder'], image, train=False
-      )
-      fake = modules['generator'].apply(
-        variables['generator'], latent, train=False
-      )
+      latent = apply('encoder', image)
+      fake = apply('generator', latent)
       real_features, fake_features = (
         critic_features(
           modules['discriminator'],
@@ -171,10 +170,8 @@ class CBiGAN:
   def score_flops(self) -> int:
     """Counts the operations of scoring one image; see `train_flops`."""
     flops = self._count_networks()
-    total = flops['encoder'].forward + flops['generator'].forward
-    # In full, although the rating itself is not needed.
-    total += 2 * flops['discriminator'].forward
-    config = self._config
+    config, total = self._config, 2 * flops['discriminator'].forward
+    total += flops['encoder'].forward + flops['generator'].forward
     return total * len(tile_corners(config.image_size, config.tile_size))
 
   def collapse_remedy(self) -> str:

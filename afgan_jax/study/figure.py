@@ -70,24 +70,27 @@ def choose_bars(results: Results) -> list[Bars]:
     results: of a study.
 
   Returns:
-    For categories of MVTec AD the methods of Table 2 and the reference variant,
-    or the last variant if the study does not run the reference; for other
-    categories all our variants.
+    For categories of MVTec AD the methods of Table 2, and all our variants if
+    these are methods of that table, else the reference variant, or the last
+    variant if the study does not run the reference; for other categories all
+    our variants.
   """
   study = results.study
   names = [study.mvtec_name(category) for category in study.categories]
   if not any(names):
     return [_variant_bars(results, variant) for variant in study.variants]
-  variant = study.reference
-  if variant not in study.variants:
-    variant = study.variants[-1]
+  ours = [study.reference]
+  if set(study.variants) & set(paper.TABLE_2_COLUMNS):
+    ours = list(study.variants)
+  elif study.reference not in study.variants:
+    ours = [study.variants[-1]]
   unknown = [np.nan] * len(paper.METHODS)
   rows = [paper.TABLE_2.get(name, unknown) for name in names]
   methods = [
     Bars(method, [row[i] for row in rows], [np.nan] * len(rows))
     for i, method in enumerate(paper.METHODS)
   ]
-  return [*methods, _variant_bars(results, variant)]
+  return [*methods, *(_variant_bars(results, variant) for variant in ours)]
 
 
 def draw(categories: Sequence[str], bars: Sequence[Bars]) -> Figure:

@@ -33,8 +33,17 @@ METHODS = (
   'Dual-Attention GAN',
   'AFGAN, the paper',
 )
-# Columns of Tables 3 and 4, by the names of our variants. The last column of
+# Columns of Tables 2, 3 and 4, by the names of our variants. The last column of
 # Table 4, Struct 4, is the same as State 4.
+TABLE_2_COLUMNS = (
+  'anogan',
+  'ganomaly',
+  'skip_ganomaly',
+  'dagan',
+  'cbigan',
+  'dual_attention_gan',
+  'afgan',
+)
 TABLE_3_COLUMNS = ('state_1', 'state_2', 'state_3', 'state_4')
 TABLE_4_COLUMNS = ('struct_1', 'struct_2', 'struct_3', 'state_4')
 
@@ -112,17 +121,25 @@ PRINTED_AVERAGES = {
 }
 
 
+def method_name(variant: str) -> str:
+  """Returns a method's name in Table 2, or `variant` if it is not there."""
+  if variant not in TABLE_2_COLUMNS:
+    return variant
+  return METHODS[TABLE_2_COLUMNS.index(variant)].removesuffix(', the paper')
+
+
 def reported(variant: str, category: str) -> float | None:
-  """Returns the AUC of a variant on a category in Tables 3 and 4.
+  """Returns the AUC of a variant on a category in Tables 2 to 4.
 
   Args:
-    variant: e.g. 'state_1'.
+    variant: e.g. 'ganomaly' or 'state_1'.
     category: e.g. 'screw'.
 
   Returns:
     The AUC in percent; None if the tables have none.
   """
   for columns, table in (
+    (TABLE_2_COLUMNS, TABLE_2),
     (TABLE_3_COLUMNS, TABLE_3),
     (TABLE_4_COLUMNS, TABLE_4),
   ):

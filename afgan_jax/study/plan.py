@@ -182,6 +182,11 @@ def _run_config(
   fields = config.study.variant_fields[variant]
   _set_method(run, fields.get('method', run.method))
   _override(run, f'variant_fields.{variant}', fields)
+  # Studies of one method have none.
+  both = config.study.get('variant_category_fields', {}).get(variant, {})
+  name = category if category in both else _last_part(category)
+  origin = f'variant_category_fields.{variant}.{name}'
+  _override(run, origin, both.get(name, {}))
   run.seed = seed
   if run.data.source == 'mvtec_ad':
     run.data.category = category

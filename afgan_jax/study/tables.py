@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 
 from afgan_jax.config.derived import base_features, size_in_words
-from afgan_jax.study import paper
 from afgan_jax.study.category_table import (
   NONE,
   Column,
   category_table,
   group_categories,
   markdown_table,
+)
+from afgan_jax.study.paper_tables import (
+  table_2,
+  table_3,
+  table_4,
+  trivial_columns,
 )
 from afgan_jax.study.results import (
   BASELINES,
@@ -33,8 +38,9 @@ def markdown(results: Results) -> str:
   parts = [
     '# Results of the study',
     _introduction(results),
-    *_paper_section(results, 'Table 3', 'State', paper.TABLE_3_COLUMNS),
-    *_paper_section(results, 'Table 4', 'Struct', paper.TABLE_4_COLUMNS),
+    *table_2(results),
+    *table_3(results),
+    *table_4(results),
     *(part for metric in METRICS for part in _metric_section(results, metric)),
     *_score_section(results),
     *_difference_section(results),
@@ -76,42 +82,9 @@ def _introduction(results: Results) -> str:
   )
 
 
-def _paper_section(
-  results: Results, title: str, name: str, variants: Sequence[str]
-) -> list[str]:
-  """Compares a table of the paper with ours; empty without such variants."""
-  study = results.study
-  names = {c: study.mvtec_name(c) for c in study.categories}
-  names = {c: name for c, name in names.items() if name is not None}
-  columns = []
-  for number, variant in enumerate(variants, 1):
-    if variant in study.variants:
-      values = {c: results.values('image_auroc', c, variant) for c in names}
-      label = f'{name} {number}'
-      columns += [
-        Column(f'{label}, paper', {}, variant=variant, names=names),
-        Column(f'{label}, ours', values, len(study.seeds)),
-      ]
-  # State 4 is in both tables; without other variants it is shown in Table 3.
-  only_state_4 = set(variants) & set(study.variants) == {'state_4'}
-  if not columns or not names or (only_state_4 and name == 'Struct'):
-    return []
-  return [
-    f'## {title}: image AUROC',
-    "The paper's averages are recomputed from its rows, as ours.",
-    category_table(columns, group_categories(names)),
-  ]
-
-
 def _metric_section(results: Results, metric: str) -> list[str]:
   study = results.study
-  columns = [
-    Column(
-      name.replace('_', ' '),
-      {c: results.baseline(metric, name, c) for c in study.categories},
-    )
-    for name in BASELINES[metric]
-  ] + [
+  columns = trivial_columns(results, metric, study.categories) + [
     Column(
       variant,
       {c: results.values(metric, c, variant) for c in study.categories},
@@ -142,9 +115,12 @@ def _score_section(results: Results) -> list[str]:
   ]
   if not any(values for column in columns for values in column.values.values()):
     return []
+  text = 'Of the same runs: eq 13, and the maximum of the anomaly map.'
+  if any(run.config.method != 'afgan' for run in study.runs):
+    text += " For another method eq 13 stands for its own paper's score."
   return [
     '## Image AUROC by score',
-    'Of the same runs: eq 13, and the maximum of the anomaly map.',
+    text,
     _all_categories_table(results, columns),
   ]
 

@@ -47,6 +47,10 @@ def test_figures_are_found_by_variant_and_category():
   assert paper.reported('state_1', 'grid') == 83.2
   assert paper.reported('struct_2', 'transistor') == 77.2
   assert paper.reported('state_4', 'screw') == 90.3
+  assert paper.reported('cbigan', 'grid') == 99.0
+  assert paper.reported('dual_attention_gan', 'pill') == 89.0
+  assert paper.reported('afgan', 'capsule') == 83.0
+  assert paper.reported('f_anogan', 'grid') is None
   assert paper.reported('state_4', 'nut') is None
   assert paper.reported('state_5', 'screw') is None
 
@@ -55,3 +59,9 @@ def test_averages_are_over_the_categories_named():
   assert paper.average('state_1', ('grid', 'screw')) == pytest.approx(75.15)
   assert paper.average('state_1', ()) is None
   assert paper.average('state_1', ('grid', 'nut')) is None
+
+
+def test_methods_have_the_papers_names():
+  names = [paper.method_name(variant) for variant in paper.TABLE_2_COLUMNS]
+  assert names == [*paper.METHODS[:-1], 'AFGAN']
+  assert paper.method_name('f_anogan') == 'f_anogan'

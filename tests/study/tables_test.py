@@ -15,7 +15,12 @@ from afgan_jax.study.results import (
 )
 from afgan_jax.study.rows import to_csv
 from afgan_jax.study.tables import markdown
-from tests.support.fake_study import paper_config, study_config, write_metrics
+from tests.support.fake_study import (
+  paper_config,
+  study_config,
+  table_2_config,
+  write_metrics,
+)
 
 
 def finished(config, workdir, figures, failures=None):
@@ -162,6 +167,60 @@ def test_the_papers_figures_stand_beside_ours(tmp_path):
   ]
 
 
+def test_the_methods_stand_beside_table_2_and_trivial_scores(tmp_path):
+  names = ('afgan', 'cbigan')
+  config = table_2_config(('m/screw', 'm/tile', 'nut'), names, (0,))
+  figures = {
+    (category, variant, 0): (0.5,)
+    for category in config.study.categories
+    for variant in names
+  }
+  text = markdown(finished(config, tmp_path, figures))
+  header, *rows = section(text, 'Table 2')
+  trivial = ['brightness', 'mean image', 'nearest image']
+  assert header[:4] == ['category', *trivial]
+  assert header[4:] == [
+    'CBiGAN, paper',
+    'CBiGAN, ours',
+    'AFGAN, paper',
+    'AFGAN, ours',
+  ]
+  baselines = ['50.0', '25.0', '–']
+  assert rows == [
+    ['m/tile', *baselines, '91.0', '50.0', '97.9', '50.0'],
+    ['m/screw', *baselines, '58.0', '50.0', '90.3', '50.0'],
+    ['*average of all (2)*', *baselines, '74.5', '50.0', '94.1', '50.0'],
+  ]
+  assert 'plausible' not in text  # The screw of neither is 10 or 100.
+  assert 'Table 3' not in text
+  assert "its own paper's score" in text
+
+
+def _renamed(name, categories, tmp_path):
+  """Returns the tables of CBiGAN under another method's name."""
+  config = table_2_config(categories, ('afgan',), (0,))
+  fields = config.study.variant_fields
+  with config.unlocked():
+    fields[name] = fields.cbigan
+  config.study.variants = ('afgan', name)
+  return markdown(finished(config, tmp_path, {}))
+
+
+def test_a_method_that_the_paper_lacks_has_no_column_of_the_papers(tmp_path):
+  text = _renamed('f_anogan', ('m/screw',), tmp_path)
+  header, row = section(text, 'Table 2')
+  assert header[4:] == ['AFGAN, paper', 'AFGAN, ours', 'f_anogan, ours']
+  assert row[4:] == ['90.3', '–', '–']
+
+
+def test_the_papers_screw_is_no_target(tmp_path):
+  sentence = "On screw, the paper's 10.0 of AnoGAN is no plausible target"
+  assert sentence in _renamed('anogan', ('m/screw',), tmp_path)
+  assert 'plausible' not in _renamed('anogan', ('m/tile',), tmp_path)
+  sentence = "the paper's 100.0 of GANomaly is no plausible target"
+  assert sentence in _renamed('ganomaly', ('m/screw', 'm/tile'), tmp_path)
+
+
 def test_each_run_has_its_row(embedded):
   rows = list(csv.DictReader(io.StringIO(to_csv(embedded))))
   assert len(rows) == 8
@@ -199,6 +258,16 @@ def test_figure_6_has_the_methods_of_table_2_and_ours(tmp_path):
   assert ours.heights == pytest.approx([60.0, 90.0])
   assert ours.errors == pytest.approx([14.142, np.nan], nan_ok=True, abs=1e-3)
   figure.write(results, tmp_path / 'figure_6.png')  # With bars left out.
+
+
+def test_figure_6_has_all_of_our_methods_beside_table_2(tmp_path):
+  config = table_2_config(('m/screw',), ('afgan', 'cbigan'), (0,))
+  results = finished(config, tmp_path, {('m/screw', 'cbigan', 0): (0.6,)})
+  bars = figure.choose_bars(results)
+  assert [b.label for b in bars[-2:]] == ['afgan, ours', 'cbigan, ours']
+  assert bars[-1].heights == [60.0]
+  assert len(bars) == len(paper.METHODS) + 2
+  figure.write(results, tmp_path / 'figure_6.png')
 
 
 def test_figure_6_has_all_variants_where_the_paper_has_none(embedded, tmp_path):

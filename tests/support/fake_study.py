@@ -5,7 +5,7 @@ import json
 from ml_collections import ConfigDict
 
 from afgan_jax.config.store import digest
-from configs.paper import variants
+from configs.paper import table_2, variants
 from tests.support.tiny import tiny_config
 
 
@@ -36,6 +36,17 @@ def paper_config(categories, names, seeds):
   return config
 
 
+def table_2_config(categories, names, seeds):
+  """Returns a small config with the methods of Table 2, on folders."""
+  config = table_2.get_config('small')
+  config.data.source = 'folder'
+  config.data.path = 'images'
+  config.study.categories = categories
+  config.study.variants = names
+  config.study.seeds = seeds
+  return config
+
+
 def write_metrics(config: ConfigDict, workdir, image, pixel=None, aupro=None):
   """Writes what a finished run leaves behind, with round baselines."""
   workdir.mkdir(parents=True, exist_ok=True)
@@ -51,7 +62,7 @@ def write_metrics(config: ConfigDict, workdir, image, pixel=None, aupro=None):
       'mean_image': None,
     },
     'counts': {'train': 8},  # Two steps of four make an epoch.
-    'step': 2 * config.num_epochs,
+    'step': config.num_steps or 2 * config.num_epochs,
     'config_digest': digest(config),
   }
   (workdir / 'metrics.json').write_text(json.dumps(metrics))
