@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import lax
 
 from afgan_jax.networks.initialize import STANDARD_DEVIATION, initialize_on
 from afgan_jax.networks.layers import leaky_relu
+from afgan_jax.ops import conv_same
 
 # Features of the levels, outermost first, as multiples of the first's.
 _MULTIPLES = (1, 2, 3, 4, 8, 16)
@@ -66,7 +66,7 @@ class ResidualBlock(nn.Module):
       (3, 3),
       use_bias=False,
       dtype=self.dtype,
-      conv_general_dilated=_conv,
+      conv_general_dilated=conv_same.conv_general_dilated,
       name=name,
     )(x)
 
@@ -127,36 +127,3 @@ def initialize_residual(
 
   variables = initialize_on(input_shapes, network, key)
   return jax.tree.map_with_path(scale, variables)
-
-
-def _conv(
-  x: jax.Array, kernel: jax.Array, *args: Any, **kwargs: Any
-) -> jax.Array:
-  """Replaces `lax.conv_general_dilated` in 3×3 convolutions.
-
-  On a CPU, convolutions within a loop or a branch take ten times as long as
-  elsewhere, and a train step is a branch: they become matrix products.
-  """
-  if jax.default_backend() != 'cpu':
-    return lax.conv_general_dilated(x, kernel, *args, **kwargs)
-  return conv_by_product(x, kernel)
-
-
-def conv_by_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """Computes a 3×3 convolution of stride 1 and padding 1 by a matrix product.
-
-  Args:
-    x: [batch, h, w, c].
-    kernel: [3, 3, c, features].
-
-  Returns:
-    [batch, h, w, features].
-  """
-  batch, height, width, channels = x.shape
-  x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-  taps = [
-    x[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
-  ]
-  columns = jnp.concatenate(taps, axis=-1).reshape(-1, 9 * channels)
-  product = columns @ kernel.reshape(9 * channels, -1)
-  return product.reshape(batch, height, width, -1)

@@ -21,7 +21,15 @@ from configs.compare import small
 from configs.paper import variants
 
 # Those of `configs/compare/`; AFGAN, State 4 of Table 3, is the reference.
-METHODS = ('cbigan',)
+METHODS = (
+  'anogan',
+  'f_anogan',
+  'ganomaly',
+  'skip_ganomaly',
+  'dagan',
+  'cbigan',
+  'dual_attention_gan',
+)
 # Groups and fields that are the study's, for all methods.
 _SHARED = (
   'seed',

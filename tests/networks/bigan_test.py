@@ -7,12 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
 
 from afgan_jax.methods.cbigan import build_networks, input_shapes
 from afgan_jax.networks.bigan import JointDiscriminator, critic_features
 from afgan_jax.networks.bigan_blocks import (
-  conv_by_product,
   initialize_residual,
   residual_features,
 )
@@ -83,19 +81,6 @@ def test_initial_kernels_have_the_variance_of_glorot():
   ):
     assert np.std(kernel) == pytest.approx(math.sqrt(2 / fans), rel=0.05)
   assert not np.any(params['head']['bias'])
-
-
-@pytest.mark.parametrize('side', [1, 2, 5])
-def test_a_product_is_a_convolution(side):
-  rng = np.random.default_rng(0)
-  x = rng.normal(size=(2, side, side, 3)).astype(np.float32)
-  kernel = rng.normal(size=(3, 3, 3, 4)).astype(np.float32)
-  expected = lax.conv_general_dilated(
-    x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
-  )
-  np.testing.assert_allclose(
-    conv_by_product(x, kernel), expected, rtol=1e-4, atol=1e-5
-  )
 
 
 def test_features_are_found_by_name():

@@ -38,3 +38,16 @@ def test_values_and_gradients(side):
       slope(conv_same.conv),
       slope(plain),
     )
+
+
+@pytest.mark.parametrize('side', [1, 2, 5])
+def test_small_images(side):
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(2, side, side, 3)).astype(np.float32)
+  kernel = rng.normal(size=(3, 3, 3, 4)).astype(np.float32)
+  expected = lax.conv_general_dilated(
+    x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+  )
+  np.testing.assert_allclose(
+    conv_same.conv(x, kernel), expected, rtol=1e-4, atol=1e-5
+  )
