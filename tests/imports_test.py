@@ -42,7 +42,7 @@ def files(folder):
 
 
 def test_configs_import_ml_collections_only():
-  allowed = {'ml_collections', 'configs', 'importlib'}
+  allowed = {'ml_collections', 'configs', 'importlib', 'typing'}
   for path in files('configs'):
     assert packages(path) <= allowed, path
 

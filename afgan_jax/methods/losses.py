@@ -1,5 +1,7 @@
 """Computes the losses of §3.3 in float32."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import optax
 
@@ -90,11 +92,11 @@ def ssim_error(image: Images, reconstruction: Images) -> Values:
   """
   batch, size, _, channels = image.shape
 
-  def planes(x: Images) -> Maps:
+  def planes(x: Any) -> Any:
     x = (x + 1) / 2
     return jnp.moveaxis(x, -1, 1).reshape(batch * channels, size, size)
 
-  def local_mean(x: Maps) -> Maps:
+  def local_mean(x: Any) -> Any:
     return smooth_map(x, sigma=_SSIM_WINDOW / size)
 
   x, y = planes(image), planes(reconstruction)

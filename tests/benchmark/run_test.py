@@ -6,6 +6,8 @@ from afgan_jax.benchmark.table import format_table
 from afgan_jax.methods.registry import build_method
 from tests.support.tiny import tiny_config
 
+pytestmark = pytest.mark.training
+
 
 def _no_host(images, config):
   return None

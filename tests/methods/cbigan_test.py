@@ -17,6 +17,8 @@ from afgan_jax.methods.cbigan import CBiGAN
 from afgan_jax.networks.bigan import critic_features
 from tests.support.compare import tiny_compare_config
 
+pytestmark = pytest.mark.training
+
 SIZE = 16
 
 

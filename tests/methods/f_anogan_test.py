@@ -18,6 +18,8 @@ from configs.compare import f_anogan, small
 from tests.support.compare import tiny_compare_config
 from tests.support.score import score_images
 
+pytestmark = pytest.mark.training
+
 DEVICES = jax.devices()[:1]
 NETWORKS = 'generator', 'discriminator', 'encoder'
 # Three steps of each stage; the generator is updated in the third.
