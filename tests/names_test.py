@@ -35,6 +35,7 @@ def folder(tmp_path_factory):
   return root
 
 
+@pytest.mark.training
 def test_the_main_job_writes_them_escaped(folder, tmp_path):
   config = tiny_config(
     **{

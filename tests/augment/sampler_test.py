@@ -168,6 +168,7 @@ def test_random_erasing_fills_rectangles_as_tensorflow_does():
     assert stats.ks_2samp(a, b, method='asymp').pvalue > 1e-3
 
 
+@pytest.mark.training
 def test_mixture_does_not_depend_on_the_number_of_devices():
   fields = {'augmentation.kind': 'mixture'}
   whole, shares = (_batch(2, n, **fields) for n in (1, 2))

@@ -35,7 +35,11 @@ class GanState(flax.struct.PyTreeNode):
   segmentation: NetworkState | None = None
 
 
-@pytest.fixture(scope='module', params=[False, True], ids=['plain', 'head'])
+@pytest.fixture(
+  scope='module',
+  params=[False, pytest.param(True, marks=pytest.mark.training)],
+  ids=['plain', 'head'],
+)
 def old_run(request, tmp_path_factory):
   """A workdir as it was written then, and the state in it."""
   fields = FIELDS | (

@@ -166,6 +166,7 @@ def test_tensorboard_has_the_metrics_and_the_report_the_curves(runs):
   assert 'Training curves' in (workdir / 'report.html').read_text()
 
 
+@pytest.mark.training
 def test_pixel_metrics_at_another_size(tmp_path):
   # As many images as in `runs` are trained on: the same program.
   config = tiny_config(num_epochs=1, **{'data.procedural.num_train': 16})

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from afgan_jax import devices as parallel
 from afgan_jax.methods.registry import build_method
@@ -46,6 +47,7 @@ def test_what_looks_at_single_pixels_sees_the_same_in_tiles():
   assert numbers['size'].tolist() == [8, 8]
 
 
+@pytest.mark.training
 def test_score_puts_together_what_the_networks_say_of_each_tile():
   config = tiny_config(**FIELDS)
   images = _images(3, 32)

@@ -8,6 +8,7 @@ from afgan_jax.training import step_runner as feed
 from tests.support.tiny import tiny_config
 
 
+@pytest.mark.training
 def test_steps_in_one_call_are_the_steps_one_by_one():
   config = tiny_config()
   rng = np.random.default_rng(0)
