@@ -9,6 +9,16 @@ import importlib
 
 from ml_collections import ConfigDict
 
+METHODS = (
+  'anogan',
+  'f_anogan',
+  'ganomaly',
+  'skip_ganomaly',
+  'dagan',
+  'cbigan',
+  'dual_attention_gan',
+)
+
 
 def get_config(name: str = 'ganomaly') -> ConfigDict:
   """Returns the configuration of a method and category.
@@ -16,8 +26,15 @@ def get_config(name: str = 'ganomaly') -> ConfigDict:
   Args:
     name: of a method, followed by a slash and a category of MVTec AD, e.g.
       'ganomaly/screw'.
+
+  Raises:
+    ValueError: if there is no such method.
   """
   method, _, category = name.partition('/')
+  if method not in METHODS:
+    raise ValueError(
+      f'there is no method {method!r}: give one of {", ".join(METHODS)}'
+    )
   config = importlib.import_module(f'configs.compare.{method}').get_config(
     category
   )

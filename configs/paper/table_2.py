@@ -21,15 +21,7 @@ from configs.compare import small
 from configs.paper import variants
 
 # Those of `configs/compare/`; AFGAN, State 4 of Table 3, is the reference.
-METHODS = (
-  'anogan',
-  'f_anogan',
-  'ganomaly',
-  'skip_ganomaly',
-  'dagan',
-  'cbigan',
-  'dual_attention_gan',
-)
+METHODS = small.METHODS
 # Groups and fields that are the study's, for all methods.
 _SHARED = (
   'seed',
