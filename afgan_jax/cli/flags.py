@@ -35,6 +35,8 @@ def parse_flags(argv: list[str]) -> list[str]:
     sentence = str(error).splitlines()[0]
     if colon and 'positional argument' in str(error):
       sentence = f'--config={file} takes nothing after a colon'
+    elif 'Error whilst parsing config file' in sentence:
+      sentence = _config_error(argv)
     sys.exit(_flag_error(argv, sentence))
   # A config is a program, which can raise any exception.
   except Exception:

@@ -33,6 +33,24 @@ CASES = {
     2,
     ['{tmp}/syntax.py', 'line 1', 'SyntaxError'],
   ),
+  'no such method': (
+    ['--config=configs/compare/small.py:gan/screw'],
+    2,
+    ["'gan'", 'ganomaly', 'cbigan'],
+  ),
+  'stages of a method do not fit': (
+    ['--config=configs/compare/small.py:f_anogan', '--config.num_steps=100'],
+    1,
+    ['config.num_steps', 'config.encoder.from_step, 2000'],
+  ),
+  'field of another method': (
+    [
+      '--config=configs/compare/small.py:anogan',
+      '--config.loss.latent_weight=1',
+    ],
+    2,
+    ['config.loss.latent_weight'],
+  ),
   'config that fails': (
     ['--config={tmp}/fails.py'],
     2,
