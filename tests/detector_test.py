@@ -48,6 +48,7 @@ def scorer():
   return images, score, score(1, NUM_IMAGES)(images)
 
 
+@pytest.mark.training
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
   chosen=st.lists(st.integers(0, NUM_IMAGES - 1), min_size=1, max_size=20),

@@ -13,6 +13,8 @@ from afgan_jax.config.store import digest
 from afgan_jax.system.errors import UsageError
 from tests.checkpoints.store_test import train_briefly
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope='module')
 def saved(tmp_path_factory):

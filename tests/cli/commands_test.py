@@ -124,6 +124,7 @@ def test_another_score_gets_its_own_threshold(runs):
     )
 
 
+@pytest.mark.training
 def test_scores_do_not_depend_on_how_was_trained(runs):
   workdir = runs / 'run1'
   fields = {'dtype': 'bfloat16', 'data.placement': 'host'}

@@ -157,6 +157,7 @@ def test_training_goes_on_for_more_epochs(workdir, folder):
   assert 'step 6' in output
 
 
+@pytest.mark.training
 def test_plain_folder_needs_no_tensorflow(folder, tmp_path):
   output = run(
     '--config=configs/folder.py',
@@ -184,6 +185,7 @@ def test_batches_from_the_host_name_the_package_that_is_missing(
   assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.training
 def test_benchmark_prints_one_json_line():
   output = run(
     '--config=configs/default.py',

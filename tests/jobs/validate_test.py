@@ -64,6 +64,7 @@ def test_figures_are_those_of_scikit_learn(run):
   )
 
 
+@pytest.mark.training
 def test_probes_are_the_same_each_time_and_small_and_marked():
   # At 16 px the smallest are smaller than a pixel, and left out.
   _, held_out = load.load_train(tiny_config(**FIELDS, image_size=32))

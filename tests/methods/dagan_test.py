@@ -101,6 +101,7 @@ def test_the_config_has_the_fields_of_the_method_and_is_valid():
     check_config(config, num_devices=1)
 
 
+@pytest.mark.training
 def test_losses_are_the_formulas():
   _, metrics = _step()
   values, _ = _formulas()

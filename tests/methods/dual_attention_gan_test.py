@@ -20,6 +20,8 @@ from afgan_jax.system.errors import UsageError
 from configs.compare import dual_attention_gan
 from tests.support.compare import tiny_compare_config
 
+pytestmark = pytest.mark.training
+
 WEIGHTS = {
   'adversarial': 3.0,
   'reconstruction': 5.0,

@@ -51,6 +51,7 @@ def run(tmp_path_factory):
   return workdir, train(tiny_config(**OTHER, num_epochs=40), workdir, load)
 
 
+@pytest.mark.training
 def test_another_method_trains_and_continues(run, tmp_path):
   workdir, trained = run
   whole = tmp_path / 'whole'
@@ -69,6 +70,7 @@ def test_another_method_trains_and_continues(run, tmp_path):
   assert np.abs(mean - expected).mean() < 0.02
 
 
+@pytest.mark.training
 def test_another_method_is_measured_and_reported(run):
   workdir, trained = run
   metrics = json.loads((workdir / 'metrics.json').read_text())
@@ -85,6 +87,7 @@ def test_another_method_is_measured_and_reported(run):
     assert next(csv.DictReader(file))['latent_error'] == ''
 
 
+@pytest.mark.training
 def test_another_method_predicts(run, tmp_path):
   workdir, trained = run
   detector = Detector.load(workdir, trained.detector.config)

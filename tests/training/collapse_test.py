@@ -84,6 +84,7 @@ def test_the_sentence_names_what_helps(fields, remedy):
   assert remedy in text and text.count('.\n') == 0
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
   'older', [False, pytest.param(True, marks=pytest.mark.training)]
 )

@@ -62,6 +62,7 @@ def _shown_config(**fields):
   return tiny_config(**fields)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
   'placement',
   [
