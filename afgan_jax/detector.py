@@ -20,7 +20,7 @@ from afgan_jax.preprocessing.preprocessor import (
   PreparedImage,
   Preprocessor,
 )
-from afgan_jax.scoring import Scores, make_scorer
+from afgan_jax.scoring import Scores, announce, make_scorer
 from afgan_jax.system.errors import MissingThreshold
 
 
@@ -136,6 +136,7 @@ class Detector:
     Returns:
       The detector with the new calibration.
     """
+    announce(self.config, len(pixels))
     scores = self.score(pixels)
     calibration = threshold.fit(
       scores['score'],

@@ -19,6 +19,8 @@ Scores = dict[str, np.ndarray]
 # measured only if a device of so many FLOP/s would take that long.
 _LONG = 20
 _FAST = {'cpu': 5e10, 'gpu': 5e13}
+# Fewer images are not announced: to count the operations takes up to a second.
+_FEWEST = 8
 
 
 def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
@@ -46,7 +48,6 @@ def make_scorer(
     devices: that share each batch; None for all.
   """
   score = map_score(config, devices)
-  tell_duration = _make_duration_log(config, devices)
   variables = jax.device_put(
     state.scoring_variables, device_mapping.replicated(devices)
   )
@@ -54,7 +55,6 @@ def make_scorer(
   size = -(-config.score.batch_size // num_devices) * num_devices
 
   def score_all(pixels: np.ndarray) -> Scores:
-    tell_duration(len(pixels))
     results = []
     for start in range(0, len(pixels), size):
       batch = pixels[start : start + size]
@@ -71,25 +71,26 @@ def make_scorer(
   return score_all
 
 
-def _make_duration_log(
-  config: ConfigDict, devices: Devices
-) -> Callable[[int], None]:
-  """Builds a function that logs how long scoring n images takes, if long."""
+def announce(config: ConfigDict, num_images: int) -> None:
+  """Logs the expected duration of scoring images if it is long.
+
+  Args:
+    config: see `configs/default.py`.
+    num_images: to be scored on all devices.
+  """
+  if num_images < _FEWEST:
+    return
+  devices = jax.devices()
   operations = build_method(config).score_flops()
-  devices = jax.devices() if devices is None else devices
-
-  def log_duration(num_images: int) -> None:
-    fast = _FAST.get(devices[0].platform, _FAST['gpu']) * len(devices)
-    if num_images * operations < _LONG * fast:
-      return  # Measuring the speed would take as long.
-    seconds = operations / machine.expected_speed('float32', devices)
-    if num_images * seconds >= _LONG:
-      logger.info(
-        'Scoring %d images takes about %s, %.2g s each, estimated from the '
-        'speed of a matrix product.',
-        num_images,
-        in_words(num_images * seconds),
-        seconds,
-      )
-
-  return log_duration
+  fast = _FAST.get(devices[0].platform, _FAST['gpu']) * len(devices)
+  if num_images * operations < _LONG * fast:
+    return  # Measuring the speed would take as long.
+  seconds = operations / machine.expected_speed('float32', devices)
+  if num_images * seconds >= _LONG:
+    logger.info(
+      'Scoring %d images takes about %s, %.2g s each, estimated from the '
+      'speed of a matrix product.',
+      num_images,
+      in_words(num_images * seconds),
+      seconds,
+    )

@@ -22,6 +22,7 @@ how much published results may gain from their protocol.
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 
 import jax
 import jax.numpy as jnp
@@ -50,11 +51,12 @@ def main() -> None:
   try:
     config, states = read_states(pathlib.Path(sys.argv[1]))
     test = load.load_test(config)
+    config.score.image = 'paper'
   except (UsageError, DataError) as error:
     sys.exit(str(error))
   if test is None or len(set(test.labels)) < 2:
     sys.exit('The test set needs good and defective images.')
-  print(f'{config.method}, {len(states)} checkpoints, image AUROC of its score')
+  print(f'{config.method}, image AUROC of its score; {len(states)} checkpoints')
   print(f'{"norms":<34}{"last":>8}{"best":>8}')
   for name, score in make_protocols(config, test.labels, test.defect_types):
     aurocs = [
@@ -72,8 +74,7 @@ def read_states(workdir: pathlib.Path) -> tuple[ConfigDict, list[TrainState]]:
     for checkpoint in checkpoints.each():
       config = checkpoint.read_config()
       states.append(checkpoint.read_variables(config, replicated()))
-  config.score.image = 'paper'
-  return config, sorted(states, key=lambda state: int(state.step))
+  return config, states
 
 
 def make_protocols(
@@ -107,7 +108,7 @@ def _make_score(
 
   @jax.jit
   def score_batch(variables, pixels: jax.Array) -> jax.Array:
-    with nn.intercept_methods(normalize if train else keep):
+    with nn.intercept_methods(normalize) if train else nullcontext():
       return method.score(variables, pixels)['score']
 
   def score(state: TrainState, pixels: np.ndarray) -> np.ndarray:
@@ -118,12 +119,6 @@ def _make_score(
     return scores
 
   return score
-
-
-def keep(call, args, kwargs, context):
-  """Calls a layer as it is."""
-  del context
-  return call(*args, **kwargs)
 
 
 def normalize(call, args, kwargs, context):

@@ -26,14 +26,13 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 
-from afgan_jax.checkpoints.store import Checkpoints, latest_step
-from afgan_jax.devices import replicated
 from afgan_jax.methods.losses import latent_error, reconstruction_error
 from afgan_jax.networks.build import build_discriminator, build_generator
 from afgan_jax.ops.filters import gradient_magnitude, smooth_map
 from afgan_jax.ops.pixels import to_float
 from afgan_jax.system import cpu as cpu_runtime
 from afgan_jax.system.errors import DataError, UsageError
+from benchmarks.released_protocol import read_states
 from datasets import load
 
 BATCH = 64  # Of the published code.
@@ -47,7 +46,8 @@ def main() -> None:
     sys.exit('Give the workdir of a trained run.')
   cpu_runtime.prepare()
   try:
-    states, config = _read(pathlib.Path(sys.argv[1]))
+    config, states = read_states(pathlib.Path(sys.argv[1]))
+    states = [state.scoring_variables for state in states]
     train, _ = load.load_train(config)
     test = load.load_test(config)
   except (UsageError, DataError) as error:
@@ -59,20 +59,6 @@ def main() -> None:
   recompute = _make_recompute(config, to_float(train.images[:_MAX_IMAGES]))
   recomputed = [recompute(state) for state in states]
   _print_protocols(score, states, recomputed, images, test)
-
-
-def _read(workdir: pathlib.Path):
-  """Returns the variables of all checkpoints and the config of the last."""
-  # Checked first, since `Checkpoints` would create a missing folder.
-  if not latest_step(workdir):
-    raise UsageError(f'{workdir} has no checkpoint: give a trained run.')
-  states = []
-  with Checkpoints(workdir) as checkpoints:
-    for checkpoint in checkpoints.each():
-      config = checkpoint.read_config()
-      state = checkpoint.read_variables(config, replicated())
-      states.append(state.scoring_variables)
-  return states, config
 
 
 def _make_score(config):

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+import torch_twin
 from torch import nn
 from torch.nn import functional as F
 from torch_twin import LEARNING_RATE, SIZE, draw_images, prepare
@@ -95,34 +96,6 @@ def arrays(
   return result
 
 
-def statistics(network: nn.Module) -> dict[str, np.ndarray]:
-  """Returns the running statistics by Flax's names."""
-  result = {}
-  for path, module in flax_modules(network):
-    if isinstance(module, nn.BatchNorm2d):
-      result[f'{path}/mean'] = module.running_mean.numpy().copy()
-      result[f'{path}/var'] = module.running_var.numpy().copy()
-  return result
-
-
-def updated_statistics(
-  network: nn.Module, before: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-  """Returns the running statistics as Flax would have updated them.
-
-  PyTorch's have the unbiased variance of a batch; see `torch_twin.py`.
-  """
-  result = statistics(network)
-  for path, module in flax_modules(network):
-    if isinstance(module, nn.BatchNorm2d):
-      n = module.values_per_channel
-      updates = module.num_batches_tracked.item()
-      kept = (1 - module.momentum) ** updates * before[f'{path}/var']
-      added = result[f'{path}/var'] - kept
-      result[f'{path}/var'] = kept + added * (n - 1) / n
-  return result
-
-
 def outputs(
   generator: nn.Module, discriminator: nn.Module, image: torch.Tensor
 ) -> dict[str, np.ndarray]:
@@ -155,7 +128,10 @@ def train_step(
   """
   result = {}
   names = {'generator': generator, 'discriminator': discriminator}
-  before = {name: statistics(network) for name, network in names.items()}
+  before = {
+    name: torch_twin.statistics(network, flax_modules)
+    for name, network in names.items()
+  }
   adam = functools.partial(
     torch.optim.Adam, lr=LEARNING_RATE, betas=(0.5, 0.999)
   )
@@ -183,7 +159,8 @@ def train_step(
   # Taken here because PyTorch's norms go on counting below, where the
   # discriminator is only asked for its features.
   for name, network in names.items():
-    for path, value in updated_statistics(network, before[name]).items():
+    updated = torch_twin.updated_statistics(network, before[name], flax_modules)
+    for path, value in updated.items():
       result[f'{name}/updated_batch_stats/{path}'] = value
 
   losses = {
@@ -221,7 +198,7 @@ def make_fixture(networks: types.ModuleType) -> dict[str, np.ndarray]:
     prepare(network, others)
     for path, value in arrays(network, lambda p: p).items():
       result[f'{name}/params/{path}'] = value
-    for path, value in statistics(network).items():
+    for path, value in torch_twin.statistics(network, flax_modules).items():
       result[f'{name}/batch_stats/{path}'] = value
   result |= outputs(
     copy.deepcopy(generator), copy.deepcopy(discriminator), image

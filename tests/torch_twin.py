@@ -228,10 +228,10 @@ def arrays(
   return result
 
 
-def statistics(network: nn.Module) -> dict[str, np.ndarray]:
-  """Returns the running statistics by Flax's names."""
+def statistics(network: nn.Module, modules=None) -> dict[str, np.ndarray]:
+  """Returns the running statistics by Flax's names, see `flax_modules`."""
   result = {}
-  for path, module in flax_modules(network):
+  for path, module in (modules or flax_modules)(network):
     if isinstance(module, nn.BatchNorm2d):
       result[f'{path}/mean'] = module.running_mean.numpy().copy()
       result[f'{path}/var'] = module.running_var.numpy().copy()
@@ -239,7 +239,7 @@ def statistics(network: nn.Module) -> dict[str, np.ndarray]:
 
 
 def updated_statistics(
-  network: nn.Module, before: dict[str, np.ndarray]
+  network: nn.Module, before: dict[str, np.ndarray], modules=None
 ) -> dict[str, np.ndarray]:
   """Returns the running statistics as Flax would have updated them.
 
@@ -247,8 +247,8 @@ def updated_statistics(
   n / (n - 1), n being the number of values, and into Flax's as it is. So what
   the batches have added since `before` is scaled back here.
   """
-  result = statistics(network)
-  for path, module in flax_modules(network):
+  result = statistics(network, modules)
+  for path, module in (modules or flax_modules)(network):
     if isinstance(module, nn.BatchNorm2d):
       n = module.values_per_channel
       updates = module.num_batches_tracked.item()

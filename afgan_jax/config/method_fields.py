@@ -28,21 +28,33 @@ _NO_AUGMENTATION = Field(
 )
 NORMS = ('batch', 'group')
 
+_COUNT = Field(greater_than(0, whole=True))
+_WEIGHT = Field(at_least(0))
+_WIDTHS = dict.fromkeys(
+  (
+    'generator.base_features',
+    'generator.max_features',
+    'discriminator.base_features',
+    'discriminator.max_features',
+  ),
+  _COUNT,
+)
+
 AFGAN: dict[str, Field] = {
   'norm.kind': Field(one_of(NORMS), before='batch'),
   'norm.group_size': Field(greater_than(1, whole=True), before=16),
   'norm.momentum': Field(between(0, 1)),
   'norm.epsilon': Field(greater_than(0)),
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.max_features': Field(greater_than(0, whole=True)),
+  'generator.base_features': _COUNT,
+  'generator.max_features': _COUNT,
   'generator.fusion': Field(one_of(('aff', 'concat', 'none'))),
-  'generator.aff_reduction': Field(greater_than(0, whole=True)),
+  'generator.aff_reduction': _COUNT,
   'generator.aff_gate': Field(one_of(('sigmoid', 'product'))),
   'generator.aff_scale': Field(number()),
   'generator.aff_norm': Field(one_of(NORMS), before='batch'),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
-  'discriminator.max_features': Field(greater_than(0, whole=True)),
-  'discriminator.latent_features': Field(greater_than(0, whole=True)),
+  'discriminator.base_features': _COUNT,
+  'discriminator.max_features': _COUNT,
+  'discriminator.latent_features': _COUNT,
   'discriminator.norm': Field(one_of(NORMS), before='batch'),
   'discriminator.reset_below': Field(at_least(0), SCORING, before=0.0),
   # Added with the segmentation head.
@@ -52,9 +64,9 @@ AFGAN: dict[str, Field] = {
   'segmentation.max_features': Field(greater_than(0, whole=True), before=256),
   'segmentation.num_levels': Field(greater_than(0, whole=True), before=5),
   'segmentation.focus': Field(between(0, 10), before=0.0),
-  'loss.adversarial_weight': Field(at_least(0)),
-  'loss.reconstruction_weight': Field(at_least(0)),
-  'loss.latent_weight': Field(at_least(0)),
+  'loss.adversarial_weight': _WEIGHT,
+  'loss.reconstruction_weight': _WEIGHT,
+  'loss.latent_weight': _WEIGHT,
   # Earlier, only the generator had the latent loss; the default differs.
   'loss.discriminator_latent_weight': Field(at_least(0), SCORING, before=0.0),
   'loss.ssim_weight': Field(at_least(0), before=0.0),
@@ -69,51 +81,43 @@ AFGAN: dict[str, Field] = {
 }
 
 DAGAN: dict[str, Field] = {
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.max_features': Field(greater_than(0, whole=True)),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'generator.base_features': _COUNT,
+  'generator.max_features': _COUNT,
+  'discriminator.base_features': _COUNT,
   # The smallest images can be halved four times.
   'discriminator.num_levels': Field(between(1, 4, whole=True)),
-  'loss.adversarial_weight': Field(at_least(0)),
-  'loss.reconstruction_weight': Field(at_least(0)),
+  'loss.adversarial_weight': _WEIGHT,
+  'loss.reconstruction_weight': _WEIGHT,
   'loss.discriminator_reconstruction_weight': Field(at_least(0), SCORING),
   'loss.distance': Field(one_of(('mean_square', 'root_mean_square')), SCORING),
 }
 
 SKIP_GANOMALY: dict[str, Field] = {
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.max_features': Field(greater_than(0, whole=True)),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
-  'discriminator.max_features': Field(greater_than(0, whole=True)),
-  'discriminator.latent_features': Field(greater_than(0, whole=True)),
+  **_WIDTHS,
+  'discriminator.latent_features': _COUNT,
   'discriminator.reset_below': Field(at_least(0), SCORING),
-  'loss.adversarial_weight': Field(at_least(0)),
-  'loss.reconstruction_weight': Field(at_least(0)),
-  'loss.latent_weight': Field(at_least(0)),
+  'loss.adversarial_weight': _WEIGHT,
+  'loss.reconstruction_weight': _WEIGHT,
+  'loss.latent_weight': _WEIGHT,
   'loss.discriminator_latent_weight': Field(at_least(0), SCORING),
   'score.gamma': Field(between(0, 1), ALWAYS),
   'score.error': Field(one_of(('squared', 'absolute')), ALWAYS),
 }
 
 GANOMALY: dict[str, Field] = {
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.max_features': Field(greater_than(0, whole=True)),
-  'generator.latent_features': Field(greater_than(0, whole=True)),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
-  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  **_WIDTHS,
+  'generator.latent_features': _COUNT,
   'discriminator.reset_below': Field(at_least(0), SCORING),
-  'loss.adversarial_weight': Field(at_least(0)),
-  'loss.reconstruction_weight': Field(at_least(0)),
-  'loss.latent_weight': Field(at_least(0)),
+  'loss.adversarial_weight': _WEIGHT,
+  'loss.reconstruction_weight': _WEIGHT,
+  'loss.latent_weight': _WEIGHT,
   'score.latent_distance': Field(one_of(('l2', 'l1')), ALWAYS),
 }
+
 ANOGAN: dict[str, Field] = {
   'augmentation.kind': _NO_AUGMENTATION,
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.max_features': Field(greater_than(0, whole=True)),
-  'generator.latent_features': Field(greater_than(0, whole=True)),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
-  'discriminator.max_features': Field(greater_than(0, whole=True)),
+  **_WIDTHS,
+  'generator.latent_features': _COUNT,
   'optimizer.generator_updates': Field(between(1, 100, whole=True)),
   'inversion.num_steps': Field(greater_than(0, whole=True), ALWAYS),
   'inversion.learning_rate': Field(greater_than(0), ALWAYS),
@@ -122,42 +126,36 @@ ANOGAN: dict[str, Field] = {
 
 F_ANOGAN: dict[str, Field] = {
   'augmentation.kind': _NO_AUGMENTATION,
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.max_features': Field(greater_than(0, whole=True)),
-  'generator.latent_features': Field(greater_than(0, whole=True)),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
-  'discriminator.max_features': Field(greater_than(0, whole=True)),
-  'encoder.base_features': Field(greater_than(0, whole=True)),
-  'encoder.max_features': Field(greater_than(0, whole=True)),
-  'encoder.from_step': Field(greater_than(0, whole=True)),
+  **_WIDTHS,
+  'generator.latent_features': _COUNT,
+  'encoder.base_features': _COUNT,
+  'encoder.max_features': _COUNT,
+  'encoder.from_step': _COUNT,
   'encoder.learning_rate': Field(greater_than(0)),
-  'loss.gradient_penalty_weight': Field(at_least(0)),
-  'loss.latent_weight': Field(at_least(0)),
-  'optimizer.discriminator_updates': Field(greater_than(0, whole=True)),
+  'loss.gradient_penalty_weight': _WEIGHT,
+  'loss.latent_weight': _WEIGHT,
+  'optimizer.discriminator_updates': _COUNT,
 }
 
 DUAL_ATTENTION_GAN: dict[str, Field] = {
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.max_features': Field(greater_than(0, whole=True)),
-  'generator.latent_features': Field(greater_than(0, whole=True)),
+  **_WIDTHS,
+  'generator.latent_features': _COUNT,
   'generator.attention_levels': Field(at_least(0, whole=True)),
-  'generator.attention_reduction': Field(greater_than(0, whole=True)),
-  'generator.pixel_reduction': Field(greater_than(0, whole=True)),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
-  'discriminator.max_features': Field(greater_than(0, whole=True)),
-  'loss.adversarial_weight': Field(at_least(0)),
+  'generator.attention_reduction': _COUNT,
+  'generator.pixel_reduction': _COUNT,
+  'loss.adversarial_weight': _WEIGHT,
   # A score needs one of the following, which are its weights as well.
   'loss.reconstruction_weight': Field(greater_than(0)),
-  'loss.ssim_weight': Field(at_least(0)),
-  'loss.gradient_weight': Field(at_least(0)),
+  'loss.ssim_weight': _WEIGHT,
+  'loss.gradient_weight': _WEIGHT,
 }
 
 CBIGAN: dict[str, Field] = {
-  'generator.base_features': Field(greater_than(0, whole=True)),
-  'generator.latent_features': Field(greater_than(0, whole=True)),
-  'discriminator.base_features': Field(greater_than(0, whole=True)),
+  'generator.base_features': _COUNT,
+  'generator.latent_features': _COUNT,
+  'discriminator.base_features': _COUNT,
   'loss.consistency_weight': Field(between(0, 1)),
-  'loss.gradient_penalty_weight': Field(at_least(0)),
+  'loss.gradient_penalty_weight': _WEIGHT,
   'optimizer.critic_updates': Field(greater_than(0, whole=True), SCORING),
   'augmentation.kind': _NO_AUGMENTATION,
   'score.gamma': Field(between(0, 1), ALWAYS),

@@ -24,6 +24,7 @@ from afgan_jax.metrics.image import (
 from afgan_jax.metrics.image_scores import aurocs_by_score
 from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
+from afgan_jax.scoring import announce
 
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
@@ -49,6 +50,7 @@ def measure(
   Returns:
     The evaluation.
   """
+  announce(detector.config, len(test.pixels))
   begin = time.perf_counter()
   scores = detector.score(test.pixels)
   seconds = time.perf_counter() - begin

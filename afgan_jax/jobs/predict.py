@@ -18,6 +18,7 @@ from tqdm import tqdm
 from afgan_jax.detector import Detector, Prediction
 from afgan_jax.preprocessing.preprocessor import PreparedImage
 from afgan_jax.report.overlay import color_table, overlay
+from afgan_jax.scoring import announce
 from afgan_jax.system.errors import (
   DataError,
   MissingThreshold,
@@ -80,6 +81,7 @@ def predict_rows(
     columns = ('score', 'probability', 'verdict', 'regions')
     return row | {name: getattr(prediction, name) for name in columns}
 
+  announce(detector.config, len(paths))
   size = detector.config.score.batch_size
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     items = map_ahead(pool, read, paths, 2 * size)

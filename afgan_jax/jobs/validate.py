@@ -3,30 +3,26 @@
 Recipes are selected by this validation, never by a test set.
 """
 
-import functools
 import json
 import pathlib
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.augment.probe import KINDS, probe
+from afgan_jax.augment.probe import KINDS
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, Images, check_held_out
+from afgan_jax.jobs.probes import NUM_IMAGES, make_probes
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.image import image_metrics, pixel_metrics
 from afgan_jax.metrics.image_scores import image_scores
-from afgan_jax.ops.pixels import from_float, to_float
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.scoring import announce
 from afgan_jax.system.files import write_text
 
 FILE = 'validation.json'
-NUM_IMAGES = 96  # Minimum of defective images of each kind.
-_SEED = 0  # The defects do not depend on the run's seed.
 _PIXEL = ('pixel_auroc', 'aupro_0.3')
 # Image scores and anomaly maps of one scoring method; either may be None.
 Scored = tuple[np.ndarray | None, np.ndarray | None]
@@ -79,6 +75,8 @@ def validate_detector(
     of defects; and 'by_kind', the detector's metrics for each kind.
   """
   train_images = train_split.images
+  num_defective = len(KINDS) * max(NUM_IMAGES, len(held_out))
+  announce(detector.config, len(held_out) + num_defective)
   good = _score(detector, train_images, held_out.pixels)
   by_kind, num_images = {}, {}
   for kind, defective, masks in make_probes(held_out.pixels):
@@ -99,32 +97,6 @@ def validate_detector(
   }
   write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
   return figures
-
-
-def make_probes(
-  pixels: np.ndarray,
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-  """Generates synthetic defects on good images, leaving out invisible ones.
-
-  Args:
-    pixels: of the images, [n, size, size, 3] in [0, 255].
-
-  Yields:
-    For each kind of defect: its name; defective images, float16
-    [m, size, size, 3] in [0, 255], not rounded; and their masks, bool
-    [m, size, size].
-  """
-  repeats = -(-NUM_IMAGES // len(pixels))
-  clean = to_float(np.repeat(pixels, repeats, axis=0))
-  # A defect on less than 1/4096 of the pixels is too small to be found.
-  smallest = pixels.shape[1] ** 2 / 4096
-  for number, kind in enumerate(KINDS):
-    key = jax.random.fold_in(jax.random.key(_SEED), number)
-    keys = jax.random.split(key, len(clean))
-    make = jax.jit(_each(functools.partial(probe, kind)))
-    defective, masks = jax.device_get(make(keys, clean))
-    visible = masks.sum(axis=(1, 2)) >= smallest
-    yield kind, defective[visible], masks[visible]
 
 
 def summary(figures: dict[str, Any]) -> str:
@@ -153,19 +125,6 @@ def summary(figures: dict[str, Any]) -> str:
       *(row(kind, values) for kind, values in figures['by_kind'].items()),
     ]
   )
-
-
-def _each(make: Callable) -> Callable:
-  """Maps over keys and images in batches of 16, to save memory."""
-
-  def run(keys: jax.Array, images: jax.Array):
-    def one(pair):
-      defective, mask = make(*pair)
-      return from_float(defective).astype(np.float16), mask
-
-    return jax.lax.map(one, (keys, images), batch_size=16)
-
-  return run
 
 
 def _score(

@@ -18,14 +18,17 @@ from afgan_jax.methods.adversary import (
 from afgan_jax.methods.base import Batch, Metrics, Scores, TrainStep
 from afgan_jax.methods.inversion import draw_start, invert
 from afgan_jax.methods.noise import draw_share, step_key
-from afgan_jax.methods.reconstruction import score_reconstruction
+from afgan_jax.methods.reconstruction import (
+  score_reconstruction,
+  weigh_errors,
+)
 from afgan_jax.methods.state import (
   NetworkState,
   TrainState,
   create_network,
   create_train_state,
 )
-from afgan_jax.methods.tiles import tile_corners
+from afgan_jax.methods.tiles import count_tiles
 from afgan_jax.methods.update import build_optimizer, make_update, mean_over
 from afgan_jax.networks.dcgan import (
   INNERMOST,
@@ -34,7 +37,7 @@ from afgan_jax.networks.dcgan import (
 )
 from afgan_jax.networks.flops import count_flops, count_flops_on
 from afgan_jax.networks.initialize import initialize, initialize_on
-from afgan_jax.networks.layers import level_features
+from afgan_jax.networks.layers import batch_norm, level_features
 
 
 class Networks(NamedTuple):
@@ -158,12 +161,12 @@ class AnoGAN:
         'latent_error': found.latent_error,
       }
 
-    return score_reconstruction(config, reconstruct, self._paper_score, pixels)
-
-  def _paper_score(self, terms: dict[str, jax.Array]) -> jax.Array:
-    gamma = self._config.score.gamma
-    error = gamma * terms['reconstruction_error']
-    return error + (1 - gamma) * terms['latent_error']
+    return score_reconstruction(
+      config,
+      reconstruct,
+      functools.partial(weigh_errors, config.score.gamma),
+      pixels,
+    )
 
   def train_flops(self) -> int:
     """Counts the operations of a train step for one image.
@@ -187,7 +190,7 @@ class AnoGAN:
     both = generator.forward + discriminator.forward
     # Forward and back to z at each step, the last result, and f(x).
     total = (2 * config.inversion.num_steps + 1) * both + discriminator.forward
-    return total * len(tile_corners(config.image_size, config.tile_size))
+    return total * count_tiles(config)
 
   def _count_networks(self):
     networks = build_networks(self._config)
@@ -213,13 +216,7 @@ def build_networks(
     dtype: compute type; None for `config.dtype`.
   """
   compute = jnp.dtype(dtype or config.dtype)
-  norm = functools.partial(
-    nn.BatchNorm,
-    momentum=0.9,
-    epsilon=1e-5,
-    dtype=compute,
-    axis_name=axis_name,
-  )
+  norm = batch_norm(compute, axis_name)
   num_levels = round(math.log2(config.tile_size // INNERMOST))
 
   def features(group: ConfigDict) -> tuple[int, ...]:

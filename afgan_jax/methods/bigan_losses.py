@@ -5,14 +5,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from afgan_jax.methods.base import Metrics
-
-# The gradient of a norm is not defined at 0.
-_STABILITY = 1e-12
-# Any number, the same forever.
-_STREAM = 0xB16A
+from afgan_jax.methods.losses import absolute_sum
+from afgan_jax.methods.noise import draw_share
+from afgan_jax.methods.wasserstein import gradient_penalty
 
 Modules = dict[str, Any]
 Params = dict[str, Any]
@@ -23,7 +20,8 @@ class Noise(NamedTuple):
 
   Attributes:
     latent: z, standard normal, [batch, latent_features].
-    mix: ε of the gradient penalty, uniform in [0, 1), [batch].
+    mix: share of the real pair in the gradient penalty, uniform in [0, 1),
+      [batch].
   """
 
   latent: jax.Array
@@ -53,32 +51,18 @@ def draw_noise(
     axis_name: mapped axis of the devices; None outside a map.
   """
   count, features = shape
-  first, total = 0, count
-  if axis_name is not None:
-    first = count * lax.axis_index(axis_name)
-    total = count * lax.axis_size(axis_name)
-  # Not the keys that other draws of the same seed and step may have.
-  keys = jax.random.split(jax.random.fold_in(key, _STREAM))
-  whole = Noise(
-    jax.random.normal(keys[0], (total, features)),
-    jax.random.uniform(keys[1], (total,)),
+  keys = jax.random.split(key)
+
+  def draw_latent(key: jax.Array, count: int) -> jax.Array:
+    return jax.random.normal(key, (count, features))
+
+  def draw_mix(key: jax.Array, count: int) -> jax.Array:
+    return jax.random.uniform(key, (count,))
+
+  return Noise(
+    draw_share(draw_latent, keys[0], count, axis_name),
+    draw_share(draw_mix, keys[1], count, axis_name),
   )
-  return jax.tree.map(
-    lambda x: lax.dynamic_slice_in_dim(x, first, count), whole
-  )
-
-
-def distance(a: jax.Array, b: jax.Array) -> jax.Array:
-  """Computes the L1 distance of each example, a sum over its elements.
-
-  Args:
-    a: [batch, ...].
-    b: of the same shape.
-
-  Returns:
-    [batch].
-  """
-  return jnp.sum(jnp.abs(a - b).reshape(len(a), -1), axis=-1)
 
 
 def critic_objective(
@@ -107,7 +91,9 @@ def critic_objective(
   def rate(pair: Pair) -> jax.Array:
     return apply('discriminator', *pair)
 
-  penalty = gradient_penalty(rate, real, fake, noise.mix)
+  # Between whole pairs, with respect to image and latent vector jointly. The
+  # published code goes from real to fake images, but from fake to real vectors.
+  penalty = gradient_penalty(rate, fake, real, noise.mix)
   loss = jnp.mean(rate(fake) - rate(real)) + penalty_weight * penalty
   return loss, {'critic': loss, 'penalty': penalty}
 
@@ -139,8 +125,8 @@ def inverse_objective(
     apply('discriminator', image, code)
     - apply('discriminator', fake, noise.latent)
   )
-  image_error = distance(image, apply('generator', code)).mean()
-  latent_error = distance(noise.latent, apply('encoder', fake)).mean()
+  image_error = absolute_sum(image, apply('generator', code)).mean()
+  latent_error = absolute_sum(noise.latent, apply('encoder', fake)).mean()
   loss = (1 - consistency_weight) * adversarial
   loss += consistency_weight * (image_error + latent_error)
   return loss, {
@@ -149,37 +135,6 @@ def inverse_objective(
     'reconstruction': image_error / image[0].size,
     'latent': latent_error / noise.latent[0].size,
   }
-
-
-def gradient_penalty(
-  rate: Callable[[Pair], jax.Array], real: Pair, fake: Pair, mix: jax.Array
-) -> jax.Array:
-  """Penalizes gradients of the critic whose norm is not 1 (WGAN-GP).
-
-  They are taken between a real and a fake pair, with respect to image and
-  latent vector jointly. (The published code interpolates images from real to
-  fake, but latent vectors from fake to real.)
-
-  Args:
-    rate: maps pairs to [batch]; of each pair on its own.
-    real: pairs (x, E(x)).
-    fake: pairs (G(z), z).
-    mix: ε, [batch]: 1 for the real pair, 0 for the fake one.
-
-  Returns:
-    The mean of (‖gradient‖ − 1)², a scalar.
-  """
-
-  def between(a: jax.Array, b: jax.Array) -> jax.Array:
-    weight = mix.reshape(-1, *[1] * (a.ndim - 1))
-    return weight * a + (1 - weight) * b
-
-  pair = jax.tree.map(between, real, fake)
-  gradient = jax.grad(lambda pair: jnp.sum(rate(pair)))(pair)
-  squares = sum(
-    jnp.sum(jnp.square(x).reshape(len(x), -1), axis=-1) for x in gradient
-  )
-  return jnp.mean(jnp.square(jnp.sqrt(squares + _STABILITY) - 1))
 
 
 def _apply_with(modules: Modules, params: Params) -> Callable[..., jax.Array]:

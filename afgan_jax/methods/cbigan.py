@@ -15,32 +15,32 @@ from ml_collections import ConfigDict
 
 from afgan_jax.methods.base import Batch, Metrics, Scores, TrainStep
 from afgan_jax.methods.bigan_losses import (
-  Modules,
   Noise,
   critic_objective,
-  distance,
   draw_noise,
   inverse_objective,
 )
-from afgan_jax.methods.reconstruction import Terms, score_reconstruction
+from afgan_jax.methods.losses import absolute_sum
+from afgan_jax.methods.noise import step_key
+from afgan_jax.methods.reconstruction import (
+  Terms,
+  score_reconstruction,
+  weigh_errors,
+)
 from afgan_jax.methods.state import (
   NetworkState,
   TrainState,
   create_network,
   create_train_state,
 )
-from afgan_jax.methods.tiles import tile_corners
+from afgan_jax.methods.tiles import count_tiles
 from afgan_jax.methods.update import build_optimizer, make_update, mean_over
 from afgan_jax.networks.bigan import (
-  JointDiscriminator,
-  ResidualEncoder,
-  ResidualGenerator,
+  build_networks,
   critic_features,
+  input_shapes,
 )
-from afgan_jax.networks.bigan_blocks import (
-  initialize_residual,
-  residual_features,
-)
+from afgan_jax.networks.bigan_blocks import initialize_residual
 from afgan_jax.networks.flops import NetworkFlops, count_flops_on
 
 
@@ -97,7 +97,7 @@ class CBiGAN:
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
       image = batch['image']
       noise = draw_noise(
-        jax.random.fold_in(jax.random.key(config.seed), state.step),
+        step_key(config, state.step),
         (len(image), config.generator.latent_features),
         axis_name,
       )
@@ -114,7 +114,6 @@ class CBiGAN:
     Both errors are sums over elements, as published, not means.
     """
     config, modules = self._config, self._scoring
-    gamma = config.score.gamma
 
     def apply(name: str, x: jax.Array) -> jax.Array:
       return modules[name].apply(variables[name], x, train=False)
@@ -132,14 +131,12 @@ class CBiGAN:
         )
         for x in (image, fake)
       )
-      error = distance(image, fake)
-      latent_error = distance(real_features, fake_features)
-      return fake, {
-        'reconstruction_error': error,
-        'latent_error': latent_error,
-        # Of each tile, since the largest may be taken.
-        'paper': gamma * error + (1 - gamma) * latent_error,
+      terms = {
+        'reconstruction_error': absolute_sum(image, fake),
+        'latent_error': absolute_sum(real_features, fake_features),
       }
+      # Of each tile, since the largest may be taken.
+      return fake, terms | {'paper': weigh_errors(config.score.gamma, terms)}
 
     reduce = {'max': jnp.max, 'mean': jnp.mean}[config.score.tiles]
     return score_reconstruction(
@@ -172,7 +169,7 @@ class CBiGAN:
     flops = self._count_networks()
     config, total = self._config, 2 * flops['discriminator'].forward
     total += flops['encoder'].forward + flops['generator'].forward
-    return total * len(tile_corners(config.image_size, config.tile_size))
+    return total * count_tiles(config)
 
   def collapse_remedy(self) -> str:
     """Returns '': none is known, and the critic's loss shows no collapse."""
@@ -184,37 +181,6 @@ class CBiGAN:
       name: count_flops_on(shapes[name], module)
       for name, module in self._modules.items()
     }
-
-
-def build_networks(config: ConfigDict, dtype: str) -> Modules:
-  """Builds the modules by name.
-
-  Args:
-    config: see `configs/compare/cbigan.py`.
-    dtype: compute type.
-  """
-  size, dtype = config.tile_size, jnp.dtype(dtype)
-  features = residual_features(config.generator.base_features, size)
-  return {
-    'encoder': ResidualEncoder(
-      features, config.generator.latent_features, dtype
-    ),
-    'generator': ResidualGenerator(features, size, dtype),
-    'discriminator': JointDiscriminator(
-      residual_features(config.discriminator.base_features, size), dtype
-    ),
-  }
-
-
-def input_shapes(config: ConfigDict) -> dict[str, list[tuple[int, ...]]]:
-  """Returns the shapes of each network's inputs, for a batch of one."""
-  image = (1, config.tile_size, config.tile_size, 3)
-  latent = (1, config.generator.latent_features)
-  return {
-    'encoder': [image],
-    'generator': [latent],
-    'discriminator': [image, latent],
-  }
 
 
 def _make_branch(

@@ -18,13 +18,14 @@ from afgan_jax.methods.game import (
   count_train_flops,
   make_train_step,
 )
+from afgan_jax.methods.losses import squared_error
 from afgan_jax.methods.reconstruction import Terms, score_reconstruction
 from afgan_jax.methods.state import TrainState
-from afgan_jax.methods.tiles import tile_corners
+from afgan_jax.methods.tiles import count_tiles
 from afgan_jax.networks.auto_encoder import AutoEncoder
-from afgan_jax.networks.build import batch_norm, build_unet
+from afgan_jax.networks.build import build_unet
 from afgan_jax.networks.flops import count_flops
-from afgan_jax.networks.layers import level_features
+from afgan_jax.networks.layers import batch_norm, level_features
 
 # Keeps the gradient of the root finite where two images are equal; 0.0001 of
 # the range of intensities as a root mean square.
@@ -55,7 +56,7 @@ class DAGAN:
 
     def reconstruct(image: jax.Array) -> tuple[jax.Array, Terms]:
       fake = generator.apply(variables['generator'], image, train=False)
-      residual = jnp.sqrt(_mean_square(image, fake))
+      residual = jnp.sqrt(squared_error(image, fake))
       return fake, {'reconstruction_error': residual}
 
     return score_reconstruction(
@@ -70,7 +71,7 @@ class DAGAN:
     """Counts the operations of scoring one image."""
     config, size = self._config, self._config.tile_size
     total = count_flops(build_unet(config), size).forward
-    return total * len(tile_corners(config.image_size, size))
+    return total * count_tiles(config)
 
   def collapse_remedy(self) -> str:
     """Suggests nothing: the watch for a collapse is for classifiers."""
@@ -114,7 +115,7 @@ class DAGAN:
 
   def _distance(self, x: jax.Array, y: jax.Array) -> jax.Array:
     """Returns the mean over images of `config.loss.distance`."""
-    squares = _mean_square(x, y)
+    squares = squared_error(x, y)
     if self._config.loss.distance == 'root_mean_square':
       squares = jnp.sqrt(jnp.maximum(squares, _SMALLEST_SQUARE))
     return squares.mean()
@@ -134,11 +135,6 @@ def build_discriminator(
   )
   return AutoEncoder(
     features=level_features(base, base * 2**levels, levels + 1),
-    norm=batch_norm(config, axis_name),
+    norm=batch_norm(config.dtype, axis_name),
     dtype=jnp.dtype(config.dtype),
   )
-
-
-def _mean_square(x: jax.Array, y: jax.Array) -> jax.Array:
-  """Returns the mean square of x − y of each image, [batch]."""
-  return jnp.mean(jnp.square(x - y), axis=(1, 2, 3))

@@ -16,7 +16,7 @@ from afgan_jax.methods.adversary import (
 from afgan_jax.methods.base import Batch, Metrics, Scores, TrainStep
 from afgan_jax.methods.reconstruction import Terms, score_reconstruction
 from afgan_jax.methods.state import NetworkState, TrainState
-from afgan_jax.methods.tiles import tile_corners
+from afgan_jax.methods.tiles import count_tiles
 from afgan_jax.methods.update import build_optimizer, make_update, mean_over
 from afgan_jax.networks.dual_attention import build_generator
 from afgan_jax.networks.flops import count_flops
@@ -122,8 +122,7 @@ class DualAttentionGAN:
     """Counts the operations of scoring one image."""
     config = self._config
     generator = count_flops(build_generator(config), config.tile_size)
-    num_tiles = len(tile_corners(config.image_size, config.tile_size))
-    return generator.forward * num_tiles
+    return generator.forward * count_tiles(config)
 
   def collapse_remedy(self) -> str:
     """Suggests fields for another run after a collapse."""

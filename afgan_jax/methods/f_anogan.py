@@ -19,7 +19,7 @@ from afgan_jax.methods.state import (
   create_network,
   create_train_state,
 )
-from afgan_jax.methods.tiles import tile_corners
+from afgan_jax.methods.tiles import count_tiles
 from afgan_jax.methods.update import make_update, mean_over
 from afgan_jax.networks.f_anogan import build_networks
 from afgan_jax.networks.flops import count_flops, count_flops_on
@@ -128,7 +128,7 @@ class FAnoGAN:
     config = self._config
     generator, critic, encoder = self._count_networks()
     total = encoder.forward + generator.forward + 2 * critic.forward
-    return total * len(tile_corners(config.image_size, config.tile_size))
+    return total * count_tiles(config)
 
   def _count_networks(self):
     networks, size = build_networks(self._config), self._config.tile_size

@@ -17,7 +17,7 @@ from afgan_jax.methods.adversary import (
 from afgan_jax.methods.base import Batch, Metrics, Scores, TrainStep
 from afgan_jax.methods.reconstruction import Terms, score_reconstruction
 from afgan_jax.methods.state import NetworkState, TrainState
-from afgan_jax.methods.tiles import tile_corners
+from afgan_jax.methods.tiles import count_tiles
 from afgan_jax.methods.update import build_optimizer, make_update, mean_over
 from afgan_jax.networks.flops import count_flops
 from afgan_jax.networks.ganomaly import build_discriminator, build_generator
@@ -114,8 +114,7 @@ class GANomaly:
     """Counts the operations of scoring one image."""
     config = self._config
     generator = count_flops(build_generator(config), config.tile_size)
-    num_tiles = len(tile_corners(config.image_size, config.tile_size))
-    return generator.forward * num_tiles
+    return generator.forward * count_tiles(config)
 
   def collapse_remedy(self) -> str:
     """Suggests fields for another run after a collapse; none is known."""

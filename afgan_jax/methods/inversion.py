@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from afgan_jax.methods.losses import absolute_sum
 from afgan_jax.ops.pixels import to_bytes
 
 # Of Adam, as in DCGAN.
@@ -64,8 +65,8 @@ def invert(
     return Inversion(
       latent,
       generated,
-      _sum_differences(image, generated),
-      _sum_differences(wanted, features(generated)),
+      absolute_sum(image, generated),
+      absolute_sum(wanted, features(generated)),
     )
 
   def loss(latent: jax.Array) -> jax.Array:
@@ -137,8 +138,3 @@ def _mix(x: jax.Array) -> jax.Array:
   x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
   x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
   return x ^ (x >> 16)
-
-
-def _sum_differences(x: jax.Array, y: jax.Array) -> jax.Array:
-  """Sums absolute differences over all axes but the first."""
-  return jnp.sum(jnp.abs(x - y).reshape(x.shape[0], -1), axis=1)

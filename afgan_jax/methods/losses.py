@@ -6,7 +6,15 @@ import jax.numpy as jnp
 import optax
 
 from afgan_jax.ops.filters import smooth_map
-from afgan_jax.ops.types import Images, Maps, Masks, Scalar, Values, Vectors
+from afgan_jax.ops.types import (
+  Examples,
+  Images,
+  Maps,
+  Masks,
+  Scalar,
+  Values,
+  Vectors,
+)
 
 # SSIM (Wang et al. 2004): standard deviation of the window in pixels, and the
 # constants C1 and C2 for intensities in [0, 1].
@@ -62,6 +70,32 @@ def reconstruction_error(image: Images, reconstruction: Images) -> Values:
     [batch], in [0, 2].
   """
   return jnp.mean(jnp.abs(image - reconstruction), axis=(1, 2, 3))
+
+
+def squared_error(x: Examples, y: Examples) -> Values:
+  """Computes the mean square of x − y of each example.
+
+  Args:
+    x: [batch, ...].
+    y: of the same shape.
+
+  Returns:
+    [batch], at least 0.
+  """
+  return jnp.mean(jnp.square(x - y).reshape(len(x), -1), axis=-1)
+
+
+def absolute_sum(x: Examples, y: Examples) -> Values:
+  """Computes the sum of |x − y| of each example.
+
+  Args:
+    x: [batch, ...].
+    y: of the same shape.
+
+  Returns:
+    [batch], at least 0.
+  """
+  return jnp.sum(jnp.abs(x - y).reshape(len(x), -1), axis=-1)
 
 
 def latent_error(real_latent: Vectors, fake_latent: Vectors) -> Values:

@@ -15,6 +15,12 @@ from afgan_jax.ops.pixels import to_bytes, to_float
 Terms = dict[str, jax.Array]
 
 
+def weigh_errors(gamma: float, terms: Terms) -> jax.Array:
+  """Computes γ · (reconstruction error) + (1 − γ) · (latent error), [batch]."""
+  error = gamma * terms['reconstruction_error']
+  return error + (1 - gamma) * terms['latent_error']
+
+
 def score_reconstruction(
   config: ConfigDict,
   reconstruct: Callable[[jax.Array], tuple[jax.Array, Terms]],

@@ -4,6 +4,7 @@ A U-Net reconstructs images; a discriminator tells them from reconstructions,
 and its latent representation is compared as well as the pixels.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -21,13 +22,17 @@ from afgan_jax.methods.game import (
   count_train_flops,
   make_train_step,
 )
-from afgan_jax.methods.reconstruction import Terms, score_reconstruction
+from afgan_jax.methods.reconstruction import (
+  Terms,
+  score_reconstruction,
+  weigh_errors,
+)
 from afgan_jax.methods.state import TrainState
-from afgan_jax.methods.tiles import tile_corners
-from afgan_jax.networks.build import batch_norm, build_unet
+from afgan_jax.methods.tiles import count_tiles
+from afgan_jax.networks.build import build_unet
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.flops import count_flops
-from afgan_jax.networks.layers import level_features
+from afgan_jax.networks.layers import batch_norm, level_features
 
 
 class SkipGANomaly:
@@ -58,18 +63,15 @@ class SkipGANomaly:
     def reconstruct(image: jax.Array) -> tuple[jax.Array, Terms]:
       fake, terms = afgan_score.reconstruct(*networks, variables, image)
       if config.score.error == 'squared':
-        squares = jnp.square(image - fake)
-        terms['reconstruction_error'] = squares.mean(axis=(1, 2, 3))
+        terms['reconstruction_error'] = losses.squared_error(image, fake)
       return fake, terms
 
-    def paper_score(terms: Terms) -> jax.Array:
-      gamma = config.score.gamma
-      return (
-        gamma * terms['reconstruction_error']
-        + (1 - gamma) * terms['latent_error']
-      )
-
-    return score_reconstruction(config, reconstruct, paper_score, pixels)
+    return score_reconstruction(
+      config,
+      reconstruct,
+      functools.partial(weigh_errors, config.score.gamma),
+      pixels,
+    )
 
   def train_flops(self) -> int:
     """Counts the operations of a train step for one image."""
@@ -80,7 +82,7 @@ class SkipGANomaly:
     config, size = self._config, self._config.tile_size
     total = count_flops(build_unet(config), size).forward
     total += 2 * count_flops(build_discriminator(config), size).forward
-    return total * len(tile_corners(config.image_size, size))
+    return total * count_tiles(config)
 
   def collapse_remedy(self) -> str:
     """Suggests the latent loss in the discriminator's, which the code has."""
@@ -141,7 +143,7 @@ def build_discriminator(
       round(math.log2(config.tile_size)) - 2,
     ),
     latent_features=config.discriminator.latent_features,
-    norm=batch_norm(config, axis_name),
+    norm=batch_norm(config.dtype, axis_name),
     dtype=jnp.dtype(config.dtype),
     head_bias=False,
   )

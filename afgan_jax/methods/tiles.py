@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from ml_collections import ConfigDict
 
 # Outputs per pixel and outputs per image, by name.
 Seen = tuple[dict[str, jax.Array], dict[str, jax.Array]]
@@ -23,6 +24,11 @@ def tile_corners(image_size: int, tile_size: int) -> np.ndarray:
   """
   starts = np.arange(0, image_size - tile_size + 1, max(tile_size // 2, 1))
   return np.stack(np.meshgrid(starts, starts, indexing='ij'), -1).reshape(-1, 2)
+
+
+def count_tiles(config: ConfigDict) -> int:
+  """Returns the number of tiles of an image."""
+  return len(tile_corners(config.image_size, config.tile_size))
 
 
 def see_tiles(

@@ -1,10 +1,13 @@
 """Losses of a Wasserstein GAN with gradient penalty (Gulrajani et al. 2017)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+# The gradient of a norm is not defined at 0.
+_STABILITY = 1e-12
 # Maps images to the critic's rates, [batch].
 Rate = Callable[[jax.Array], jax.Array]
 
@@ -36,20 +39,29 @@ def critic_loss(
 
 
 def gradient_penalty(
-  rate: Rate, real: jax.Array, fake: jax.Array, mix: jax.Array
+  rate: Callable[[Any], jax.Array], real: Any, fake: Any, mix: jax.Array
 ) -> jax.Array:
-  """Computes the mean of (|∇D| − 1)² between real and generated images.
+  """Computes the mean of (|∇D| − 1)² between real and generated examples.
 
   Args:
-    rate: see `critic_loss`.
-    real: see `critic_loss`.
-    fake: see `critic_loss`.
-    mix: see `critic_loss`.
+    rate: the critic D, which keeps examples apart; maps them to [batch].
+    real: defect-free images, [batch, ...], or a tree of such arrays, such as
+      pairs of images and latent vectors.
+    fake: generated ones, of the same structure and shapes.
+    mix: share of `fake` in the example at which the slope is taken, in [0, 1],
+      [batch].
 
   Returns:
-    A scalar; the norm is of all pixels of an image.
+    A scalar; the norm is of all numbers of an example.
   """
-  between = real + mix[:, None, None, None] * (fake - real)
-  slopes = jax.grad(lambda image: jnp.sum(rate(image)))(between)
-  lengths = jnp.sqrt(jnp.sum(jnp.square(slopes), axis=(1, 2, 3)))
-  return jnp.mean(jnp.square(lengths - 1))
+
+  def interpolate(x: jax.Array, y: jax.Array) -> jax.Array:
+    return x + mix.reshape(-1, *[1] * (x.ndim - 1)) * (y - x)
+
+  between = jax.tree.map(interpolate, real, fake)
+  slopes = jax.grad(lambda x: jnp.sum(rate(x)))(between)
+  squares = sum(
+    jnp.sum(jnp.square(x).reshape(len(x), -1), axis=-1)
+    for x in jax.tree.leaves(slopes)
+  )
+  return jnp.mean(jnp.square(jnp.sqrt(squares + _STABILITY) - 1))

@@ -8,12 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from ml_collections import ConfigDict
 
 from afgan_jax.networks.bigan_blocks import (
   INNERMOST,
   ResidualBlock,
   ResidualTrunk,
   num_halvings,
+  residual_features,
 )
 from afgan_jax.networks.layers import leaky_relu
 
@@ -162,6 +164,37 @@ def critic_features(
     node = node[name]
   (output,) = node['__call__']
   return leaky_relu(output) if layer == 'last' else output
+
+
+def build_networks(config: ConfigDict, dtype: str) -> dict[str, nn.Module]:
+  """Builds the modules by name.
+
+  Args:
+    config: see `configs/compare/cbigan.py`.
+    dtype: compute type.
+  """
+  size, dtype = config.tile_size, jnp.dtype(dtype)
+  features = residual_features(config.generator.base_features, size)
+  return {
+    'encoder': ResidualEncoder(
+      features, config.generator.latent_features, dtype
+    ),
+    'generator': ResidualGenerator(features, size, dtype),
+    'discriminator': JointDiscriminator(
+      residual_features(config.discriminator.base_features, size), dtype
+    ),
+  }
+
+
+def input_shapes(config: ConfigDict) -> dict[str, list[tuple[int, ...]]]:
+  """Returns the shapes of each network's inputs, for a batch of one."""
+  image = (1, config.tile_size, config.tile_size, 3)
+  latent = (1, config.generator.latent_features)
+  return {
+    'encoder': [image],
+    'generator': [latent],
+    'discriminator': [image, latent],
+  }
 
 
 def _dense(features: int, dtype: Any, name: str) -> nn.Dense:

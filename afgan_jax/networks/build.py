@@ -4,13 +4,12 @@ import functools
 import math
 
 import jax.numpy as jnp
-from flax import linen as nn
 from ml_collections import ConfigDict
 
 from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Concatenation, Generator
-from afgan_jax.networks.layers import GroupNorm, level_features
+from afgan_jax.networks.layers import GroupNorm, batch_norm, level_features
 from afgan_jax.networks.segmentation import SegmentationHead
 from afgan_jax.networks.unet import UNet
 
@@ -62,19 +61,8 @@ def build_unet(config: ConfigDict, axis_name: str | None = None) -> UNet:
       config.generator.max_features,
       round(math.log2(config.tile_size)),
     ),
-    norm=batch_norm(config, axis_name),
+    norm=batch_norm(config.dtype, axis_name),
     dtype=jnp.dtype(config.dtype),
-  )
-
-
-def batch_norm(config: ConfigDict, axis_name: str | None = None):
-  """Returns a constructor of batch norms with PyTorch's default constants."""
-  return functools.partial(
-    nn.BatchNorm,
-    momentum=0.9,
-    epsilon=1e-5,
-    dtype=jnp.dtype(config.dtype),
-    axis_name=axis_name,
   )
 
 
@@ -119,10 +107,9 @@ def _norm(config: ConfigDict, axis_name: str | None, kind: str):
       epsilon=config.norm.epsilon,
       dtype=dtype,
     )
-  return functools.partial(
-    nn.BatchNorm,
+  return batch_norm(
+    dtype,
+    axis_name,
     momentum=config.norm.momentum,
     epsilon=config.norm.epsilon,
-    dtype=dtype,
-    axis_name=axis_name,
   )

@@ -16,10 +16,9 @@ from afgan_jax.networks.aff import ChannelAttention
 from afgan_jax.networks.ganomaly import (
   LatentDecoder,
   LatentEncoder,
-  batch_norm,
   features_to_4x4,
 )
-from afgan_jax.networks.layers import ModuleDef
+from afgan_jax.networks.layers import ModuleDef, batch_norm
 
 
 class DualAttention(nn.Module):
@@ -117,7 +116,7 @@ def build_generator(
   return DualAttentionGenerator(
     features_to_4x4(generator, config.tile_size),
     generator.latent_features,
-    batch_norm(axis_name, dtype),
+    batch_norm(dtype, axis_name),
     functools.partial(
       DualAttention,
       reduction=generator.attention_reduction,

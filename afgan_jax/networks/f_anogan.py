@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from ml_collections import ConfigDict
 
 from afgan_jax.networks.dcgan import INNERMOST
-from afgan_jax.networks.layers import level_features
+from afgan_jax.networks.layers import batch_norm, level_features
 from afgan_jax.networks.residual import (
   ResidualEncoder,
   ResidualGenerator,
@@ -84,13 +83,7 @@ def build_networks(
     dtype: compute type; None for `config.dtype`.
   """
   compute = jnp.dtype(dtype or config.dtype)
-  batch_norm = functools.partial(
-    nn.BatchNorm,
-    momentum=0.9,
-    epsilon=1e-5,
-    dtype=compute,
-    axis_name=axis_name,
-  )
+  norm = batch_norm(compute, axis_name)
   num_levels = round(math.log2(config.tile_size // INNERMOST))
 
   def features(name: str, num_levels: int) -> tuple[int, ...]:
@@ -98,7 +91,7 @@ def build_networks(
     return level_features(group.base_features, group.max_features, num_levels)
 
   return Networks(
-    ResidualGenerator(features('generator', num_levels), batch_norm, compute),
+    ResidualGenerator(features('generator', num_levels), norm, compute),
     ResidualEncoder(
       features('discriminator', num_levels + 1),
       1,
@@ -108,7 +101,7 @@ def build_networks(
     ResidualEncoder(
       features('encoder', num_levels + 1),
       config.generator.latent_features,
-      batch_norm,
+      norm,
       compute,
     ),
   )

@@ -14,7 +14,11 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from afgan_jax.networks.generator import Decoder, Encoder
-from afgan_jax.networks.layers import ModuleDef, level_features
+from afgan_jax.networks.layers import (
+  ModuleDef,
+  batch_norm,
+  level_features,
+)
 
 _SIDE = 4  # Of the innermost level, in pixels.
 
@@ -190,7 +194,7 @@ def build_generator(
   return GanomalyGenerator(
     features_to_4x4(config.generator, config.tile_size),
     config.generator.latent_features,
-    batch_norm(axis_name, dtype),
+    batch_norm(dtype, axis_name),
     jnp.dtype(dtype),
   )
 
@@ -201,7 +205,7 @@ def build_discriminator(
   """Builds the discriminator; arguments as in `build_generator`."""
   return GanomalyDiscriminator(
     features_to_4x4(config.discriminator, config.tile_size),
-    batch_norm(axis_name, dtype),
+    batch_norm(dtype, axis_name),
     jnp.dtype(dtype),
   )
 
@@ -210,17 +214,6 @@ def features_to_4x4(network: ConfigDict, size: int) -> tuple[int, ...]:
   """Returns the features of each level of an encoder from `size` to 4×4."""
   num_levels = round(math.log2(size // _SIDE))
   return level_features(network.base_features, network.max_features, num_levels)
-
-
-def batch_norm(axis_name: str | None, dtype: str) -> ModuleDef:
-  """Returns a constructor of batch norms with PyTorch's constants."""
-  return functools.partial(
-    nn.BatchNorm,
-    momentum=0.9,
-    epsilon=1e-5,
-    dtype=jnp.dtype(dtype),
-    axis_name=axis_name,
-  )
 
 
 def _as_vectors(x: jax.Array) -> jax.Array:

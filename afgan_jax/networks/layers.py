@@ -1,5 +1,6 @@
 """Layers shared by the networks."""
 
+import functools
 import math
 from typing import Any
 
@@ -68,6 +69,31 @@ class UpConv(nn.Module):
       bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
       y += bias.astype(self.dtype)
     return y
+
+
+def batch_norm(
+  dtype: Any,
+  axis_name: str | None = None,
+  *,
+  momentum: float = 0.9,
+  epsilon: float = 1e-5,
+) -> ModuleDef:
+  """Returns a constructor of batch norms, by default with PyTorch's constants.
+
+  Args:
+    dtype: compute type.
+    axis_name: mapped axis over which the norms average their statistics in
+      training; not used in inference.
+    momentum: decay of the running statistics.
+    epsilon: added to the variance.
+  """
+  return functools.partial(
+    nn.BatchNorm,
+    momentum=momentum,
+    epsilon=epsilon,
+    dtype=jnp.dtype(dtype),
+    axis_name=axis_name,
+  )
 
 
 class GroupNorm(nn.Module):

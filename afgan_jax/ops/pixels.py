@@ -1,10 +1,15 @@
 """Converts pixels in [0, 255] to the networks' range [−1, 1] and back."""
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+_Array = TypeVar('_Array', jax.Array, np.ndarray)
 
 
-def to_float(images: jax.Array) -> jax.Array:
+def to_float(images: _Array) -> _Array:
   """Maps pixels to [−1, 1]; 0 and 255 map exactly to −1 and 1.
 
   Args:

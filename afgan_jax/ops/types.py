@@ -18,6 +18,7 @@ else:  # NumPy's arrays are accepted, too.
 Scalar = Float[_Array, '']
 # One number for each image.
 Values = Float[_Array, 'batch']
+Examples = Float[_Array, 'batch *shape']
 Vectors = Float[_Array, 'batch features']
 Images = Float[_Array, 'batch height width channels']
 Maps = Float[_Array, 'batch height width']

@@ -10,10 +10,10 @@ from afgan_jax.methods.bigan_losses import (
   Pair,
   critic_objective,
   draw_noise,
-  gradient_penalty,
   inverse_objective,
 )
 from afgan_jax.methods.cbigan import CBiGAN
+from afgan_jax.methods.wasserstein import gradient_penalty
 from afgan_jax.networks.bigan import critic_features
 from tests.support.compare import tiny_compare_config
 
@@ -104,7 +104,7 @@ def test_the_penalty_of_a_critic_of_slope_one_is_none():
     return 0.6 * pair.image[:, 0, 0, 1] - 0.8 * pair.latent[:, 2]
 
   assert float(
-    gradient_penalty(rate, pair, other, np.array([0.3, 0.9]))
+    gradient_penalty(rate, other, pair, np.array([0.3, 0.9]))
   ) == pytest.approx(0, abs=1e-10)
 
 

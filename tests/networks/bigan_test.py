@@ -8,8 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from afgan_jax.methods.cbigan import build_networks, input_shapes
-from afgan_jax.networks.bigan import JointDiscriminator, critic_features
+from afgan_jax.networks.bigan import (
+  JointDiscriminator,
+  build_networks,
+  critic_features,
+  input_shapes,
+)
 from afgan_jax.networks.bigan_blocks import (
   initialize_residual,
   residual_features,

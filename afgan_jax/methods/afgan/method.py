@@ -16,7 +16,7 @@ from afgan_jax.methods.afgan.score import make_score
 from afgan_jax.methods.afgan.step import make_train_step
 from afgan_jax.methods.base import Scores, TrainStep
 from afgan_jax.methods.state import TrainState
-from afgan_jax.methods.tiles import tile_corners
+from afgan_jax.methods.tiles import count_tiles
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
@@ -84,7 +84,7 @@ class AFGAN:
       total += 2 * networks['discriminator'].forward
     if config.score.map == 'segmentation':
       total += networks['segmentation'].forward
-    return total * len(tile_corners(config.image_size, config.tile_size))
+    return total * count_tiles(config)
 
   def collapse_remedy(self) -> str:
     """Suggests fields that prevent a collapse (docs/reproduction.md)."""

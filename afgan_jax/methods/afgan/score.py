@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from afgan_jax.config.derived import trains_discriminator
 from afgan_jax.methods.losses import latent_error, reconstruction_error
 from afgan_jax.methods.maps import anomaly_map, image_scores
+from afgan_jax.methods.reconstruction import weigh_errors
 from afgan_jax.methods.tiles import see_tiles
 from afgan_jax.networks.build import (
   build_discriminator,
@@ -109,12 +110,11 @@ def _make_maps(
 
 def _paper_score(gamma: float, terms: dict[str, jax.Array]) -> jax.Array | None:
   """Returns eq 13; None if its latent error was not trained."""
-  total = gamma * terms['reconstruction_error']
   if gamma == 1:
-    return total
+    return terms['reconstruction_error']
   if 'latent_error' not in terms:
     return None
-  return total + (1 - gamma) * terms['latent_error']
+  return weigh_errors(gamma, terms)
 
 
 def reconstruct(

@@ -1,0 +1,52 @@
+"""Generates synthetic defects on good images, to validate models on."""
+
+import functools
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+
+from afgan_jax.augment.probe import KINDS, probe
+from afgan_jax.ops.pixels import from_float, to_float
+
+NUM_IMAGES = 96  # Minimum of defective images of each kind.
+_SEED = 0  # The defects do not depend on the run's seed.
+
+
+def make_probes(
+  pixels: np.ndarray,
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+  """Generates synthetic defects on good images, leaving out invisible ones.
+
+  Args:
+    pixels: of the images, [n, size, size, 3] in [0, 255].
+
+  Yields:
+    For each kind of defect: its name; defective images, float16
+    [m, size, size, 3] in [0, 255], not rounded; and their masks, bool
+    [m, size, size].
+  """
+  repeats = -(-NUM_IMAGES // len(pixels))
+  clean = to_float(np.repeat(pixels, repeats, axis=0))
+  # A defect on less than 1/4096 of the pixels is too small to be found.
+  smallest = pixels.shape[1] ** 2 / 4096
+  for number, kind in enumerate(KINDS):
+    key = jax.random.fold_in(jax.random.key(_SEED), number)
+    keys = jax.random.split(key, len(clean))
+    make = jax.jit(_each(functools.partial(probe, kind)))
+    defective, masks = jax.device_get(make(keys, clean))
+    visible = masks.sum(axis=(1, 2)) >= smallest
+    yield kind, defective[visible], masks[visible]
+
+
+def _each(make: Callable) -> Callable:
+  """Maps over keys and images in batches of 16, to save memory."""
+
+  def run(keys: jax.Array, images: jax.Array):
+    def one(pair):
+      defective, mask = make(*pair)
+      return from_float(defective).astype(np.float16), mask
+
+    return jax.lax.map(one, (keys, images), batch_size=16)
+
+  return run
