@@ -182,6 +182,13 @@ class Difference:
   share_better: float
 
 
+def score_title(score: str, method: str) -> str:
+  """Returns the name of a score of `SCORES` for a method's runs."""
+  if score == 'paper' and method != 'afgan':
+    return "the score of its method's paper"
+  return SCORES[score]
+
+
 def difference(
   results: Results, metric: str, variant: str
 ) -> Difference | None:

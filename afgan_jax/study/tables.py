@@ -23,6 +23,7 @@ from afgan_jax.study.results import (
   Difference,
   Results,
   difference,
+  score_title,
 )
 
 
@@ -104,20 +105,23 @@ def _metric_section(results: Results, metric: str) -> list[str]:
 def _score_section(results: Results) -> list[str]:
   """Compares the image scores; empty if none was measured."""
   study = results.study
+  methods = {run.variant: run.config.method for run in study.runs}
   columns = [
     Column(
-      f'{variant}, {title}',
+      f'{variant}, {score_title(score, methods[variant])}',
       {c: results.values_by_score(score, c, variant) for c in study.categories},
       len(study.seeds),
     )
     for variant in study.variants
-    for score, title in SCORES.items()
+    for score in SCORES
   ]
   if not any(values for column in columns for values in column.values.values()):
     return []
-  text = 'Of the same runs: eq 13, and the maximum of the anomaly map.'
-  if any(run.config.method != 'afgan' for run in study.runs):
-    text += " For another method eq 13 stands for its own paper's score."
+  titles = dict.fromkeys(score_title('paper', m) for m in methods.values())
+  text = (
+    f'Of the same runs: {" or ".join(titles)}, and the maximum of the anomaly '
+    'map.'
+  )
   return [
     '## Image AUROC by score',
     text,

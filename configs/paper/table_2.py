@@ -40,7 +40,12 @@ def get_config(size: str = '') -> ConfigDict:
 
   Args:
     size: 'small' for runs that take minutes on a CPU, see `compare/small.py`.
+
+  Raises:
+    ValueError: if it is anything else.
   """
+  if size not in ('', 'small'):
+    raise ValueError(f"there is no size {size!r}: give 'small' or nothing")
   config = mvtec_ad.get_config()
   variants.follow_paper(config)
   if size:

@@ -38,6 +38,11 @@ CASES = {
     2,
     ["'gan'", 'ganomaly', 'cbigan'],
   ),
+  'no such size of a study': (
+    ['--config=configs/paper/table_2.py:smal', '--mode=study'],
+    2,
+    ["'smal'", "'small'"],
+  ),
   'stages of a method do not fit': (
     ['--config=configs/compare/small.py:f_anogan', '--config.num_steps=100'],
     1,

@@ -7,6 +7,7 @@ import pytest
 from afgan_jax.config import schema
 from afgan_jax.config.store import flatten
 from afgan_jax.study.plan import make_plan
+from afgan_jax.study.results import score_title
 from configs.compare import small
 from configs.paper import state_4, table_2, variants
 
@@ -88,3 +89,9 @@ def test_textures_are_seen_in_tiles_where_the_method_does(tmp_path):
   assert variants.TEXTURES[0] in (
     table_2.get_config().study.variant_category_fields.cbigan
   )
+
+
+def test_a_score_of_another_paper_is_not_called_by_this_papers_equation():
+  assert score_title('paper', 'afgan') == 'eq 13'
+  assert 'eq 13' not in score_title('paper', 'ganomaly')
+  assert score_title('max', 'ganomaly') == score_title('max', 'afgan')
