@@ -193,7 +193,7 @@ def test_the_methods_stand_beside_table_2_and_trivial_scores(tmp_path):
   ]
   assert 'plausible' not in text  # The screw of neither is 10 or 100.
   assert 'Table 3' not in text
-  assert "its own paper's score" in text
+  assert "eq 13 or the score of its method's paper" in text
 
 
 def _renamed(name, categories, tmp_path):
