@@ -15,11 +15,8 @@ from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics import threshold
 from afgan_jax.metrics.regions import Region, find_regions
 from afgan_jax.metrics.threshold import Calibration
-from afgan_jax.preprocessing.preprocessor import (
-  ImageLike,
-  PreparedImage,
-  Preprocessor,
-)
+from afgan_jax.preprocessing.prepared import PreparedImage, regions_of
+from afgan_jax.preprocessing.preprocessor import ImageLike, Preprocessor
 from afgan_jax.scoring import Scores, announce, make_scorer
 from afgan_jax.system.errors import MissingThreshold
 
@@ -57,7 +54,8 @@ class Detector:
     step: number of train steps of the weights.
     preprocessor: turns image files into pixels.
     score: maps pixels in [0, 255], [n, size, size, 3], n ≥ 1, from
-      `Preprocessor.prepare` to `methods.base.Scores`, in batches of
+      `Preprocessor.prepare`, and optionally their regions of interest, bool
+      [n, size, size], to `methods.base.Scores`, in batches of
       `config.score.batch_size`, the last one padded.
     calibration: the thresholds; None if there are none yet.
   """
@@ -65,7 +63,7 @@ class Detector:
   config: ConfigDict
   step: int
   preprocessor: Preprocessor
-  score: Callable[[np.ndarray], Scores]
+  score: Callable[..., Scores]
   calibration: Calibration | None = None
 
   @classmethod
@@ -127,17 +125,20 @@ class Detector:
       calibration,
     )
 
-  def calibrate(self, pixels: np.ndarray) -> 'Detector':
+  def calibrate(
+    self, pixels: np.ndarray, regions: np.ndarray | None = None
+  ) -> 'Detector':
     """Calibrates the thresholds on held-out good images.
 
     Args:
       pixels: of the images, [n, size, size, 3], in [0, 255], n ≥ 1.
+      regions: their regions of interest, bool [n, size, size]; None for none.
 
     Returns:
       The detector with the new calibration.
     """
     announce(self.config, len(pixels))
-    scores = self.score(pixels)
+    scores = self.score(pixels, regions)
     calibration = threshold.fit(
       scores['score'],
       scores['map'].max(axis=(1, 2)),
@@ -161,7 +162,7 @@ class Detector:
       MissingThreshold: if there is no threshold for this checkpoint and score.
     """
     prepared = self.preprocessor.prepare(image)
-    scores = self.score(prepared.pixels[None])
+    scores = self.score(prepared.pixels[None], regions_of([prepared]))
     return self.interpret(prepared, scores['score'][0], scores['map'][0])
 
   def interpret(
@@ -186,6 +187,8 @@ class Detector:
         'The detector has no threshold for this checkpoint and score.'
       )
     anomaly_map = prepared.frame.restore(values)
+    if prepared.inside is not None:
+      anomaly_map = np.where(prepared.inside, anomaly_map, np.float32(0))
     defective = score > calibration.threshold
     return Prediction(
       score=float(score),

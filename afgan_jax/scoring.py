@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from afgan_jax import devices as device_mapping
 from afgan_jax import machine
 from afgan_jax.devices import Devices
+from afgan_jax.methods.maps import reduce_map
 from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import TrainState
 from afgan_jax.system.log import in_words, logger
@@ -39,7 +40,7 @@ def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
 
 def make_scorer(
   config: ConfigDict, state: TrainState, devices: Devices = None
-) -> Callable[[np.ndarray], Scores]:
+) -> Callable[..., Scores]:
   """Builds the function `Detector.score`.
 
   Args:
@@ -54,21 +55,44 @@ def make_scorer(
   num_devices = device_mapping.count(devices)
   size = -(-config.score.batch_size // num_devices) * num_devices
 
-  def score_all(pixels: np.ndarray) -> Scores:
+  def score_all(
+    pixels: np.ndarray, regions: np.ndarray | None = None
+  ) -> Scores:
     results = []
     for start in range(0, len(pixels), size):
       batch = pixels[start : start + size]
       padding = np.repeat(batch[-1:], size - len(batch), axis=0)
       batch = np.concatenate([batch, padding])
       results.append(score(variables, device_mapping.shard(batch, devices)))
-    return {
+    scores = {
       name: np.concatenate(
         [device_mapping.unshard(result[name]) for result in results]
       )[: len(pixels)]
       for name in results[0]
     }
+    return scores if regions is None else limit(config, scores, regions)
 
   return score_all
+
+
+def limit(config: ConfigDict, scores: Scores, regions: np.ndarray) -> Scores:
+  """Limits scores to regions of interest.
+
+  Args:
+    config: see `configs/default.py`.
+    scores: of images whose pixels outside of the regions show nothing.
+    regions: bool [n, size, size], True in the region of interest.
+
+  Returns:
+    The scores, with maps that are 0 outside. A score that is computed from the
+    map is computed anew; that of the method's paper remains, since it is a mean
+    over an image of which nothing is seen outside.
+  """
+  maps = np.where(regions, scores['map'], 0)
+  if config.score.image == 'paper':
+    return {**scores, 'map': maps}
+  reduced = jax.device_get(reduce_map(config, jax.numpy.asarray(maps)))
+  return {**scores, 'map': maps, 'score': reduced}
 
 
 def announce(config: ConfigDict, num_images: int) -> None:

@@ -81,6 +81,10 @@ def _data() -> ConfigDict:
   # Extent of that window across and along the axis, as fractions of the image's
   # longer side; it is mapped to the square.
   data.window = (1.0, 1.0)
+  # Region of interest: an image that is white where the others are inspected,
+  # or a folder with such an image for each of them, of the same name and size.
+  # What is outside counts neither in training, scores, maps nor metrics.
+  data.roi = ''
   # A regular expression for file names, e.g. r'part(\d+)': images with the same
   # match show one part, and are held out together or not at all.
   data.part = ''

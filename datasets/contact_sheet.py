@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from afgan_jax.preprocessing.prepared import is_defect
 from datasets.source import Split
 
 TILE = 128
@@ -44,14 +45,14 @@ def draw(rows: Sequence[Row]) -> Image.Image:
     top = number * (_TITLE + TILE + _GAP)
     pen.text((_GAP, top + 3), title, 'black', font)
     for index in range(len(split)):
-      tile = _tile(split.images[index], split.masks[index])
+      tile = _tile(split.images[index], is_defect(split.masks[index]))
       sheet.paste(tile, (_GAP + index * (TILE + _GAP), top + _TITLE))
   return sheet
 
 
 def _tile(image: np.ndarray, mask: np.ndarray) -> Image.Image:
   picture = Image.fromarray(image).resize((TILE, TILE))
-  stencil = Image.fromarray(255 * mask).resize((TILE, TILE))
+  stencil = Image.fromarray(255 * mask.astype(np.uint8)).resize((TILE, TILE))
   inside = np.asarray(stencil) >= 128
   # A defective pixel is on the outline if a neighbour is not defective.
   padded = np.pad(inside, 1, mode='edge')

@@ -88,7 +88,7 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
     size = self.builder_config.image_size
     preprocessor = Preprocessor(size)
     for sample in samples:
-      pixels, mask, _ = sample.read(preprocessor, size)
+      pixels, mask, *_ = sample.read(preprocessor, size)
       if mask is None:
         mask = np.zeros((size, size), np.uint8)
       example = {

@@ -16,6 +16,7 @@ import numpy as np
 
 from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.prepared import NOT_COUNTED
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 from afgan_jax.system.errors import DataError
 
@@ -83,13 +84,16 @@ class Split:
   Attributes:
     pixels: [num_images, size, size, 3], float16 RGB in [0, 255], not rounded;
       used for scoring.
-    masks: [num_images, mask_size, mask_size], uint8, 1 on a defect; all 0 for
-      images without a mask.
+    masks: [num_images, mask_size, mask_size], uint8, 1 on a defect,
+      `NOT_COUNTED` outside of the region of interest; else 0, also for images
+      without a mask.
     has_mask: [num_images], bool; True for good images too.
     paths: one per image.
     defect_types: one per image.
     left_out: reasons why samples were left out, a sentence each.
     notes: remarks on the images, a sentence each.
+    regions: [num_images, size, size], bool, True in the region of interest;
+      None if all of the images is inspected.
   """
 
   pixels: np.ndarray
@@ -99,6 +103,7 @@ class Split:
   defect_types: tuple[str, ...]
   left_out: tuple[str, ...] = ()
   notes: tuple[str, ...] = ()
+  regions: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -122,6 +127,7 @@ class Split:
       has_mask=self.has_mask[indices],
       paths=tuple(self.paths[i] for i in indices),
       defect_types=tuple(self.defect_types[i] for i in indices),
+      regions=None if self.regions is None else self.regions[indices],
     )
 
 
@@ -147,7 +153,7 @@ def read_split(
     DataError: if an image cannot be read, or with `leave_out` if none can; the
       message names it.
   """
-  split = _empty_split(samples, preprocessor.size, mask_size)
+  split = _empty_split(samples, preprocessor, mask_size)
 
   def read(index: int) -> tuple[str, ...] | DataError:
     try:
@@ -171,15 +177,19 @@ def read_split(
   return split.take(np.flatnonzero(~np.array(failed))) if errors else split
 
 
-def _empty_split(samples: Sequence[Sample], size: int, mask_size: int) -> Split:
+def _empty_split(
+  samples: Sequence[Sample], preprocessor: Preprocessor, mask_size: int
+) -> Split:
   """Allocates the arrays of a split for its samples."""
-  count, side = len(samples), mask_size or size
+  count, size = len(samples), preprocessor.size
+  side = mask_size or size
   return Split(
     pixels=np.empty((count, size, size, 3), np.float16),
     masks=np.zeros((count, side, side), np.uint8),
     has_mask=np.zeros(count, bool),
     paths=tuple(sample.path for sample in samples),
     defect_types=tuple(sample.defect_type for sample in samples),
+    regions=preprocessor.roi and np.empty((count, size, size), bool),
   )
 
 
@@ -188,9 +198,14 @@ def _read_into(
 ) -> tuple[str, ...]:
   """Reads a sample into the arrays of a split; returns notes on it."""
   is_good = sample.defect_type == GOOD
-  reading = sample.read(preprocessor, 0 if is_good else split.masks.shape[1])
+  # A good image has no mask, but may have a region of interest.
+  needs_mask = not is_good or preprocessor.roi is not None
+  reading = sample.read(preprocessor, needs_mask * split.masks.shape[1])
   split.pixels[index] = reading.pixels
   split.has_mask[index] = is_good or reading.mask is not None
   if reading.mask is not None:
     split.masks[index] = reading.mask
+  if split.regions is not None:
+    split.regions[index] = reading.region
+    split.masks[index][reading.outside] = NOT_COUNTED
   return reading.notes

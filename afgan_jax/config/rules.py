@@ -30,6 +30,7 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
   _check_batch_size(config, num_devices)
   _check_benchmark(config, num_devices)
   _check_placement(config)
+  _check_region(config)
   if config.method == 'afgan':
     _check_segmentation_map(config)
     _check_latent_score(config)
@@ -216,6 +217,21 @@ def _check_placement(config: ConfigDict) -> None:
       "config.augmentation.kind='mixture', config.variation or a "
       'config.tile_size below config.image_size.'
     )
+
+
+def _check_region(config: ConfigDict) -> None:
+  """Rejects a region of interest where images have no fixed position."""
+  if not config.data.roi:
+    return
+  for name, value, reason in (
+    ('source', 'procedural', 'whose images are generated'),
+    ('geometry', 'object', 'which finds and crops the object itself'),
+  ):
+    if config.data[name] == value:
+      raise UsageError(
+        f'config.data.roi does not go with config.data.{name}={value!r}, '
+        f'{reason}: leave one of the two out.'
+      )
 
 
 def _check(allowed: bool, name: str, value: Any, wanted: str) -> None:

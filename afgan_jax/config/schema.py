@@ -114,6 +114,7 @@ FIELDS: dict[str, Field] = {
   'data.window': Field(
     lengths(2, 'across the object and along it'), before=(1.0, 1.0)
   ),
+  'data.roi': Field(text(), ALWAYS, before='', omit_before=True),
   'data.part': Field(pattern(r'part(\d+)'), before=''),
   # Earlier versions did not split folders.
   'data.test_fraction': Field(from_to_below(0, 1), before=0.2),

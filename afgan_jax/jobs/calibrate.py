@@ -41,6 +41,6 @@ def calibrate(
     raise NothingHeldOut(
       'No good images were held out (config.calibration.fraction).'
     )
-  calibration = detector.calibrate(good.pixels).calibration
+  calibration = detector.calibrate(good.pixels, good.regions).calibration
   threshold.save(workdir, calibration)
   return calibration

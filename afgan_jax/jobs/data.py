@@ -16,10 +16,13 @@ class Images(Protocol):
   Attributes:
     pixels: float [n, size, size, 3] in [0, 255], not rounded; used for scoring.
     images: the same, rounded to uint8; used for training.
+    regions: regions of interest, bool [n, size, size]; None for all of each
+      image.
   """
 
   pixels: np.ndarray
   images: np.ndarray
+  regions: np.ndarray | None
 
   def __len__(self) -> int: ...
 

@@ -49,7 +49,7 @@ def evaluate(
   test = data.load_test(detector.config, folder)
   train_split, held_out = data.find_train(detector.config)
   if detector.calibration is None and held_out:
-    detector = detector.calibrate(held_out.pixels)
+    detector = detector.calibrate(held_out.pixels, held_out.regions)
   if test is None:
     return None
   return measure_and_write(detector, workdir, output, test, train_split)

@@ -24,6 +24,7 @@ from afgan_jax.metrics.image import (
 from afgan_jax.metrics.image_scores import aurocs_by_score
 from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
+from afgan_jax.preprocessing.prepared import is_defect
 from afgan_jax.scoring import announce
 
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
@@ -52,7 +53,7 @@ def measure(
   """
   announce(detector.config, len(test.pixels))
   begin = time.perf_counter()
-  scores = detector.score(test.pixels)
+  scores = detector.score(test.pixels, test.regions)
   seconds = time.perf_counter() - begin
   metrics = {
     **_detection_metrics(detector, test, scores),
@@ -145,7 +146,7 @@ def _explain_undefined(
     reasons.append(f'Image metrics are not defined: no test image is {kind}.')
   if metrics['pixel_auroc'] is None:
     masks = test.masks[np.asarray(test.has_mask)]
-    kind = 'defective' if not masks.any() else 'free of defects'
+    kind = 'defective' if not is_defect(masks).any() else 'free of defects'
     reasons.append(
       f'Pixel metrics are not defined: no pixel that has a mask is {kind}.'
     )

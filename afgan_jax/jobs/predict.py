@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from afgan_jax.detector import Detector, Prediction
-from afgan_jax.preprocessing.preprocessor import PreparedImage
+from afgan_jax.preprocessing.prepared import PreparedImage, regions_of
 from afgan_jax.report.overlay import color_table, overlay
 from afgan_jax.scoring import announce
 from afgan_jax.system.errors import (
@@ -95,7 +95,10 @@ def _score(
   for batch in batches:
     readable = [item for item in batch if item.error is None]
     if readable:
-      scores = detector.score(np.stack([x.prepared.pixels for x in readable]))
+      prepared = [item.prepared for item in readable]
+      scores = detector.score(
+        np.stack([x.pixels for x in prepared]), regions_of(prepared)
+      )
       for i, item in enumerate(readable):
         item.score, item.map = scores['score'][i], scores['map'][i]
     yield from batch

@@ -112,7 +112,7 @@ def _train_detector(
   )
   detector = Detector.from_state(config, state)
   if len(held_out):
-    detector = detector.calibrate(held_out.pixels)
+    detector = detector.calibrate(held_out.pixels, held_out.regions)
     threshold.save(workdir, detector.calibration)
     logger.info(detector.calibration.guarantee())
   return detector

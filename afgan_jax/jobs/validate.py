@@ -14,11 +14,12 @@ from afgan_jax.augment.probe import KINDS
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, Images, check_held_out
-from afgan_jax.jobs.probes import NUM_IMAGES, make_probes
+from afgan_jax.jobs.probes import NUM_IMAGES, Probes, make_probes
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.image import image_metrics, pixel_metrics
 from afgan_jax.metrics.image_scores import image_scores
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.prepared import NOT_COUNTED
 from afgan_jax.scoring import announce
 from afgan_jax.system.files import write_text
 
@@ -77,15 +78,7 @@ def validate_detector(
   train_images = train_split.images
   num_defective = len(KINDS) * max(NUM_IMAGES, len(held_out))
   announce(detector.config, len(held_out) + num_defective)
-  good = _score(detector, train_images, held_out.pixels)
-  by_kind, num_images = {}, {}
-  for kind, defective, masks in make_probes(held_out.pixels):
-    if len(defective):  # Some kinds change nothing on a uniform image.
-      num_images[kind] = len(defective)
-      bad = _score(detector, train_images, defective)
-      by_kind[kind] = {
-        name: _compute_metrics(good[name], bad[name], masks) for name in good
-      }
+  by_kind, num_images = _compare(detector, held_out, train_images)
   figures = _average(by_kind) | {
     'counts': {
       'train': len(train_images),
@@ -97,6 +90,29 @@ def validate_detector(
   }
   write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
   return figures
+
+
+def _compare(
+  detector: Detector, held_out: Images, train_images: np.ndarray
+) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
+  """Compares good images with those of each kind of synthetic defect.
+
+  Returns:
+    The metrics of the model and of each trivial baseline by kind of defect, and
+    the number of defective images by kind.
+  """
+  regions = held_out.regions
+  good = _score(detector, train_images, held_out.pixels, regions)
+  by_kind, num_images = {}, {}
+  for probes in make_probes(held_out.pixels, regions):
+    if len(probes.pixels):  # Some kinds change nothing on a uniform image.
+      num_images[probes.kind] = len(probes.pixels)
+      bad = _score(detector, train_images, probes.pixels, probes.regions)
+      truth = _truth(probes, regions, good['model'][1].shape)
+      by_kind[probes.kind] = {
+        name: _compute_metrics(good[name], bad[name], truth) for name in good
+      }
+  return by_kind, num_images
 
 
 def summary(figures: dict[str, Any]) -> str:
@@ -128,11 +144,14 @@ def summary(figures: dict[str, Any]) -> str:
 
 
 def _score(
-  detector: Detector, train_images: np.ndarray, pixels: np.ndarray
+  detector: Detector,
+  train_images: np.ndarray,
+  pixels: np.ndarray,
+  regions: np.ndarray | None,
 ) -> dict[str, Scored]:
   """Scores images by the model and by the trivial baselines."""
   config = detector.config
-  results = detector.score(pixels)
+  results = detector.score(pixels, regions)
   model = {'model': (results['score'], results['map'])}
   others = {
     _SCORE + name: (scores, None)
@@ -152,8 +171,19 @@ def _baselines(
   return {name: (scores.get(name), maps.get(name)) for name in names}
 
 
+def _truth(
+  probes: Probes, regions: np.ndarray | None, shape: tuple[int, ...]
+) -> np.ndarray:
+  """Returns the masks of good images, of that shape, and of defective ones."""
+  clean = np.zeros(shape, bool)
+  truth = np.concatenate([clean, probes.masks]).astype(np.uint8)
+  if regions is not None:
+    truth[~np.concatenate([regions, probes.regions])] = NOT_COUNTED
+  return truth
+
+
 def _compute_metrics(
-  good: Scored, defective: Scored, masks: np.ndarray
+  good: Scored, defective: Scored, truth: np.ndarray
 ) -> dict[str, float]:
   """Computes image and pixel metrics of good against defective images."""
   figures = {}
@@ -163,8 +193,6 @@ def _compute_metrics(
     figures['image_auroc'] = measured['image_auroc']
   if good[1] is not None:
     maps = np.concatenate([good[1], defective[1]])
-    clean = np.zeros(good[1].shape, bool)
-    truth = np.concatenate([clean, masks]).astype(np.uint8)
     measured = pixel_metrics(maps, truth, np.ones(len(maps), bool))
     figures |= {name: measured[name] for name in _PIXEL}
   return figures

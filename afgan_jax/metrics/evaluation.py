@@ -19,14 +19,16 @@ class LabelledImages(Protocol):
   Attributes:
     pixels: float, in [0, 255], [n, size, size, 3].
     images: the pixels, rounded to uint8.
-    masks: ground truth, uint8 [n, side, side], 1 on a defect, at the size of
-      the pixel metrics.
+    masks: ground truth, uint8 [n, side, side], 1 on a defect, 2 outside of the
+      region of interest, at the size of the pixel metrics.
     has_mask: bool [n], False for a defective image without a mask.
     labels: int [n], 0 for a good image, 1 for a defective one.
     paths: one per image.
     defect_types: one per image, `GOOD` or the name of the defect.
     left_out: one sentence per omitted image, with the reason.
     notes: other remarks on the images, a sentence each.
+    regions: bool [n, size, size], True in the region of interest; None if all
+      of the images is inspected.
   """
 
   pixels: np.ndarray
@@ -38,6 +40,7 @@ class LabelledImages(Protocol):
   defect_types: tuple[str, ...]
   left_out: tuple[str, ...]
   notes: tuple[str, ...]
+  regions: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True)

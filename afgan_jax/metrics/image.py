@@ -16,6 +16,7 @@ from afgan_jax.metrics.pixel_scores import (
   defect_free_scores,
   find_defects,
 )
+from afgan_jax.preprocessing.prepared import is_defect
 
 _IMAGE = ('image_auroc', 'image_average_precision', 'image_f1_max')
 
@@ -118,7 +119,8 @@ def pixel_metrics(
 
   Args:
     maps: float32 [n, height, width], higher for more anomalous pixels.
-    masks: ground truth, uint8 [n, height, width], not 0 on a defect.
+    masks: ground truth, uint8 [n, height, width], not 0 on a defect, but
+      `NOT_COUNTED` where pixels are left out.
     has_mask: bool [n], True for good images too; images without a mask are
       left out.
 
@@ -132,7 +134,7 @@ def pixel_metrics(
     ValueError: if the shapes do not match or a score is not finite.
   """
   maps, masks, has_mask = checked_maps(maps, masks, has_mask)
-  defective = masks.any(axis=(1, 2))
+  defective = np.array([is_defect(mask).any() for mask in masks], bool)
   (good,) = np.nonzero(has_mask & ~defective)
   (bad,) = np.nonzero(has_mask & defective)
   return measure_pixels(
@@ -196,7 +198,7 @@ def _add_pixel_metrics(
 ) -> None:
   """Adds the pixel metrics of each defect type to `results`."""
   (good,) = np.nonzero((labels == 0) & has_mask)
-  if masks[good].any():
+  if any(is_defect(masks[i]).any() for i in good):
     raise ValueError('the mask of a good image has defective pixels')
   # Sorted once for all types: these are most of the pixels.
   good_pixels = defect_free_scores(maps, masks, good)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from afgan_jax.preprocessing.prepared import is_defect
+
 
 class Defects(NamedTuple):
   """The defective pixels of some images, by descending score.
@@ -81,8 +83,8 @@ def find_defects(
 
   Args:
     maps: [n, height, width].
-    masks: [n, height, width], not 0 on a defect; a region is an 8-connected
-      component of one mask.
+    masks: [n, height, width], neither 0 nor `NOT_COUNTED` on a defect; a region
+      is an 8-connected component of one mask.
     images: int [m], indices of the images. Images without a defective pixel
       do not count in the mean over images.
   """
@@ -91,7 +93,7 @@ def find_defects(
   pixel_counts = [np.empty((0, 2), np.int64)]
   num_regions = num_images = 0
   for i in images:
-    labels, count = ndimage.label(masks[i], np.ones((3, 3)))
+    labels, count = ndimage.label(is_defect(masks[i]), np.ones((3, 3)))
     inside = labels > 0
     scores.append(maps[i][inside])
     regions.append(labels[inside] + np.int32(num_regions - 1))

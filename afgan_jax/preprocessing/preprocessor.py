@@ -6,7 +6,6 @@ through a `Preprocessor`, so that they cannot disagree.
 
 import dataclasses
 import os
-from typing import NamedTuple
 
 import numpy as np
 import PIL
@@ -23,41 +22,15 @@ from afgan_jax.preprocessing.intensity import (
   normalize_brightness,
   normalize_light,
 )
+from afgan_jax.preprocessing.prepared import PreparedImage, Reading
+from afgan_jax.preprocessing.region_of_interest import (
+  RegionOfInterest,
+  cut_region,
+  fill_outside,
+)
 from afgan_jax.system.errors import DataError
 
 ImageLike = str | os.PathLike[str] | bytes | np.ndarray
-
-
-class PreparedImage(NamedTuple):
-  """An image and the pixels that networks see.
-
-  Attributes:
-    original: the image at its own size, uint8 RGB [height, width, 3].
-    pixels: float16 [size, size, 3] in [0, 255].
-    frame: position of these pixels in the image; `frame.restore` resizes a map
-      of them to the original image.
-    note: a note for the user, or ''.
-  """
-
-  original: np.ndarray
-  pixels: np.ndarray
-  frame: Frame
-  note: str
-
-
-class Reading(NamedTuple):
-  """A labelled image.
-
-  Attributes:
-    pixels: float16 [size, size, 3] in [0, 255].
-    mask: ground truth, uint8 [mask_size, mask_size], 1 where the image is
-      defective; None if there is none, or it cannot be used.
-    notes: sentences to show to the user.
-  """
-
-  pixels: np.ndarray
-  mask: np.ndarray | None = None
-  notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +43,7 @@ class Preprocessor:
     decoder: reads files.
     normalize: normalises the intensity of the square.
     cache: decoded squares on disk; None to disable it.
+    roi: the regions of interest; None to inspect all of an image.
   """
 
   size: int
@@ -77,6 +51,7 @@ class Preprocessor:
   decoder: Decoder = DEFAULT_DECODER
   normalize: Normalize = keep_intensity
   cache: Cache | None = None
+  roi: RegionOfInterest | None = None
 
   @classmethod
   def from_config(cls, config: ConfigDict) -> 'Preprocessor':
@@ -88,12 +63,14 @@ class Preprocessor:
       normalize = normalize_light
     elif data.normalize_brightness:
       normalize = normalize_brightness
+    decoder = Decoder(data.white, data.max_pixels)
     return cls(
       config.image_size,
       Geometry(data.geometry, tuple(data.window)),
-      Decoder(data.white, data.max_pixels),
+      decoder,
       normalize,
       Cache(folder, max_bytes) if folder and max_bytes else None,
+      RegionOfInterest(data.roi, decoder) if data.roi else None,
     )
 
   def prepare(self, image: ImageLike, page: int = 0) -> PreparedImage:
@@ -110,14 +87,17 @@ class Preprocessor:
     Raises:
       DataError: it cannot be read as an image, or has no such page.
     """
+    path = None
     if isinstance(image, np.ndarray):
       original, note = self.decoder.array(image), ''
     elif isinstance(image, bytes):
       original, note = self.decoder.image('The image', image, page)
     else:
-      original, note = self.decoder.image(os.fspath(image), page=page)
-    pixels, frame = self._cut(original)
-    return PreparedImage(original, self._normalize(pixels), frame, note)
+      path = os.fspath(image)
+      original, note = self.decoder.image(path, page=page)
+    inside = self.roi and self.roi.read(path, original.shape[:2])
+    pixels, frame = self._cut(original, inside)
+    return PreparedImage(original, self._normalize(pixels), frame, note, inside)
 
   def read(
     self, path: str, mask_path: str | None = None, mask_size: int = 0
@@ -138,11 +118,19 @@ class Preprocessor:
     Raises:
       DataError: the image cannot be read, or has several pages.
     """
-    if not (mask_path and mask_size):
-      mask_path, mask_size = None, 0
-    contents = [_content(path)]
-    if mask_path:
-      contents.append(_content(mask_path))
+    paths = [path]
+    if mask_path and mask_size:
+      paths.append(mask_path)
+    else:
+      mask_path = None
+    reading = self._read_cached(paths, mask_path and mask_size or 0)
+    return self._limit(reading, path, mask_size) if self.roi else reading
+
+  def _read_cached(self, paths: list[str], mask_size: int) -> Reading:
+    """Reads an image and, if there is a size, its mask, through the cache."""
+    path, contents = paths[0], [_content(path) for path in paths]
+    if self.roi:
+      contents.append(_content(self.roi.find(path)))
     key = self.cache and self._cache_key(mask_size, contents)
     found = self.cache and self.cache.get(key)
     problem = ''
@@ -151,17 +139,35 @@ class Preprocessor:
       note = metadata['note']
     else:
       original, note = self.decoder.sole_image(path, contents[0])
-      pixels, frame = self._cut(original)
+      inside = self.roi and self.roi.read(path, original.shape[:2])
+      pixels, frame = self._cut(original, inside)
       mask = None
-      if mask_path:
+      if mask_size:
         try:
-          mask = self._mask(mask_path, contents[1], path, frame, mask_size)
+          mask = self._mask(paths[1], contents[1], path, frame, mask_size)
         except DataError as error:
           problem = str(error)
       if self.cache and not problem:
         self.cache.put(key, [pixels, mask], {'note': note})
     notes = (note and f'{path}: {note}', problem)
     return Reading(self._normalize(pixels), mask, tuple(filter(None, notes)))
+
+  def _limit(self, reading: Reading, path: str, mask_size: int) -> Reading:
+    """Limits a reading to the region of interest."""
+    inside = self.roi.read(path)
+    frame = self.geometry.frame(inside)
+    reading = reading._replace(region=cut_region(inside, frame, self.size))
+    if not mask_size:
+      return reading
+    outside = ~cut_region(inside, frame, mask_size)
+    reading = reading._replace(outside=outside)
+    if reading.mask is None or (reading.mask.astype(bool) & ~outside).any():
+      return reading
+    note = (
+      f'The mask of {path} marks nothing in its region of interest: label the '
+      'image as good, or remove it.'
+    )
+    return reading._replace(mask=None, notes=(*reading.notes, note))
 
   def from_square(self, pixels: np.ndarray) -> np.ndarray:
     """Prepares an image that already has the shape of the square.
@@ -174,8 +180,12 @@ class Preprocessor:
     """
     return self._normalize(pixels.astype(np.float16))
 
-  def _cut(self, original: np.ndarray) -> tuple[np.ndarray, Frame]:
+  def _cut(
+    self, original: np.ndarray, inside: np.ndarray | None
+  ) -> tuple[np.ndarray, Frame]:
     """Crops the square, antialiased, without rounding to bytes."""
+    if inside is not None:
+      original = fill_outside(original, inside)
     frame = self.geometry.frame(original)
     return clip_pixels(frame.cut(original, self.size)), frame
 

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from afgan_jax.preprocessing.prepared import is_defect
 from afgan_jax.report.overlay import overlay
 
 # In the order of Figure 8, with the residual (eq 15) and the ground truth.
@@ -34,7 +35,7 @@ def compare(
     of the 8-bit images, None without a reconstruction. The ground truth is an
     outline, None without a defect or a mask.
   """
-  image, mask = test.images[index], test.masks[index]
+  image, mask = test.images[index], is_defect(test.masks[index])
   residual = None
   if reconstruction is not None:
     residual = np.abs(image.astype(np.int16) - reconstruction)
@@ -46,7 +47,7 @@ def compare(
     'reconstruction': reconstruction,
     'residual': residual,
     'heat': overlay(image, heat, colors),
-    'truth': outline(image, mask.astype(bool)) if mask.any() else None,
+    'truth': outline(image, mask) if mask.any() else None,
   }
 
 

@@ -59,7 +59,7 @@ def test_default_counts_and_every_defect_type():
 @pytest.mark.parametrize('size', [32, 64, 100])
 def test_shapes_and_dtypes(size):
   for sample in _small().test():
-    image, mask, _ = sample.read(Preprocessor(size), size)
+    image, mask, *_ = sample.read(Preprocessor(size), size)
     assert image.shape == (size, size, 3)
     assert image.dtype == np.float16
     if mask is not None:

@@ -42,7 +42,7 @@ def test_figures_are_those_of_scikit_learn(run):
   assert figures['counts']['held_out'] == len(held_out) == 2
   good = score_images(config, state, held_out.pixels)
   aurocs, brightness = [], []
-  for kind, images, masks in make_probes(held_out.pixels):
+  for kind, images, masks, _ in make_probes(held_out.pixels):
     defective = score_images(config, state, images)
     labels = [0] * len(good['score']) + [1] * len(images)
     scores = np.concatenate([good['score'], defective['score']])

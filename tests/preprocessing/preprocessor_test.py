@@ -462,7 +462,7 @@ def test_label_images_mark_the_ones_whatever_their_colors(tmp_path):
 def test_masks_that_cannot_be_used_are_named_and_the_image_is_read(
   tmp_path, mask, reason
 ):
-  levels, found, (note,) = _read_with_mask(tmp_path, mask)
+  levels, found, (note,), *_ = _read_with_mask(tmp_path, mask)
   assert levels.shape == (SIZE, SIZE, 3)
   assert found is None
   assert re.search(f'a_mask.png {reason}', note)
@@ -471,7 +471,7 @@ def test_masks_that_cannot_be_used_are_named_and_the_image_is_read(
 def test_masks_that_cannot_be_read_are_named_and_the_image_is_read(tmp_path):
   image_path = _write(tmp_path / 'a.png', _noise(SIZE, SIZE, 3))
   _text(tmp_path / 'a_mask.png')
-  levels, mask, (note,) = Preprocessor(SIZE).read(
+  levels, mask, (note,), *_ = Preprocessor(SIZE).read(
     image_path, str(tmp_path / 'a_mask.png'), SIZE
   )
   assert levels.shape == (SIZE, SIZE, 3) and mask is None

@@ -65,3 +65,12 @@ class MeanImage:
 
   def collapse_remedy(self):
     return ''
+
+
+class MeanError(MeanImage):
+  """Scores by the mean of the map, as the paper's methods do."""
+
+  def score(self, variables, pixels):
+    scores = super().score(variables, pixels)
+    mean = scores['map'].mean(axis=(1, 2))
+    return {**scores, 'score': mean, 'paper': mean}
