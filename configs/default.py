@@ -75,9 +75,16 @@ def _data() -> ConfigDict:
   # (tf.data), for sets that do not fit into device memory.
   data.placement = 'device'
   # How an image becomes square: 'stretch' (§4.2, "resized"), 'pad' with its
-  # edge pixels, or 'object', for one object on a plain background: a window
-  # around it, rotated so that its longest axis lies along the rows.
+  # edge pixels, 'object', for one object on a plain background: a window
+  # around it, rotated so that its longest axis lies along the rows; or 'tiles',
+  # for line scans and large images: squares of `image_size` that overlap by
+  # half, as many as an image has.
   data.geometry = 'stretch'
+  # For 'tiles': pixels of the tiles for each pixel of the image, e.g. 0.5 to
+  # halve it first.
+  data.scale = 1.0
+  # For 'tiles': at most so many are trained on, drawn from all images evenly.
+  data.max_tiles = 10_000
   # Extent of that window across and along the axis, as fractions of the image's
   # longer side; it is mapped to the square.
   data.window = (1.0, 1.0)

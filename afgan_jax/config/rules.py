@@ -89,6 +89,12 @@ def _check_fields(flat: dict[str, Any]) -> None:
 
 def _check_tile_size(config: ConfigDict) -> None:
   sizes = tuple(size for size in SIZES if size <= config.image_size)
+  if config.data.geometry == 'tiles' and config.tile_size != config.image_size:
+    raise UsageError(
+      "config.data.geometry='tiles' cuts images into squares of "
+      f'config.image_size={config.image_size}, so config.tile_size='
+      f'{config.tile_size} has no use: leave it out.'
+    )
   _check(
     config.tile_size in sizes,
     'tile_size',

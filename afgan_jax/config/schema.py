@@ -111,6 +111,10 @@ FIELDS: dict[str, Field] = {
   'data.category': Field(text()),
   'data.placement': Field(one_of(('host', 'device')), SCORING),
   'data.geometry': Field(one_of(GEOMETRIES)),
+  'data.scale': Field(greater_than(0), before=1.0, omit_before=True),
+  'data.max_tiles': Field(
+    greater_than(0, whole=True), before=10_000, omit_before=True
+  ),
   'data.window': Field(
     lengths(2, 'across the object and along it'), before=(1.0, 1.0)
   ),

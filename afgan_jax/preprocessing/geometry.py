@@ -8,7 +8,7 @@ from PIL import Image
 
 from afgan_jax.preprocessing.pose import find_object
 
-GEOMETRIES = ('stretch', 'pad', 'object')
+GEOMETRIES = ('stretch', 'pad', 'object', 'tiles')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,13 +19,16 @@ class Geometry:
     kind: 'stretch' maps the whole image to the square; 'pad' first repeats the
       edge pixels until the image is square; 'object' crops a window around the
       object, rotated so that its longest axis lies along the rows with the
-      heavier end to the left, and maps it to the square.
+      heavier end to the left, and maps it to the square; 'tiles' cuts squares
+      of one scale, see `tiling`, and here maps as 'stretch'.
     window: for 'object', extent of the window across and along that axis, as
       fractions of the image's longer side.
+    scale: for 'tiles', pixels of a tile for each pixel of the image.
   """
 
   kind: str = 'stretch'
   window: tuple[float, float] = (1.0, 1.0)
+  scale: float = 1.0
 
   def frame(self, image: np.ndarray) -> 'Frame':
     """Locates the square in an image.
@@ -169,9 +172,11 @@ class Frame:
   def _extend(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pads an image with its edges until it contains the square."""
     corners = self.matrix @ [[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
-    left, top = np.ceil(np.maximum(-corners.min(axis=1), 0)).astype(int)
+    before = -corners.min(axis=1)
     beyond = corners.max(axis=1) - [self.width, self.height]
-    right, bottom = np.ceil(np.maximum(beyond, 0)).astype(int)
+    # Rounding errors are not outside.
+    left, top = np.ceil(np.maximum(before - 1e-6, 0)).astype(int)
+    right, bottom = np.ceil(np.maximum(beyond - 1e-6, 0)).astype(int)
     if not max(left, top, right, bottom):
       return image, self.matrix
     extended = np.pad(image, [(top, bottom), (left, right)], mode='edge')

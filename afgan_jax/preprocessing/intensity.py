@@ -8,32 +8,42 @@ from collections.abc import Callable
 
 import numpy as np
 
-# Maps pixels in [0, 255], float32 [size, size, 3], to pixels.
-Normalize = Callable[[np.ndarray], np.ndarray]
+# Maps pixels in [0, 255], float32 [size, size, 3], to pixels. A second argument
+# `whole` is the image of which they are a tile, whose statistics then count.
+Normalize = Callable[..., np.ndarray]
 
 
-def keep_intensity(pixels: np.ndarray) -> np.ndarray:
-  """Returns an image unchanged."""
+def keep_intensity(
+  pixels: np.ndarray, whole: np.ndarray | None = None
+) -> np.ndarray:
+  """Returns pixels unchanged."""
+  del whole
   return pixels
 
 
-def normalize_light(pixels: np.ndarray) -> np.ndarray:
+def normalize_light(
+  pixels: np.ndarray, whole: np.ndarray | None = None
+) -> np.ndarray:
   """Normalises an image to mean 127.5 and standard deviation 42.5.
 
   Undoes changes of the brightness of the light and of the camera's offset.
   Three standard deviations fill [0, 255].
 
   Args:
-    pixels: of an image, [size, size, 3], float32.
+    pixels: of an image or of a part of it, [size, size, 3], float32.
+    whole: pixels of the image, likewise; None if they are all of it.
 
   Returns:
     [size, size, 3], float32. A constant image becomes mid grey.
   """
-  spread = max(float(pixels.std()), 1e-3)
-  return (pixels - pixels.mean()) * (42.5 / spread) + 127.5
+  whole = pixels if whole is None else whole
+  spread = max(float(whole.std()), 1e-3)
+  return (pixels - whole.mean()) * (42.5 / spread) + 127.5
 
 
-def normalize_brightness(pixels: np.ndarray) -> np.ndarray:
+def normalize_brightness(
+  pixels: np.ndarray, whole: np.ndarray | None = None
+) -> np.ndarray:
   """Scales an image to mean intensity 110, unless that clips too much.
 
   Undoes changes of the brightness of the light and, unlike `normalize_light`,
@@ -42,13 +52,16 @@ def normalize_brightness(pixels: np.ndarray) -> np.ndarray:
   limited such that at most 1% of the values are clipped.
 
   Args:
-    pixels: of an image, [size, size, 3], float32 in [0, 255].
+    pixels: of an image or of a part of it, [size, size, 3], float32 in
+      [0, 255].
+    whole: pixels of the image, likewise; None if they are all of it.
 
   Returns:
     [size, size, 3], float32. A black image stays black.
   """
-  bright = max(float(np.percentile(pixels, 99)), 1.0)
-  return pixels * min(110 / max(float(pixels.mean()), 1.0), 255 / bright)
+  whole = pixels if whole is None else whole
+  bright = max(float(np.percentile(whole, 99)), 1.0)
+  return pixels * min(110 / max(float(whole.mean()), 1.0), 255 / bright)
 
 
 def clip_pixels(pixels: np.ndarray) -> np.ndarray:

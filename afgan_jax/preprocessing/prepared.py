@@ -1,15 +1,56 @@
 """Defines images that are ready for the networks."""
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.intensity import clip_pixels
 from afgan_jax.preprocessing.region_of_interest import cut_region
+from afgan_jax.preprocessing.tiling import Tiling
 
 # Value of a mask where a pixel counts neither as defective nor as defect-free.
 NOT_COUNTED = 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tiles:
+  """The tiles of an image, which are cut when they are needed.
+
+  Attributes:
+    image: uint8 [height, width, 3].
+    tiling: their positions.
+    normalize: normalises the intensity of a tile, float32, as that of the
+      whole image.
+    inside: the region of interest, bool `tiling.shape`; None for all of it.
+  """
+
+  image: np.ndarray
+  tiling: Tiling
+  normalize: Callable[[np.ndarray], np.ndarray]
+  inside: np.ndarray | None = None
+
+  @functools.cached_property
+  def indices(self) -> list[int]:
+    """The tiles that see something of the region of interest."""
+    indices = range(len(self.tiling))
+    if self.inside is None:
+      return list(indices)
+    size = self.tiling.size
+    found = []
+    for index in indices:
+      row, column = (max(x, 0) for x in self.tiling.corner(index))
+      if self.inside[row : row + size, column : column + size].any():
+        found.append(index)
+    return found
+
+  def cut(self, index: int) -> np.ndarray:
+    """Cuts a tile, float16 [size, size, 3] in [0, 255]."""
+    pixels = self.tiling.cut(self.image, index)
+    return clip_pixels(self.normalize(pixels.astype(np.float32)))
 
 
 class PreparedImage(NamedTuple):
@@ -23,6 +64,8 @@ class PreparedImage(NamedTuple):
     note: a note for the user, or ''.
     inside: bool [height, width], True in the region of interest; None if all
       of the image is inspected.
+    tiles: if the networks see tiles; `pixels` are then all of the image, for
+      display.
   """
 
   original: np.ndarray
@@ -30,6 +73,7 @@ class PreparedImage(NamedTuple):
   frame: Frame
   note: str
   inside: np.ndarray | None = None
+  tiles: Tiles | None = None
 
   @property
   def region(self) -> np.ndarray | None:

@@ -5,6 +5,7 @@ through a `Preprocessor`, so that they cannot disagree.
 """
 
 import dataclasses
+import functools
 import os
 
 import numpy as np
@@ -22,12 +23,13 @@ from afgan_jax.preprocessing.intensity import (
   normalize_brightness,
   normalize_light,
 )
-from afgan_jax.preprocessing.prepared import PreparedImage, Reading
+from afgan_jax.preprocessing.prepared import PreparedImage, Reading, Tiles
 from afgan_jax.preprocessing.region_of_interest import (
   RegionOfInterest,
   cut_region,
   fill_outside,
 )
+from afgan_jax.preprocessing.tiling import Tiling, reduce_image
 from afgan_jax.system.errors import DataError
 
 ImageLike = str | os.PathLike[str] | bytes | np.ndarray
@@ -66,7 +68,7 @@ class Preprocessor:
     decoder = Decoder(data.white, data.max_pixels)
     return cls(
       config.image_size,
-      Geometry(data.geometry, tuple(data.window)),
+      Geometry(data.geometry, tuple(data.window), data.scale),
       decoder,
       normalize,
       Cache(folder, max_bytes) if folder and max_bytes else None,
@@ -95,9 +97,43 @@ class Preprocessor:
     else:
       path = os.fspath(image)
       original, note = self.decoder.image(path, page=page)
+    return self.prepare_original(original, path, note)
+
+  def prepare_original(
+    self, original: np.ndarray, path: str | None = None, note: str = ''
+  ) -> PreparedImage:
+    """Prepares a decoded image for the networks.
+
+    Args:
+      original: uint8 [height, width, 3].
+      path: of its file, by which its region of interest is found; None if it
+        has none.
+      note: a note for the user, or ''.
+
+    Returns:
+      The image and the pixels that the networks see.
+
+    Raises:
+      DataError: its region of interest cannot be used.
+    """
     inside = self.roi and self.roi.read(path, original.shape[:2])
-    pixels, frame = self._cut(original, inside)
-    return PreparedImage(original, self._normalize(pixels), frame, note, inside)
+    cut, frame = self._cut(original, inside)
+    pixels, tiles = self._normalize(cut), None
+    if self.geometry.kind == 'tiles':
+      tiles = self._tiles(original, inside, cut)
+    return PreparedImage(original, pixels, frame, note, inside, tiles)
+
+  def _tiles(
+    self, original: np.ndarray, inside: np.ndarray | None, whole: np.ndarray
+  ) -> Tiles:
+    """Divides an image into tiles; `whole` is all of it, reduced."""
+    tiling = Tiling(*original.shape[:2], self.geometry.scale, self.size)
+    return Tiles(
+      original if inside is None else fill_outside(original, inside),
+      tiling,
+      functools.partial(self.normalize, whole=whole.astype(np.float32)),
+      None if inside is None else reduce_image(inside, tiling.shape),
+    )
 
   def read(
     self, path: str, mask_path: str | None = None, mask_size: int = 0
