@@ -7,11 +7,10 @@ through a `Preprocessor`, so that they cannot disagree.
 import dataclasses
 import functools
 import os
+from collections.abc import Sequence
 
 import numpy as np
-import PIL
 from ml_collections import ConfigDict
-from PIL import Image
 
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
@@ -24,13 +23,12 @@ from afgan_jax.preprocessing.intensity import (
   normalize_light,
 )
 from afgan_jax.preprocessing.prepared import PreparedImage, Reading, Tiles
+from afgan_jax.preprocessing.reading import limit, read_cached
 from afgan_jax.preprocessing.region_of_interest import (
   RegionOfInterest,
-  cut_region,
   fill_outside,
 )
 from afgan_jax.preprocessing.tiling import Tiling, reduce_image
-from afgan_jax.system.errors import DataError
 
 ImageLike = str | os.PathLike[str] | bytes | np.ndarray
 
@@ -117,7 +115,7 @@ class Preprocessor:
       DataError: its region of interest cannot be used.
     """
     inside = self.roi and self.roi.read(path, original.shape[:2])
-    cut, frame = self._cut(original, inside)
+    cut, frame = self.cut(original, inside)
     pixels, tiles = self._normalize(cut), None
     if self.geometry.kind == 'tiles':
       tiles = self._tiles(original, inside, cut)
@@ -136,13 +134,17 @@ class Preprocessor:
     )
 
   def read(
-    self, path: str, mask_path: str | None = None, mask_size: int = 0
+    self,
+    path: str,
+    mask_paths: str | Sequence[str] | None = None,
+    mask_size: int = 0,
   ) -> Reading:
-    """Reads an image file and its ground-truth mask, each file once.
+    """Reads an image file and its ground-truth masks, each file once.
 
     Args:
       path: of the image.
-      mask_path: of its ground-truth mask; None if there is none.
+      mask_paths: of its ground-truth mask or masks, of which the union counts;
+        None or empty if there are none.
       mask_size: side length in pixels of the mask; 0 to read no mask.
 
     Returns:
@@ -154,56 +156,14 @@ class Preprocessor:
     Raises:
       DataError: the image cannot be read, or has several pages.
     """
-    paths = [path]
-    if mask_path and mask_size:
-      paths.append(mask_path)
-    else:
-      mask_path = None
-    reading = self._read_cached(paths, mask_path and mask_size or 0)
-    return self._limit(reading, path, mask_size) if self.roi else reading
-
-  def _read_cached(self, paths: list[str], mask_size: int) -> Reading:
-    """Reads an image and, if there is a size, its mask, through the cache."""
-    path, contents = paths[0], [_content(path) for path in paths]
-    if self.roi:
-      contents.append(_content(self.roi.find(path)))
-    key = self.cache and self._cache_key(mask_size, contents)
-    found = self.cache and self.cache.get(key)
-    problem = ''
-    if found:
-      (pixels, mask), metadata = found
-      note = metadata['note']
-    else:
-      original, note = self.decoder.sole_image(path, contents[0])
-      inside = self.roi and self.roi.read(path, original.shape[:2])
-      pixels, frame = self._cut(original, inside)
-      mask = None
-      if mask_size:
-        try:
-          mask = self._mask(paths[1], contents[1], path, frame, mask_size)
-        except DataError as error:
-          problem = str(error)
-      if self.cache and not problem:
-        self.cache.put(key, [pixels, mask], {'note': note})
-    notes = (note and f'{path}: {note}', problem)
-    return Reading(self._normalize(pixels), mask, tuple(filter(None, notes)))
-
-  def _limit(self, reading: Reading, path: str, mask_size: int) -> Reading:
-    """Limits a reading to the region of interest."""
+    masks = (mask_paths,) if isinstance(mask_paths, str) else mask_paths or ()
+    reading = read_cached(self, path, masks if mask_size else (), mask_size)
+    reading = reading._replace(pixels=self._normalize(reading.pixels))
+    if self.roi is None:
+      return reading
     inside = self.roi.read(path)
     frame = self.geometry.frame(inside)
-    reading = reading._replace(region=cut_region(inside, frame, self.size))
-    if not mask_size:
-      return reading
-    outside = ~cut_region(inside, frame, mask_size)
-    reading = reading._replace(outside=outside)
-    if reading.mask is None or (reading.mask.astype(bool) & ~outside).any():
-      return reading
-    note = (
-      f'The mask of {path} marks nothing in its region of interest: label the '
-      'image as good, or remove it.'
-    )
-    return reading._replace(mask=None, notes=(*reading.notes, note))
+    return limit(reading, path, inside, frame, mask_size)
 
   def from_square(self, pixels: np.ndarray) -> np.ndarray:
     """Prepares an image that already has the shape of the square.
@@ -216,10 +176,18 @@ class Preprocessor:
     """
     return self._normalize(pixels.astype(np.float16))
 
-  def _cut(
+  def cut(
     self, original: np.ndarray, inside: np.ndarray | None
   ) -> tuple[np.ndarray, Frame]:
-    """Crops the square, antialiased, without rounding to bytes."""
+    """Crops the square, antialiased, without rounding to bytes.
+
+    Args:
+      original: uint8 [height, width, 3].
+      inside: its region of interest, bool [height, width]; None for all of it.
+
+    Returns:
+      float16 [size, size, 3] in [0, 255], and its frame.
+    """
     if inside is not None:
       original = fill_outside(original, inside)
     frame = self.geometry.frame(original)
@@ -227,48 +195,3 @@ class Preprocessor:
 
   def _normalize(self, pixels: np.ndarray) -> np.ndarray:
     return clip_pixels(self.normalize(pixels.astype(np.float32)))
-
-  def _cache_key(self, mask_size: int, contents: list[bytes | None]) -> str:
-    how = (
-      f'{self.geometry} {self.decoder} {self.size} {mask_size} '
-      f'{PIL.__version__}'
-    )
-    # An unreadable file has a key too; it is never stored.
-    return self.cache.key(how, *(content or b'' for content in contents))
-
-  def _mask(
-    self,
-    path: str,
-    content: bytes | None,
-    image_path: str,
-    frame: Frame,
-    size: int,
-  ) -> np.ndarray:
-    defective = self.decoder.mask(path, content)
-    if defective.shape != (frame.height, frame.width):
-      height, width = defective.shape
-      raise DataError(
-        f'The mask {path} has {width}×{height} pixels and its image '
-        f'{image_path} has {frame.width}×{frame.height}: make them the same '
-        'size.'
-      )
-    if not defective.any():
-      raise DataError(
-        f'{path} marks nothing in {image_path}: mark the defect, remove the '
-        'mask, or label the image as good.'
-      )
-    drawing = defective.astype(np.uint8) * 255
-    # Half of the area is 127.5.
-    mask = frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
-    if not mask.any():
-      mask[frame.cells(*np.nonzero(defective), size)] = True
-    return mask.astype(np.uint8)
-
-
-def _content(path: str) -> bytes | None:
-  """Reads a file; returns None on errors, which the decoder reports."""
-  try:
-    with open(path, 'rb') as file:
-      return file.read()
-  except OSError:
-    return None

@@ -98,7 +98,7 @@ class RegionOfInterest:
     return self._decode(self.path)
 
   def _decode(self, path: str) -> np.ndarray:
-    inside = self.decoder.mask(path)
+    inside, _ = self.decoder.mask(path)
     if not inside.any():
       raise DataError(
         f'The region of interest {path} marks nothing: make the part white '
