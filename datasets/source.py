@@ -10,11 +10,12 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent import futures
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from afgan_jax.preprocessing.decode import Decoder
+from afgan_jax.preprocessing.defect_masks import DefectMask
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 from afgan_jax.system.errors import DataError
@@ -34,12 +35,16 @@ class Sample:
     original: maps a decoder to the image at its original size, uint8 RGB
       [height, width, 3], and a note for the user, or ''; raises DataError if
       the image cannot be read.
+    defects: maps a preprocessor and the side of the masks in pixels to the mask
+      of each defect, if `read` returns a mask; None if the source has only
+      masks of all defects together.
   """
 
   path: str
   defect_type: str
   read: Callable[[Preprocessor, int], Reading]
   original: Callable[[Decoder], tuple[np.ndarray, str]]
+  defects: Callable[[Preprocessor, int], tuple[DefectMask, ...]] | None = None
 
 
 def file_sample(path: str, defect_type: str, mask_path: str | None) -> Sample:
@@ -76,6 +81,19 @@ class Source(Protocol):
     """Describes files that are not read, and why."""
 
 
+@runtime_checkable
+class HoldingOut(Protocol):
+  """A source that holds good images out of training itself."""
+
+  def validation(self) -> Sequence[Sample]:
+    """Lists the good images held out for calibration; may be empty."""
+
+
+def held_out_samples(source: Source) -> Sequence[Sample]:
+  """Lists the good images that a source holds out itself; empty for none."""
+  return source.validation() if isinstance(source, HoldingOut) else ()
+
+
 @dataclasses.dataclass(frozen=True)
 class Split:
   """Samples that have been read.
@@ -90,6 +108,8 @@ class Split:
     defect_types: one per image.
     left_out: reasons why samples were left out, a sentence each.
     notes: remarks on the images, a sentence each.
+    defects: for each image the masks of its defects at the size of `masks`,
+      which may overlap; empty for sources without them.
   """
 
   pixels: np.ndarray
@@ -99,6 +119,7 @@ class Split:
   defect_types: tuple[str, ...]
   left_out: tuple[str, ...] = ()
   notes: tuple[str, ...] = ()
+  defects: tuple[tuple[DefectMask, ...], ...] = ()
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -122,6 +143,7 @@ class Split:
       has_mask=self.has_mask[indices],
       paths=tuple(self.paths[i] for i in indices),
       defect_types=tuple(self.defect_types[i] for i in indices),
+      defects=tuple(self.defects[i] for i in indices) if self.defects else (),
     )
 
 
@@ -149,7 +171,7 @@ def read_split(
   """
   split = _empty_split(samples, preprocessor.size, mask_size)
 
-  def read(index: int) -> tuple[str, ...] | DataError:
+  def read(index: int) -> _Rest | DataError:
     try:
       return _read_into(split, index, samples[index], preprocessor)
     except DataError as error:
@@ -160,15 +182,24 @@ def read_split(
   # Threads, since Pillow and NumPy release the GIL in decoding and resizing.
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     results = list(pool.map(read, range(len(samples))))
-  failed = [isinstance(result, DataError) for result in results]
+  return _finish(split, results)
+
+
+def _finish(split: Split, results: list['_Rest | DataError']) -> Split:
+  """Adds the rest of the readings to a split and removes unreadable images."""
+  failed = np.array([isinstance(result, DataError) for result in results])
   errors = [str(result) for result in results if isinstance(result, DataError)]
-  notes = [r for r, fails in zip(results, failed, strict=True) if not fails]
-  if errors and all(failed):
+  if errors and failed.all():
     raise DataError(errors[0])
+  rests = [_Rest() if isinstance(r, DataError) else r for r in results]
+  defects = tuple(rest.defects for rest in rests)
   split = dataclasses.replace(
-    split, left_out=tuple(errors), notes=tuple(itertools.chain(*notes))
+    split,
+    left_out=tuple(errors),
+    notes=tuple(itertools.chain(*(rest.notes for rest in rests))),
+    defects=defects if any(defects) else (),
   )
-  return split.take(np.flatnonzero(~np.array(failed))) if errors else split
+  return split.take(np.flatnonzero(~failed)) if errors else split
 
 
 def _empty_split(samples: Sequence[Sample], size: int, mask_size: int) -> Split:
@@ -183,14 +214,25 @@ def _empty_split(samples: Sequence[Sample], size: int, mask_size: int) -> Split:
   )
 
 
+class _Rest(NamedTuple):
+  """Parts of a reading that are not in an array of the split."""
+
+  notes: tuple[str, ...] = ()
+  defects: tuple[DefectMask, ...] = ()
+
+
 def _read_into(
   split: Split, index: int, sample: Sample, preprocessor: Preprocessor
-) -> tuple[str, ...]:
-  """Reads a sample into the arrays of a split; returns notes on it."""
+) -> _Rest:
+  """Reads a sample into the arrays of a split; returns the rest of it."""
   is_good = sample.defect_type == GOOD
-  reading = sample.read(preprocessor, 0 if is_good else split.masks.shape[1])
+  size = split.masks.shape[1]
+  reading = sample.read(preprocessor, 0 if is_good else size)
   split.pixels[index] = reading.pixels
   split.has_mask[index] = is_good or reading.mask is not None
-  if reading.mask is not None:
-    split.masks[index] = reading.mask
-  return reading.notes
+  if reading.mask is None:
+    return _Rest(reading.notes)
+  split.masks[index] = reading.mask
+  if sample.defects is None:
+    return _Rest(reading.notes)
+  return _Rest(reading.notes, sample.defects(preprocessor, size))

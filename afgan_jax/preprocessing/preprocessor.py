@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import PIL
 from ml_collections import ConfigDict
-from PIL import Image
 
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
@@ -210,12 +209,7 @@ class Preprocessor:
         f'{path} marks nothing in {image_path}: mark the defect, remove the '
         'mask, or label the image as good.'
       )
-    drawing = defective.astype(np.uint8) * 255
-    # Half of the area is 127.5.
-    mask = frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
-    if not mask.any():
-      mask[frame.cells(*np.nonzero(defective), size)] = True
-    return mask.astype(np.uint8)
+    return frame.cut_mask(defective, size).astype(np.uint8)
 
 
 def _content(path: str) -> bytes | None:
