@@ -7,6 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.preprocessing.defect_masks import DefectMask
 
 GOOD = 'good'
 # Ascending steps and the loss at each, by name of the loss.
@@ -27,6 +28,8 @@ class LabelledImages(Protocol):
     defect_types: one per image, `GOOD` or the name of the defect.
     left_out: one sentence per omitted image, with the reason.
     notes: other remarks on the images, a sentence each.
+    defects: for each image the masks of its defects, at the size of `masks`;
+      empty for sources without them.
   """
 
   pixels: np.ndarray
@@ -38,6 +41,7 @@ class LabelledImages(Protocol):
   defect_types: tuple[str, ...]
   left_out: tuple[str, ...]
   notes: tuple[str, ...]
+  defects: tuple[tuple[DefectMask, ...], ...]
 
 
 @dataclasses.dataclass(frozen=True)
