@@ -27,7 +27,7 @@ from afgan_jax.system import cpu as cpu_runtime
 from afgan_jax.training.programs import create_state
 from configs import default
 from datasets.procedural import ProceduralSource
-from datasets.source import read_split
+from datasets.split import read_split
 
 
 def main() -> None:

@@ -65,11 +65,17 @@ def get_config() -> ConfigDict:
 
 def _data() -> ConfigDict:
   data = ConfigDict()
-  # 'procedural' (embedded), 'folder' (own images) or 'mvtec_ad' (§4.1).
+  # 'procedural' (embedded), 'folder' (own images), 'mvtec_ad' (§4.1), 'visa',
+  # 'btad', 'mpdd', 'mvtec_loco', 'mvtec_ad_2', or 'tfds' (a prepared TensorFlow
+  # dataset); see docs/data_sets.md.
   data.source = 'procedural'
-  # Folder of the images, or a table that lists them; 'procedural' needs none.
+  # Folder of the images, or a table that lists them; of a public data set the
+  # folder of its categories; for 'tfds' the folder of a builder, or its name;
+  # 'procedural' needs none.
   data.path = ''
-  data.category = ''  # One of the fifteen of Table 1, for 'mvtec_ad'.
+  # Of a public data set, e.g. of the fifteen of Table 1; for 'tfds' the
+  # builder's config.
+  data.category = ''
   # Input pipeline: 'device' (the training set is in device memory, augmentation
   # is part of the compiled step, one call runs several steps) or 'host'
   # (tf.data), for sets that do not fit into device memory.

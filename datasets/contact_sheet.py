@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from afgan_jax.preprocessing.prepared import is_defect
-from datasets.source import Split
+from datasets.split import Split
 
 TILE = 128
 PER_ROW = 8

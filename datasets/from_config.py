@@ -4,12 +4,23 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.schema import FIELDS
 from afgan_jax.system.errors import DataError
-from datasets import mvtec_ad
+from datasets import btad, mpdd, mvtec_ad, mvtec_ad_2, mvtec_loco, visa
 from datasets.folder import FolderSource
 from datasets.hold_out import Division
+from datasets.prepared import find_builder
 from datasets.procedural import ProceduralSource
 from datasets.source import Source
 from datasets.table import TableSource
+
+# Opens a category of a public data set from its folder.
+PUBLIC = {
+  'mvtec_ad': mvtec_ad.open_category,
+  'visa': visa.open_category,
+  'btad': btad.open_category,
+  'mpdd': mpdd.open_category,
+  'mvtec_loco': mvtec_loco.open_category,
+  'mvtec_ad_2': mvtec_ad_2.open_category,
+}
 
 
 def open_source(config: ConfigDict) -> Source:
@@ -43,9 +54,33 @@ def open_source(config: ConfigDict) -> Source:
       f'config.data.source {data.source!r} needs a folder: set '
       'config.data.path.'
     )
-  if data.source == 'mvtec_ad':
-    return mvtec_ad.open_category(data.path, data.category)
+  if data.source == 'tfds':
+    return open_prepared(data.path, data.category)
+  if data.source in PUBLIC:
+    return PUBLIC[data.source](data.path, data.category)
   return open_path(config, data.path)
+
+
+def open_prepared(path: str, category: str = '') -> Source:
+  """Opens a prepared TensorFlow dataset.
+
+  Args:
+    path: folder or name of its builder, see `prepared.find_builder`.
+    category: the builder's config; '' for none.
+
+  Raises:
+    DataError: if there is none, or TensorFlow is not installed.
+  """
+  folder = find_builder(path, category)
+  try:
+    from datasets.prepared_tfds import PreparedSource  # Imports TensorFlow.
+  except ImportError as error:
+    raise DataError(
+      f"config.data.source='tfds' needs TensorFlow Datasets ({error}): install "
+      "it with pip install -c constraints.txt -e '.[tensorflow]', or read the "
+      'image files with another config.data.source.'
+    ) from error
+  return PreparedSource(folder)
 
 
 def open_path(

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
 from afgan_jax.system.errors import DataError
-from datasets.source import GOOD, Sample, Source
+from datasets.source import GOOD, Sample, Source, held_out_samples
 
 _THUMBNAIL = 16
 
@@ -23,7 +23,8 @@ class Look:
 
   Attributes:
     sample: the image's sample.
-    split: 'train' or 'test'.
+    split: 'train', 'test' or, of a source that holds out images itself,
+      'validation'.
     size: width and height in pixels.
     is_grey: whether its channels are equal.
     brightness: mean intensity, [0, 255].
@@ -60,6 +61,7 @@ def look_at(source: Source, decoder: Decoder = DEFAULT_DECODER) -> list[Look]:
   """
   samples = [('train', sample) for sample in source.train()]
   samples += [('test', sample) for sample in source.test()]
+  samples += [('validation', sample) for sample in held_out_samples(source)]
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     return list(pool.map(lambda pair: _look_at(*pair, decoder), samples))
 

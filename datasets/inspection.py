@@ -144,7 +144,14 @@ def _warnings(looks: Sequence[Look]) -> list[str]:
   copies = find_copies(looks)
   leaks = [pair for pair in copies if pair[0].split != pair[1].split]
   for pairs, title in (
-    (leaks, 'LEAK: {} test images are copies of training images:'),
+    (
+      [pair for pair in leaks if pair[1].split == 'test'],
+      'LEAK: {} test images are copies of training images:',
+    ),
+    (
+      [pair for pair in leaks if pair[1].split == 'validation'],
+      'LEAK: {} validation images are copies of other images:',
+    ),
     (
       [pair for pair in copies if pair not in leaks],
       '{} images are copies of others in the same split:',

@@ -12,24 +12,30 @@ from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
 from datasets.from_config import open_path, open_source
 from datasets.hold_out import hold_out
-from datasets.source import Sample, Split, read_split
+from datasets.source import Sample, held_out_samples
+from datasets.split import Split, read_split
 
 
 def load_train(config: ConfigDict) -> tuple[Split, Split]:
-  """Loads the good images and splits off held-out ones.
+  """Loads the good images for training and held-out ones.
 
   Args:
     config: see `configs/default.py`.
 
   Returns:
-    The training images, and the held-out ones, a fraction
-    `config.calibration.fraction` sampled with `config.seed`, see `hold_out`.
+    The training images, and the held-out ones: those that the source itself
+    holds out, or else a fraction `config.calibration.fraction` sampled with
+    `config.seed`, see `hold_out`.
 
   Raises:
     DataError: if there are no good images, one cannot be read, or file names
       do not match `config.data.part`.
   """
-  split = _read_good(config, open_source(config).train())
+  source = open_source(config)
+  split = _read_good(config, source.train())
+  separate = held_out_samples(source)
+  if separate:
+    return split, _read_good(config, separate)
   held_out = hold_out(
     split.paths,
     config.calibration.fraction,

@@ -1,7 +1,7 @@
 """Builds MVTec AD as a TensorFlow dataset, for use outside this program.
 
-The program itself reads the official folder, which needs no second copy. This
-builder provides the same decoded and resized images as a `tf.data.Dataset`:
+This builder provides the same decoded images as a `tf.data.Dataset`, resized
+or, in the configs whose names end with `_full`, at their own size:
 
   from datasets.mvtec_ad_tfds import MvtecAd
   builder = MvtecAd(config='screw')
@@ -9,6 +9,10 @@ builder provides the same decoded and resized images as a `tf.data.Dataset`:
     download_config=tfds.download.DownloadConfig(manual_dir='data/mvtec_ad')
   )
   train = builder.as_dataset(split='train')
+
+The program reads prepared builders as well (`config.data.source='tfds'`). The
+images of a `_full` config and their order are those of the official folder, so
+both train to the same weights.
 """
 
 import dataclasses
@@ -18,8 +22,10 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from afgan_jax.preprocessing.decode import DEFAULT_DECODER
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.system.errors import DataError
 from datasets import mvtec_ad
 from datasets.source import GOOD, Sample
 
@@ -30,8 +36,8 @@ class MvtecAdConfig(tfds.core.BuilderConfig):
 
   Attributes:
     category: one of the fifteen.
-    image_size: side in pixels; images are stretched to a square. Give configs
-      with another size than 256 a different name.
+    image_size: side in pixels; images are stretched to a square. 0 keeps each
+      at its own size. Give configs with another size than 256 a different name.
   """
 
   category: str = ''
@@ -46,9 +52,13 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
   'path'.
   """
 
-  VERSION = tfds.core.Version('1.0.0')
+  VERSION = tfds.core.Version('1.1.0')
+  RELEASE_NOTES = {
+    '1.1.0': 'Images at their own size; examples in the order of their files.',
+  }
   BUILDER_CONFIGS = [
-    MvtecAdConfig(name=category, category=category)
+    MvtecAdConfig(name=category + suffix, category=category, image_size=size)
+    for suffix, size in (('', 256), ('_full', 0))
     for category in mvtec_ad.CATEGORIES
   ]
   MANUAL_DOWNLOAD_INSTRUCTIONS = (
@@ -56,9 +66,10 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
   )
 
   def _info(self) -> tfds.core.DatasetInfo:
-    size = self.builder_config.image_size
+    size = self.builder_config.image_size or None
     return tfds.core.DatasetInfo(
       builder=self,
+      disable_shuffling=True,
       description='Industrial images with and without defects.',
       features=tfds.features.FeaturesDict(
         {
@@ -85,10 +96,9 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
   def _generate_examples(
     self, samples: list[Sample]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
-    size = self.builder_config.image_size
-    preprocessor = Preprocessor(size)
     for sample in samples:
-      pixels, mask, *_ = sample.read(preprocessor, size)
+      size = self.builder_config.image_size or _own_size(sample)
+      pixels, mask, *_ = sample.read(Preprocessor(size), size)
       if mask is None:
         mask = np.zeros((size, size), np.uint8)
       example = {
@@ -99,3 +109,19 @@ class MvtecAd(tfds.core.GeneratorBasedBuilder):
         'path': sample.path,
       }
       yield sample.path, example
+
+
+def _own_size(sample: Sample) -> int:
+  """Returns the side of an image; those of MVTec AD are square.
+
+  Raises:
+    DataError: it is not square.
+  """
+  image, _ = sample.original(DEFAULT_DECODER)
+  height, width = image.shape[:2]
+  if height != width:
+    raise DataError(
+      f'{sample.path} has {width}×{height} pixels, but the images of MVTec AD '
+      'are square: use a config with an image_size.'
+    )
+  return height

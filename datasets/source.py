@@ -1,6 +1,6 @@
-"""Defines the interface of image sources and reads their samples.
+"""Defines the interface of image sources.
 
-A source lists samples without reading them; `read_split` reads them into
+A source lists samples without reading them; `split.read_split` reads them into
 arrays. This module uses neither JAX nor TensorFlow.
 """
 
@@ -10,11 +10,12 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent import futures
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from afgan_jax.preprocessing.decode import Decoder
+from afgan_jax.preprocessing.defect_masks import DefectMask
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.prepared import NOT_COUNTED
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
@@ -37,6 +38,9 @@ class Sample:
       the image cannot be read.
     masks: paths of its ground-truth files, for `read_ground_truth`; empty if
       there are none.
+    defects: maps a preprocessor and the side of the masks in pixels to the mask
+      of each defect, if `read` returns a mask; None if the source has only
+      masks of all defects together.
   """
 
   path: str
@@ -44,6 +48,7 @@ class Sample:
   read: Callable[[Preprocessor, int], Reading]
   original: Callable[[Decoder], tuple[np.ndarray, str]]
   masks: tuple[str, ...] = ()
+  defects: Callable[[Preprocessor, int], tuple[DefectMask, ...]] | None = None
 
 
 def file_sample(
@@ -86,135 +91,14 @@ class Source(Protocol):
     """Describes files that are not read, and why."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Split:
-  """Samples that have been read.
+@runtime_checkable
+class HoldingOut(Protocol):
+  """A source that holds good images out of training itself."""
 
-  Attributes:
-    pixels: [num_images, size, size, 3], float16 RGB in [0, 255], not rounded;
-      used for scoring.
-    masks: [num_images, mask_size, mask_size], uint8, 1 on a defect,
-      `NOT_COUNTED` outside of the region of interest; else 0, also for images
-      without a mask.
-    has_mask: [num_images], bool; True for good images too.
-    paths: one per image.
-    defect_types: one per image.
-    left_out: reasons why samples were left out, a sentence each.
-    notes: remarks on the images, a sentence each.
-    regions: [num_images, size, size], bool, True in the region of interest;
-      None if all of the images is inspected.
-  """
-
-  pixels: np.ndarray
-  masks: np.ndarray
-  has_mask: np.ndarray
-  paths: tuple[str, ...]
-  defect_types: tuple[str, ...]
-  left_out: tuple[str, ...] = ()
-  notes: tuple[str, ...] = ()
-  regions: np.ndarray | None = None
-
-  def __len__(self) -> int:
-    return len(self.paths)
-
-  @functools.cached_property
-  def images(self) -> np.ndarray:
-    """[num_images, size, size, 3], uint8 RGB; used for training and display."""
-    return to_bytes(self.pixels)
-
-  @property
-  def labels(self) -> np.ndarray:
-    """[num_images], int64: 0 for a good image, 1 for a defective one."""
-    return np.array([t != GOOD for t in self.defect_types], np.int64)
-
-  def take(self, indices: np.ndarray) -> 'Split':
-    """Returns a split of the images at `indices`, in that order."""
-    return dataclasses.replace(
-      self,
-      pixels=self.pixels[indices],
-      masks=self.masks[indices],
-      has_mask=self.has_mask[indices],
-      paths=tuple(self.paths[i] for i in indices),
-      defect_types=tuple(self.defect_types[i] for i in indices),
-      regions=None if self.regions is None else self.regions[indices],
-    )
+  def validation(self) -> Sequence[Sample]:
+    """Lists the good images held out for calibration; may be empty."""
 
 
-def read_split(
-  samples: Sequence[Sample],
-  preprocessor: Preprocessor,
-  *,
-  mask_size: int = 0,
-  leave_out: bool = False,
-) -> Split:
-  """Reads all samples in parallel.
-
-  Args:
-    samples: to read, at least one.
-    preprocessor: reads each of them.
-    mask_size: side of the masks in pixels; 0 for that of the images.
-    leave_out: whether to leave out images that cannot be read.
-
-  Returns:
-    The split, in the order of `samples`.
-
-  Raises:
-    DataError: if an image cannot be read, or with `leave_out` if none can; the
-      message names it.
-  """
-  split = _empty_split(samples, preprocessor, mask_size)
-
-  def read(index: int) -> tuple[str, ...] | DataError:
-    try:
-      return _read_into(split, index, samples[index], preprocessor)
-    except DataError as error:
-      if not leave_out:
-        raise
-      return error
-
-  # Threads, since Pillow and NumPy release the GIL in decoding and resizing.
-  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    results = list(pool.map(read, range(len(samples))))
-  failed = [isinstance(result, DataError) for result in results]
-  errors = [str(result) for result in results if isinstance(result, DataError)]
-  notes = [r for r, fails in zip(results, failed, strict=True) if not fails]
-  if errors and all(failed):
-    raise DataError(errors[0])
-  split = dataclasses.replace(
-    split, left_out=tuple(errors), notes=tuple(itertools.chain(*notes))
-  )
-  return split.take(np.flatnonzero(~np.array(failed))) if errors else split
-
-
-def _empty_split(
-  samples: Sequence[Sample], preprocessor: Preprocessor, mask_size: int
-) -> Split:
-  """Allocates the arrays of a split for its samples."""
-  count, size = len(samples), preprocessor.size
-  side = mask_size or size
-  return Split(
-    pixels=np.empty((count, size, size, 3), np.float16),
-    masks=np.zeros((count, side, side), np.uint8),
-    has_mask=np.zeros(count, bool),
-    paths=tuple(sample.path for sample in samples),
-    defect_types=tuple(sample.defect_type for sample in samples),
-    regions=preprocessor.roi and np.empty((count, size, size), bool),
-  )
-
-
-def _read_into(
-  split: Split, index: int, sample: Sample, preprocessor: Preprocessor
-) -> tuple[str, ...]:
-  """Reads a sample into the arrays of a split; returns notes on it."""
-  is_good = sample.defect_type == GOOD
-  # A good image has no mask, but may have a region of interest.
-  needs_mask = not is_good or preprocessor.roi is not None
-  reading = sample.read(preprocessor, needs_mask * split.masks.shape[1])
-  split.pixels[index] = reading.pixels
-  split.has_mask[index] = is_good or reading.mask is not None
-  if reading.mask is not None:
-    split.masks[index] = reading.mask
-  if split.regions is not None:
-    split.regions[index] = reading.region
-    split.masks[index][reading.outside] = NOT_COUNTED
-  return reading.notes
+def held_out_samples(source: Source) -> Sequence[Sample]:
+  """Lists the good images that a source holds out itself; empty for none."""
+  return source.validation() if isinstance(source, HoldingOut) else ()

@@ -8,7 +8,7 @@ from afgan_jax.methods.afgan.step import make_train_step
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.training import programs
 from datasets.procedural import ProceduralSource
-from datasets.source import read_split
+from datasets.split import read_split
 from tests.support.tiny import tiny_config
 
 

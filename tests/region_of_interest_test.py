@@ -18,7 +18,7 @@ from afgan_jax.preprocessing.region_of_interest import RegionOfInterest
 from afgan_jax.system.errors import DataError, UsageError
 from datasets import load
 from datasets.folder import FolderSource
-from datasets.source import read_split
+from datasets.split import read_split
 from tests.support.tiny import tiny_config
 
 SIDE = 32

@@ -38,8 +38,17 @@ METHODS = (
   'cbigan',
 )
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
-SOURCES = ('procedural', 'folder', 'mvtec_ad')
-GEOMETRIES = ('stretch', 'pad', 'object')
+# Public data sets of several categories, see `data.category`.
+PUBLIC_SETS = (
+  'mvtec_ad',
+  'visa',
+  'btad',
+  'mpdd',
+  'mvtec_loco',
+  'mvtec_ad_2',
+)
+SOURCES = ('procedural', 'folder', *PUBLIC_SETS, 'tfds')
+GEOMETRIES = ('stretch', 'pad', 'object', 'tiles')
 AUGMENTATIONS = ('cut_paste', 'random_erasing', 'none', 'mixture')
 SHAPES = ('blob', 'scar', 'rectangle')
 CONTENTS = ('patch', 'displaced', 'color', 'noise', 'light', 'blur')

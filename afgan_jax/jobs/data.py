@@ -11,7 +11,7 @@ from afgan_jax.system.errors import NothingHeldOut
 
 
 class Images(Protocol):
-  """Good images, e.g. a `datasets.source.Split`.
+  """Good images, e.g. a `datasets.split.Split`.
 
   Attributes:
     pixels: float [n, size, size, 3] in [0, 255], not rounded; used for scoring.

@@ -24,6 +24,7 @@ from afgan_jax.metrics.image import (
 from afgan_jax.metrics.image_scores import aurocs_by_score
 from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
+from afgan_jax.metrics.saturated_overlap import saturated_overlap
 from afgan_jax.preprocessing.prepared import is_defect
 from afgan_jax.scoring import announce
 
@@ -95,6 +96,18 @@ def _detection_metrics(
     ),
     'line': detector.calibration
     and line_figures(detector.calibration, scores, test.defect_types),
+    **_saturated(test, maps),
+  }
+
+
+def _saturated(test: LabelledImages, maps: np.ndarray) -> dict[str, Any]:
+  """Computes sPRO; nothing for sources without the mask of each defect."""
+  if not test.defects:
+    return {}
+  return {
+    'spro': saturated_overlap(
+      maps, test.masks, test.has_mask, test.defect_types, test.defects
+    )
   }
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.preprocessing.defect_masks import DefectMask
 
 GOOD = 'good'
 # Ascending steps and the loss at each, by name of the loss.
@@ -14,7 +15,7 @@ History = dict[str, tuple[list[int], list[float]]]
 
 
 class LabelledImages(Protocol):
-  """Test images with labels; `datasets.source.Split` is one.
+  """Test images with labels; `datasets.split.Split` is one.
 
   Attributes:
     pixels: float, in [0, 255], [n, size, size, 3].
@@ -29,6 +30,8 @@ class LabelledImages(Protocol):
     notes: other remarks on the images, a sentence each.
     regions: bool [n, size, size], True in the region of interest; None if all
       of the images is inspected.
+    defects: for each image the masks of its defects, at the size of `masks`;
+      empty for sources without them.
   """
 
   pixels: np.ndarray
@@ -41,6 +44,7 @@ class LabelledImages(Protocol):
   left_out: tuple[str, ...]
   notes: tuple[str, ...]
   regions: np.ndarray | None
+  defects: tuple[tuple[DefectMask, ...], ...]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,11 +47,11 @@ def measure_pixels(
     return dict.fromkeys(_METRICS)
   ends = last_of_equals(defects.scores)
   thresholds = defects.scores[ends]
-  above, at_least = _count(good, thresholds)
+  above, at_least = count_above(good, thresholds)
   aupimo = None
   if good.size:
     aupimo = _aupimo(defects, ends, above, at_least, good.size)
-  more_above, more_at_least = _count(rest, thresholds)
+  more_above, more_at_least = count_above(rest, thresholds)
   above += more_above
   at_least += more_at_least
   aupro, pro_curve = _pro_metrics(defects, ends, above, at_least, total)
@@ -74,8 +74,8 @@ def _aupimo(
 ) -> float:
   """Computes AUPIMO from counts of the pixels of good images."""
   found = _mean_found(defects.image_share, defects.regions, ends)
-  curve = _curve(above, at_least, total, found)
-  return _mean_height(*curve, *_AUPIMO_RANGE, logarithmic=True)
+  corners = curve(above, at_least, total, found)
+  return mean_height(*corners, *_AUPIMO_RANGE, logarithmic=True)
 
 
 def _pro_metrics(
@@ -87,11 +87,11 @@ def _pro_metrics(
 ) -> tuple[dict[str, float], list[float]]:
   """Computes AUPRO and the PRO curve from counts of defect-free pixels."""
   found = _mean_found(defects.region_share, defects.regions, ends)
-  curve = _curve(above, at_least, total, found)
+  corners = curve(above, at_least, total, found)
   aupro = {
-    f'aupro_{limit}': _mean_height(*curve, 0.0, limit) for limit in (0.3, 0.05)
+    f'aupro_{limit}': mean_height(*corners, 0.0, limit) for limit in (0.3, 0.05)
   }
-  return aupro, np.interp(PRO_CURVE_FPR, *curve).tolist()
+  return aupro, np.interp(PRO_CURVE_FPR, *corners).tolist()
 
 
 def _rank_metrics(
@@ -106,7 +106,7 @@ def _rank_metrics(
   return 1 - twice_wrong / (2 * total * int(found[-1])), float(precision)
 
 
-def _count(
+def count_above(
   ascending: np.ndarray, thresholds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """Counts the values above each threshold, and those at or above it."""
@@ -123,7 +123,7 @@ def _mean_found(
   return np.minimum(np.cumsum(share[regions])[ends], 1)
 
 
-def _curve(
+def curve(
   above: np.ndarray, at_least: np.ndarray, total: int, found: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns the corners, (0, 0) to (1, 1), of a curve over the FPR.
@@ -138,7 +138,7 @@ def _curve(
   return fpr, np.repeat(np.append(0, found), 2)
 
 
-def _mean_height(
+def mean_height(
   fpr: np.ndarray,
   rate: np.ndarray,
   low: float,

@@ -119,6 +119,25 @@ class Frame:
     )
     return np.asarray(turned.convert('F').reduce(factor))
 
+  def cut_mask(self, defective: np.ndarray, size: int) -> np.ndarray:
+    """Crops and resizes a mask so that no defect disappears.
+
+    Args:
+      defective: bool [height, width], with at least one True.
+      size: side length in pixels of the result.
+
+    Returns:
+      bool [size, size]: True where at least half of a pixel's area is
+      defective; if there is no such pixel, where any part of it is.
+    """
+    drawing = defective.astype(np.uint8) * 255
+    # Half of the area is 127.5.
+    mask = self.cut(drawing, size, Image.Resampling.BOX) > 127.4
+    if not mask.any():
+      rows, columns = np.nonzero(defective)
+      mask[self.cells(rows, columns, size)] = True
+    return mask
+
   def restore(self, values: np.ndarray) -> np.ndarray:
     """Maps values of the square back to the image.
 

@@ -23,7 +23,7 @@ from afgan_jax.preprocessing.intensity import (
   normalize_light,
 )
 from afgan_jax.preprocessing.prepared import PreparedImage, Reading, Tiles
-from afgan_jax.preprocessing.reading import limit, read_cached
+from afgan_jax.preprocessing.reading import limit_to, read_cached
 from afgan_jax.preprocessing.region_of_interest import (
   RegionOfInterest,
   fill_outside,
@@ -163,7 +163,7 @@ class Preprocessor:
       return reading
     inside = self.roi.read(path)
     frame = self.geometry.frame(inside)
-    return limit(reading, path, inside, frame, mask_size)
+    return limit_to(reading, path, inside, frame, mask_size)
 
   def from_square(self, pixels: np.ndarray) -> np.ndarray:
     """Prepares an image that already has the shape of the square.

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import PIL
-from PIL import Image
 
 from afgan_jax.preprocessing.geometry import Frame
 from afgan_jax.preprocessing.ground_truth import read_ground_truth
-from afgan_jax.preprocessing.prepared import Reading
+from afgan_jax.preprocessing.prepared import PreparedImage, Reading
 from afgan_jax.preprocessing.region_of_interest import cut_region
 from afgan_jax.system.errors import DataError
 
@@ -51,21 +50,30 @@ def read_cached(
 
 
 def limit(
-  reading: Reading, path: str, inside: np.ndarray, frame: Frame, mask_size: int
+  reading: Reading, path: str, prepared: PreparedImage, mask_size: int
 ) -> Reading:
   """Limits a reading to a region of interest.
 
   Args:
     reading: of an image.
     path: of the image.
-    inside: its region of interest, bool [height, width].
-    frame: of its square.
+    prepared: the image.
     mask_size: side length in pixels of the mask; 0 for no mask.
 
   Returns:
-    The reading with the region; without its mask, and with a note, if that
-    marks nothing inside.
+    The reading with the region, if there is one; without its mask, and with a
+    note, if that marks nothing inside.
   """
+  inside, frame = prepared.inside, prepared.frame
+  if inside is None:
+    return reading
+  return limit_to(reading, path, inside, frame, mask_size)
+
+
+def limit_to(
+  reading: Reading, path: str, inside: np.ndarray, frame: Frame, mask_size: int
+) -> Reading:
+  """Limits a reading as `limit`, to `inside` of an image in that frame."""
   region = cut_region(inside, frame, len(reading.pixels))
   reading = reading._replace(region=region)
   if not mask_size:
@@ -107,17 +115,8 @@ def _read(
     return pixels, None, notes, str(error)
   for index, text in truth.notes:
     notes[1 + index] = text
-  return pixels, _reduce(truth.defective, frame, mask_size), notes, ''
-
-
-def _reduce(defective: np.ndarray, frame: Frame, size: int) -> np.ndarray:
-  """Maps a mask to the square, without losing a defect."""
-  drawing = defective.astype(np.uint8) * 255
-  # Half of the area is 127.5.
-  mask = frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
-  if not mask.any():
-    mask[frame.cells(*np.nonzero(defective), size)] = True
-  return mask.astype(np.uint8)
+  mask = frame.cut_mask(truth.defective, mask_size).astype(np.uint8)
+  return pixels, mask, notes, ''
 
 
 def _sentences(paths: Sequence[str], notes: Sequence[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.rules import check_config
+from afgan_jax.config.schema import PUBLIC_SETS
 from afgan_jax.config.store import delete_field, flatten, set_field
 from afgan_jax.study import paper
 from afgan_jax.system.errors import UsageError
@@ -188,7 +189,7 @@ def _run_config(
   origin = f'variant_category_fields.{variant}.{name}'
   _override(run, origin, both.get(name, {}))
   run.seed = seed
-  if run.data.source == 'mvtec_ad':
+  if run.data.source in (*PUBLIC_SETS, 'tfds'):
     run.data.category = category
   elif run.data.source == 'folder' and run.data.path:
     run.data.path = str(pathlib.Path(run.data.path) / category)

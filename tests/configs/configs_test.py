@@ -25,7 +25,7 @@ PAPER = sorted(
   for kind in ('state', 'struct')
   for p in FOLDER.glob(f'paper/{kind}_*.py')
 )
-PLUS = ['plus.folder', 'plus.mvtec_ad']
+PLUS = ['plus.folder', 'plus.mvtec_ad', 'plus.public']
 
 
 @pytest.mark.parametrize('name', NAMES + PAPER + PLUS)

@@ -11,7 +11,7 @@ from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets.folder import FolderSource
 from datasets.hold_out import Division
-from datasets.source import read_split
+from datasets.split import read_split
 
 SIZE = 8
 

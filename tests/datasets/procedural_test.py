@@ -15,9 +15,9 @@ GRAIN_LEVELS = 9  # Six standard deviations of the grain, of 255 grey levels.
 
 
 @functools.cache
-def _read(split: str) -> source.Split:
+def _read(name: str) -> split.Split:
   samples = getattr(procedural.ProceduralSource(seed=0), split)()
-  return source.read_split(samples, Preprocessor(SIZE))
+  return split.read_split(samples, Preprocessor(SIZE))
 
 
 def _small(seed: int = 0) -> procedural.ProceduralSource:

@@ -7,7 +7,7 @@ from PIL import Image
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
-from datasets.source import read_split
+from datasets.split import read_split
 from datasets.table import TableSource
 
 SIZE = 8

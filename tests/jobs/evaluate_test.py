@@ -7,7 +7,7 @@ from afgan_jax.detector import Detector
 from afgan_jax.jobs.evaluate import measure_and_write
 from afgan_jax.report.summary import summary
 from afgan_jax.training import programs
-from datasets.source import Split
+from datasets.split import Split
 from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 

@@ -14,7 +14,7 @@ from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets import load
 from datasets.folder import FolderSource
-from datasets.source import read_split
+from datasets.split import read_split
 from tests.support.tiny import tiny_config
 
 SIZE = 16

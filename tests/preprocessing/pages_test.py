@@ -7,7 +7,8 @@ from PIL import Image, TiffImagePlugin
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
-from datasets.source import file_sample, read_split
+from datasets.source import file_sample
+from datasets.split import read_split
 
 COLORS = {'red': (255, 0, 0), 'lime': (0, 255, 0), 'blue': (0, 0, 255)}
 

@@ -16,7 +16,7 @@ from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report.gallery import choose, find_outcomes, make_cards
 from afgan_jax.report.html import verdict, write_report
-from datasets.source import Split
+from datasets.split import Split
 
 CALIBRATION = Calibration(20, 0.1, 0.1, 0.5, 0.4, 0.1, 7, {})
 NASTY = 'test/<script>alert("1")</script>\'&.png'
