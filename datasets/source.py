@@ -5,21 +5,14 @@ arrays. This module uses neither JAX nor TensorFlow.
 """
 
 import dataclasses
-import functools
-import itertools
-import os
 from collections.abc import Callable, Sequence
-from concurrent import futures
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.defect_masks import DefectMask
-from afgan_jax.preprocessing.intensity import to_bytes
-from afgan_jax.preprocessing.prepared import NOT_COUNTED
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
-from afgan_jax.system.errors import DataError
 
 GOOD = 'good'
 

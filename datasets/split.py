@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from afgan_jax.preprocessing.defect_masks import DefectMask
 from afgan_jax.preprocessing.intensity import to_bytes
-from afgan_jax.preprocessing.prepared import NOT_COUNTED
+from afgan_jax.preprocessing.prepared import NOT_COUNTED, Tiles
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets.source import GOOD, Sample
@@ -37,6 +37,9 @@ class Split:
       None if all of the images is inspected.
     defects: for each image the masks of its defects at the size of `masks`,
       which may overlap; empty for sources without them.
+    large: if images are divided into tiles, reads those of each image, which
+      are not kept, since they need much memory; `pixels` are then whole images, for
+      display. Empty otherwise.
   """
 
   pixels: np.ndarray
@@ -48,6 +51,7 @@ class Split:
   notes: tuple[str, ...] = ()
   regions: np.ndarray | None = None
   defects: tuple[tuple[DefectMask, ...], ...] = ()
+  large: tuple[Callable[[], Tiles], ...] = ()
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -73,6 +77,7 @@ class Split:
       defect_types=tuple(self.defect_types[i] for i in indices),
       regions=None if self.regions is None else self.regions[indices],
       defects=tuple(self.defects[i] for i in indices) if self.defects else (),
+      large=tuple(self.large[i] for i in indices) if self.large else (),
     )
 
 
@@ -143,8 +148,20 @@ def _empty_split(
     has_mask=np.zeros(count, bool),
     paths=tuple(sample.path for sample in samples),
     defect_types=tuple(sample.defect_type for sample in samples),
-    regions=preprocessor.roi and np.empty((count, size, size), bool),
+    regions=np.empty((count, size, size), bool) if preprocessor.roi else None,
+    large=tuple(
+      functools.partial(_read_tiles, sample, preprocessor) for sample in samples
+    )
+    if preprocessor.geometry.kind == 'tiles'
+    else (),
   )
+
+
+def _read_tiles(sample: Sample, preprocessor: Preprocessor) -> Tiles:
+  original, _ = sample.original(preprocessor.decoder)
+  tiles = preprocessor.prepare_original(original, sample.path).tiles
+  assert tiles is not None  # As the geometry says.
+  return tiles
 
 
 class _Rest(NamedTuple):

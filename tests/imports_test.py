@@ -60,6 +60,7 @@ ROOMS = (
   ('jobs',),
   ('report',),
   ('detector',),
+  ('large_images',),
   ('scoring',),
   ('training',),
   ('checkpoints', 'tracking', 'metrics'),

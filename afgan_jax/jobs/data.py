@@ -1,12 +1,13 @@
 """Defines the interface through which jobs load images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.metrics.evaluation import LabelledImages
+from afgan_jax.preprocessing.prepared import Tiles
 from afgan_jax.system.errors import NothingHeldOut
 
 
@@ -18,11 +19,13 @@ class Images(Protocol):
     images: the same, rounded to uint8; used for training.
     regions: regions of interest, bool [n, size, size]; None for all of each
       image.
+    large: reads the tiles of each image if it is divided into such, else empty.
   """
 
   pixels: np.ndarray
   images: np.ndarray
   regions: np.ndarray | None
+  large: Sequence[Callable[[], Tiles]]
 
   def __len__(self) -> int: ...
 

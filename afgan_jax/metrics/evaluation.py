@@ -1,6 +1,7 @@
 """Defines an evaluation: labelled images, their scores and metrics."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,6 +9,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.defect_masks import DefectMask
+from afgan_jax.preprocessing.prepared import Tiles
 
 GOOD = 'good'
 # Ascending steps and the loss at each, by name of the loss.
@@ -32,6 +34,7 @@ class LabelledImages(Protocol):
       of the images is inspected.
     defects: for each image the masks of its defects, at the size of `masks`;
       empty for sources without them.
+    large: reads the tiles of each image if it is divided into such, else empty.
   """
 
   pixels: np.ndarray
@@ -45,6 +48,9 @@ class LabelledImages(Protocol):
   notes: tuple[str, ...]
   regions: np.ndarray | None
   defects: tuple[tuple[DefectMask, ...], ...]
+  large: Sequence[Callable[[], Tiles]]
+
+  def __len__(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system import errors
-from datasets import procedural, source
+from datasets import procedural, source, split
 
 SIZE = 64
 GRAIN_LEVELS = 9  # Six standard deviations of the grain, of 255 grey levels.
@@ -16,7 +16,7 @@ GRAIN_LEVELS = 9  # Six standard deviations of the grain, of 255 grey levels.
 
 @functools.cache
 def _read(name: str) -> split.Split:
-  samples = getattr(procedural.ProceduralSource(seed=0), split)()
+  samples = getattr(procedural.ProceduralSource(seed=0), name)()
   return split.read_split(samples, Preprocessor(SIZE))
 
 

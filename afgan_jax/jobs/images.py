@@ -1,0 +1,72 @@
+"""Scores the images of a data set, and selects those to train on."""
+
+import itertools
+from collections import defaultdict
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from afgan_jax.detector import Detector, Scores
+from afgan_jax.jobs.data import Images
+from afgan_jax.large_images import score_tiles
+from afgan_jax.methods.maps import resize_maps
+from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.scoring import announce
+
+
+def score_images(detector: Detector, images: Images, side: int = 0) -> Scores:
+  """Scores the images of a data set.
+
+  Args:
+    detector: scores them.
+    images: to be scored.
+    side: of the maps of images that are divided into tiles, in pixels; 0 for
+      that of the networks.
+
+  Returns:
+    See `methods.base.Scores`; and 'highest', the largest value of each map
+    before it was resized, [n]. Images that are divided into tiles have no
+    'reconstruction' and no terms of the score.
+  """
+  if not images.large:
+    announce(detector.config, len(images))
+    scores = detector.score(images.pixels, images.regions)
+    return {**scores, 'highest': scores['map'].max(axis=(1, 2))}
+  announce(detector.config, len(images) * len(images.large[0]().indices))
+  results: dict[str, list[float]] = defaultdict(list)
+  maps = []
+  for read in images.large:
+    scores, values = score_tiles(detector.config, detector.score, read())
+    for name, value in (scores | {'highest': values.max()}).items():
+      results[name].append(value)
+    # One by one, since they are large.
+    maps.append(resize_maps(values[None], side or detector.config.image_size))
+  return {
+    'map': np.concatenate(maps),
+    **{name: np.array(values, np.float32) for name, values in results.items()},
+  }
+
+
+def training_images(config: ConfigDict, images: Images) -> np.ndarray:
+  """Selects the squares that networks are trained on.
+
+  Args:
+    config: see `configs/default.py`.
+    images: good images.
+
+  Returns:
+    uint8 [n, size, size, 3]: the images; or, if they are divided into tiles,
+    `config.data.max_tiles` of these, or all if there are fewer, as many of each
+    image as possible.
+  """
+  if not images.large:
+    return images.images
+  rng = np.random.default_rng(config.seed)
+  limit = config.data.max_tiles
+  each = max(limit // len(images), 1)
+  chosen = []
+  for read in itertools.islice(images.large, limit):
+    tiles = read()
+    indices = rng.permutation(tiles.indices)[:each]
+    chosen.extend(to_bytes(tiles.cut(int(i))) for i in np.sort(indices))
+  return np.stack(chosen)
