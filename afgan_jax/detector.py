@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from afgan_jax.checkpoints.store import restore
 from afgan_jax.devices import Devices
 from afgan_jax.methods.state import TrainState
-from afgan_jax.metrics import threshold
+from afgan_jax.metrics import calibration_file, fit_threshold
 from afgan_jax.metrics.regions import Region, find_regions
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.preprocessor import (
@@ -60,6 +60,8 @@ class Detector:
       `Preprocessor.prepare` to `methods.base.Scores`, in batches of
       `config.score.batch_size`, the last one padded.
     calibration: the thresholds; None if there are none yet.
+    no_threshold: says why a loaded run has no calibration; None if it has one,
+      or if the detector was not loaded.
   """
 
   config: ConfigDict
@@ -67,6 +69,7 @@ class Detector:
   preprocessor: Preprocessor
   score: Callable[[np.ndarray], Scores]
   calibration: Calibration | None = None
+  no_threshold: MissingThreshold | None = None
 
   @classmethod
   def load(
@@ -89,7 +92,7 @@ class Detector:
 
     Returns:
       The detector, without a calibration if there is none for this checkpoint
-      and score.
+      and score; `require_calibration` then says why.
 
     Raises:
       UsageError: if there is no checkpoint, or its config or format does not
@@ -97,10 +100,14 @@ class Detector:
     """
     workdir = pathlib.Path(workdir)
     config, state = restore(workdir, config, fields)
-    calibration = threshold.load(workdir)
-    if calibration and not calibration.fits(config, int(state.step)):
-      calibration = None
-    return cls.from_state(config, state, calibration, devices=devices)
+    detector = cls.from_state(config, state, devices=devices)
+    try:
+      calibration = calibration_file.load_fitting(
+        workdir, config, detector.step
+      )
+    except MissingThreshold as error:
+      return dataclasses.replace(detector, no_threshold=error)
+    return dataclasses.replace(detector, calibration=calibration)
 
   @classmethod
   def from_state(
@@ -127,24 +134,43 @@ class Detector:
       calibration,
     )
 
-  def calibrate(self, pixels: np.ndarray) -> 'Detector':
+  def calibrate(
+    self, pixels: np.ndarray, false_reject_rate: float | None = None
+  ) -> 'Detector':
     """Calibrates the thresholds on held-out good images.
 
     Args:
       pixels: of the images, [n, size, size, 3], in [0, 255], n ≥ 1.
+      false_reject_rate: the requested rate of rejected good images, in (0, 1);
+        None for `config.calibration.false_reject_rate`.
 
     Returns:
       The detector with the new calibration.
     """
     announce(self.config, len(pixels))
     scores = self.score(pixels)
-    calibration = threshold.fit(
+    calibration = fit_threshold.fit(
       scores['score'],
       scores['map'].max(axis=(1, 2)),
       config=self.config,
       step=self.step,
+      false_reject_rate=false_reject_rate,
     )
-    return dataclasses.replace(self, calibration=calibration)
+    return dataclasses.replace(self, calibration=calibration, no_threshold=None)
+
+  def require_calibration(self) -> Calibration:
+    """Returns the calibration.
+
+    Raises:
+      MissingThreshold: if there is none; the message says why.
+    """
+    if self.calibration is not None:
+      return self.calibration
+    reason = self.no_threshold or MissingThreshold(
+      'The detector has no threshold for this checkpoint and score.'
+    )
+    # A new one, since each raise adds to the traceback.
+    raise type(reason)(*reason.args)
 
   def predict(self, image: ImageLike) -> Prediction:
     """Predicts the verdict, anomaly map and defective regions of an image.
@@ -180,11 +206,7 @@ class Detector:
     Raises:
       MissingThreshold: if there is no threshold.
     """
-    calibration = self.calibration
-    if calibration is None:
-      raise MissingThreshold(
-        'The detector has no threshold for this checkpoint and score.'
-      )
+    calibration = self.require_calibration()
     anomaly_map = prepared.frame.restore(values)
     defective = score > calibration.threshold
     return Prediction(

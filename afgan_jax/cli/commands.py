@@ -15,7 +15,9 @@ from ml_collections import ConfigDict
 from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.jobs.data import Data
 from afgan_jax.metrics.evaluation import Evaluation
-from afgan_jax.system.errors import MissingThreshold, PartlyFailed
+from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.metrics.wanted import Wanted
+from afgan_jax.system.errors import PartlyFailed
 
 _NO_TEST_IMAGES = (
   'There are no test images, so nothing can be measured; --mode=validate '
@@ -56,6 +58,8 @@ def evaluate(
   from afgan_jax.jobs.evaluate import evaluate, output_folder
 
   evaluation = evaluate(config, workdir, data, folder, output)
+  if evaluation is not None and evaluation.calibration is not None:
+    print(_describe(evaluation.calibration, config))
   _print_evaluation(evaluation, output_folder(workdir, folder, output))
 
 
@@ -74,15 +78,15 @@ def calibrate(
   workdir: pathlib.Path,
   data: Data,
   folder: str | None,
+  wanted: Wanted = Wanted(),  # noqa: B008  It is frozen.
 ) -> None:
-  """Recalibrates the threshold, see `jobs.calibrate`."""
+  """Calibrates the threshold or sets it by hand, see `jobs.calibrate`."""
   from afgan_jax.jobs.calibrate import calibrate
 
-  calibration = calibrate(config, workdir, data, folder)
-  print(
-    f'An image is defective if its score is above {calibration.threshold!r}.'
-  )
-  print(calibration.guarantee())
+  calibration = calibrate(config, workdir, data, folder, wanted)
+  print(calibration.describe())
+  if not calibration.by_hand:
+    print(calibration.guarantee())
 
 
 def predict(
@@ -106,10 +110,7 @@ def predict(
 
   paths = find_images(pattern)
   detector = Detector.load(workdir, config)
-  if detector.calibration is None:
-    raise MissingThreshold(
-      f'{workdir} has no threshold for this checkpoint and score.'
-    )
+  print(_describe(detector.require_calibration(), config))
   output = output or workdir / 'predictions'
   failed = predict(detector, paths, output, resume=resume, overwrite=overwrite)
   print(f'{len(paths)} images; the tables are in {output}.')
@@ -188,6 +189,18 @@ def _print_validation(
   if collapsed:
     print(collapsed)
   print(summary(figures))
+
+
+def _describe(calibration: Calibration, given: ConfigDict | None) -> str:
+  """Describes the threshold that counts, and another rate of a given config."""
+  text = calibration.describe()
+  rate = given and given.calibration.false_reject_rate
+  if rate and not calibration.by_hand and rate != calibration.false_reject_rate:
+    text += (
+      f' config.calibration.false_reject_rate is {rate:.2%}: '
+      '--mode=calibrate makes a threshold for that.'
+    )
+  return text
 
 
 def _note_slow_dtype(config: ConfigDict) -> None:

@@ -17,6 +17,7 @@ from ml_collections import config_flags
 
 from afgan_jax.cli.advice import advise
 from afgan_jax.cli.flags import default_workdir, parse_flags
+from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system import cpu
 from afgan_jax.system.errors import (
   DataError,
@@ -56,6 +57,22 @@ _DATA = flags.DEFINE_string(
   None,
   'Another folder of images: test/* is scored with --mode=evaluate, its good '
   'images are used with --mode=calibrate.',
+)
+_FALSE_REJECT_RATE = flags.DEFINE_float(
+  'false_reject_rate',
+  None,
+  'With --mode=calibrate: share of good images that may be rejected; default: '
+  'config.calibration.false_reject_rate.',
+)
+_THRESHOLD = flags.DEFINE_float(
+  'threshold',
+  None,
+  'With --mode=calibrate: threshold of the score, set by hand.',
+)
+_PIXEL_THRESHOLD = flags.DEFINE_float(
+  'pixel_threshold',
+  None,
+  'With --mode=calibrate: threshold of the anomaly map, set by hand.',
 )
 _INPUT = flags.DEFINE_string(
   'input', None, 'With --mode=predict: an image, a folder or a glob pattern.'
@@ -156,7 +173,7 @@ def _dispatch(
   if mode == 'evaluate':
     commands.evaluate(config, workdir, data, _DATA.value, output)
   elif mode == 'calibrate':
-    commands.calibrate(config, workdir, data, _DATA.value)
+    commands.calibrate(config, workdir, data, _DATA.value, _wanted())
   elif mode == 'benchmark':
     commands.benchmark(config, data)
   else:
@@ -169,6 +186,12 @@ def _check_flags(mode: str) -> None:
     raise UsageError(
       '--data is only for --mode=evaluate and --mode=calibrate; for training '
       'set config.data.path.'
+    )
+  _wanted().check()
+  if mode != 'calibrate' and _wanted() != Wanted():
+    raise UsageError(
+      '--false_reject_rate, --threshold and --pixel_threshold are only for '
+      '--mode=calibrate; other modes use the threshold that it stores.'
     )
   if bool(_INPUT.value) != (mode == 'predict'):
     raise UsageError('--mode=predict needs --input, and no other mode has it.')
@@ -184,6 +207,12 @@ def _check_flags(mode: str) -> None:
       '--mode=study needs a --config of a study, such as '
       'configs/paper/tables.py, and no other mode takes one.'
     )
+
+
+def _wanted() -> Wanted:
+  return Wanted(
+    _FALSE_REJECT_RATE.value, _THRESHOLD.value, _PIXEL_THRESHOLD.value
+  )
 
 
 class _PrintHandler(standard_logging.Handler):

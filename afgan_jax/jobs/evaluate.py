@@ -1,9 +1,11 @@
 """Evaluates a detector on labelled images and writes the results."""
 
 import csv
+import dataclasses
 import io
 import json
 import pathlib
+from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
@@ -48,11 +50,43 @@ def evaluate(
   detector = Detector.load(workdir, config)
   test = data.load_test(detector.config, folder)
   train_split, held_out = data.find_train(detector.config)
-  if detector.calibration is None and held_out:
-    detector = detector.calibrate(held_out.pixels)
   if test is None:
     return None
-  return measure_and_write(detector, workdir, output, test, train_split)
+  detector, notes = _with_threshold(detector, held_out)
+  return measure_and_write(
+    detector, workdir, output, test, train_split, notes=notes
+  )
+
+
+def _with_threshold(
+  detector: Detector, held_out: Images | None
+) -> tuple[Detector, list[str]]:
+  """Calibrates a detector without a threshold, for this evaluation alone.
+
+  Args:
+    detector: as loaded.
+    held_out: good images that were not trained on; None if unknown.
+
+  Returns:
+    The detector, with a threshold if there are such images, and a note if that
+    threshold is not the stored one.
+  """
+  if detector.calibration is not None:
+    return detector, []
+  reason = str(detector.no_threshold)
+  if not held_out:
+    return detector, [reason]
+  detector = detector.calibrate(held_out.pixels)
+  calibration = dataclasses.replace(
+    detector.require_calibration(), temporary=True
+  )
+  return (
+    dataclasses.replace(detector, calibration=calibration),
+    [
+      f'{reason} This evaluation has one of its own, calibrated on '
+      f'{calibration.num_images} held-out good images and not stored.'
+    ],
+  )
 
 
 def output_folder(
@@ -75,6 +109,8 @@ def measure_and_write(
   output: pathlib.Path,
   test: LabelledImages,
   train_split: Images | None,
+  *,
+  notes: Sequence[str] = (),
 ) -> Evaluation:
   """Evaluates a detector on test images and writes the results.
 
@@ -85,6 +121,7 @@ def measure_and_write(
       TensorBoard files; created if missing.
     test: the labelled images.
     train_split: the training images; None skips the trivial baselines.
+    notes: remarks on the evaluation, a sentence each.
 
   Returns:
     The evaluation.
@@ -98,6 +135,7 @@ def measure_and_write(
     None if train_split is None else train_split.images,
     describe_training(detector.config, history),
     history,
+    notes=notes,
   )
   output.mkdir(parents=True, exist_ok=True)
   write_text(output / 'scores.csv', _scores_csv(test, evaluation.scores))

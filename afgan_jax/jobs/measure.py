@@ -3,6 +3,7 @@
 import importlib.metadata
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -35,6 +36,8 @@ def measure(
   train_images: np.ndarray | None,
   training: dict[str, Any] | None = None,
   history: History | None = None,
+  *,
+  notes: Sequence[str] = (),
 ) -> Evaluation:
   """Scores labelled images and computes their metrics.
 
@@ -46,6 +49,7 @@ def measure(
     training: how training ended, see `collapse.describe_training`; None if
       unknown.
     history: losses of training; None if unknown.
+    notes: remarks on the evaluation, a sentence each; before those on images.
 
   Returns:
     The evaluation.
@@ -59,7 +63,7 @@ def measure(
     **_baselines(detector.config, test, train_images),
     'counts': _counts(test, train_images),
     'left_out': list(test.left_out),
-    'notes': list(test.notes),
+    'notes': [*notes, *test.notes],
     'training': training,
     'pixel_metrics_size': test.masks.shape[1],
     'step': detector.step,

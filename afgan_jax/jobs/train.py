@@ -15,8 +15,10 @@ from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
 from afgan_jax.jobs.validate import validate_detector
-from afgan_jax.metrics import threshold
+from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.evaluation import Evaluation
+from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.system.errors import MissingThreshold
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
 
@@ -106,13 +108,45 @@ def _train_detector(
   """Trains a detector, and calibrates it if images were held out."""
   from afgan_jax.training import loop
 
+  before = latest_step(workdir)
   state = loop.train(config, workdir, train_split.images, make_batches)
   logger.info(
     'Trained to step %d; the checkpoints are in %s.', state.step, workdir
   )
   detector = Detector.from_state(config, state)
+  requested = _requested_threshold(workdir, detector)
+  if requested is not None and before == detector.step:
+    logger.info(
+      'The threshold that was set after training stays. %s',
+      requested.describe(),
+    )
+    return dataclasses.replace(detector, calibration=requested)
   if len(held_out):
     detector = detector.calibrate(held_out.pixels)
-    threshold.save(workdir, detector.calibration)
+    calibration_file.save(workdir, detector.calibration)
     logger.info(detector.calibration.guarantee())
   return detector
+
+
+def _requested_threshold(
+  workdir: pathlib.Path, detector: Detector
+) -> Calibration | None:
+  """Returns the threshold that a user set after training, if it still fits.
+
+  Logs a warning if there is one of another checkpoint or score.
+  """
+  try:
+    stored = calibration_file.load(workdir)
+  except MissingThreshold:  # Damaged; training writes it anew.
+    return None
+  if stored is None or not stored.requested:
+    return None
+  if stored.fits(detector.config, detector.step):
+    return stored
+  logger.warning(
+    'The threshold %r, %s, belongs to other weights or scores and counts no '
+    'longer.',
+    stored.threshold,
+    stored.source(),
+  )
+  return None

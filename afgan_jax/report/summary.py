@@ -58,7 +58,9 @@ def summary(metrics: dict[str, Any]) -> str:
       lines.append(_row(f'  baseline {kind}', values and values[name]))
   line = metrics['line']
   if line is not None:
-    lines.append('at the calibrated threshold')
+    lines.append(
+      f'at the threshold {line["threshold"]!r}, {line["threshold_source"]}'
+    )
     lines.append(_row('  good images rejected', line['false_reject_rate']))
     lines.append(_row('  defective images missed', line['missed_rate']))
   training = metrics['training']

@@ -16,8 +16,16 @@ class MissingThreshold(UsageError):
   """No threshold was calibrated for this checkpoint and score."""
 
 
+class OtherScores(MissingThreshold):
+  """The stored threshold belongs to other fields of the score."""
+
+
 class NothingHeldOut(UsageError):
   """No good images were held out of training."""
+
+
+class NothingToCalibrate(NothingHeldOut):
+  """No good images were held out for a threshold."""
 
 
 class ConfigConflict(UsageError):
