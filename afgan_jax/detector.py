@@ -13,7 +13,7 @@ from afgan_jax.checkpoints.store import restore
 from afgan_jax.devices import Devices
 from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics import calibration_file, fit_threshold
-from afgan_jax.metrics.regions import Region, find_regions
+from afgan_jax.metrics.regions import Region, find_defects
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.preprocessor import (
   ImageLike,
@@ -22,6 +22,11 @@ from afgan_jax.preprocessing.preprocessor import (
 )
 from afgan_jax.scoring import Scores, announce, make_scorer
 from afgan_jax.system.errors import MissingThreshold
+
+_NO_REGION = (
+  'defective by its score as a whole: no pixel of the map is above the pixel '
+  'threshold, so there is no region'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +38,8 @@ class Prediction:
     probability: of a defect, in [0, 1]; 0.5 at the threshold.
     verdict: 'good' or 'defective'.
     anomaly_map: float32 [height, width], at the size of the original image.
-    regions: where the map is above the pixel threshold, by descending area, in
-      pixels of the original image.
+    regions: of a defective image, where its map is above the pixel threshold,
+      by descending area, in pixels of the original image; none of a good one.
     note: a remark on the image for the user, or ''.
   """
 
@@ -209,11 +214,17 @@ class Detector:
     calibration = self.require_calibration()
     anomaly_map = prepared.frame.restore(values)
     defective = score > calibration.threshold
+    regions = (
+      find_defects(anomaly_map, values, calibration) if defective else []
+    )
+    notes = [prepared.note] if prepared.note else []
+    if defective and not regions:
+      notes.append(_NO_REGION)
     return Prediction(
       score=float(score),
       probability=float(calibration.probability(np.asarray(score))),
       verdict='defective' if defective else 'good',
       anomaly_map=anomaly_map,
-      regions=find_regions(anomaly_map, calibration.pixel_threshold),
-      note=prepared.note,
+      regions=regions,
+      note='; '.join(notes),
     )
