@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.checkpoints.store import restore
+from afgan_jax.checkpoints.store import Given, restore
 from afgan_jax.devices import Devices
 from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics import calibration_file, fit_threshold
@@ -80,7 +80,7 @@ class Detector:
   def load(
     cls,
     workdir: str | os.PathLike[str],
-    config: ConfigDict | None = None,
+    config: Given = None,
     *,
     devices: Devices = None,
     **fields: Any,
@@ -89,8 +89,9 @@ class Detector:
 
     Args:
       workdir: folder of the run.
-      config: to use instead of the run's own; it must agree with that in all
-        fields that the weights depend on. None for the run's own.
+      config: to use instead of the run's own, or a function that makes it from
+        that; it must agree with that in all fields that the weights depend on.
+        None for the run's own.
       devices: that share each batch; None for all.
       **fields: values that override fields of the config, by dotted names,
         e.g. `**{'score.batch_size': 1}` for images that come one by one.

@@ -21,6 +21,8 @@ _ADVICE = {
     'give good images that were not trained on with --mode=calibrate '
     '--data=FOLDER, or train with config.calibration.fraction above 0'
   ),
+  errors.TrainedOn: 'give good images that were not trained on',
+  errors.MovedData: 'give their new place with --config.data.path=FOLDER',
   errors.ConfigConflict: 'set the values of the run, or give another --workdir',
   errors.WorkdirInUse: (
     'wait until the other run has ended, or give another --workdir'

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from afgan_jax.checkpoints.store import Given
 from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.jobs.data import Data
 from afgan_jax.metrics.evaluation import Evaluation
@@ -19,6 +20,7 @@ from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system.errors import PartlyFailed
 
+_RATE = 'calibration.false_reject_rate'
 _NO_TEST_IMAGES = (
   'There are no test images, so nothing can be measured; --mode=validate '
   'measures on synthetic defects.'
@@ -44,7 +46,7 @@ def train(
 
 
 def evaluate(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   data: Data,
   folder: str | None = None,
@@ -59,13 +61,11 @@ def evaluate(
 
   evaluation = evaluate(config, workdir, data, folder, output)
   if evaluation is not None and evaluation.calibration is not None:
-    print(_describe(evaluation.calibration, config))
+    _note_rate(evaluation.calibration, config, evaluation.config)
   _print_evaluation(evaluation, output_folder(workdir, folder, output))
 
 
-def validate(
-  config: ConfigDict | None, workdir: pathlib.Path, data: Data
-) -> None:
+def validate(config: Given, workdir: pathlib.Path, data: Data) -> None:
   """Validates a run on synthetic defects, see `jobs.validate`."""
   from afgan_jax.jobs.validate import validate
 
@@ -74,7 +74,7 @@ def validate(
 
 
 def calibrate(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   data: Data,
   folder: str | None,
@@ -90,7 +90,7 @@ def calibrate(
 
 
 def predict(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   pattern: str,
   output: pathlib.Path | None,
@@ -110,7 +110,9 @@ def predict(
 
   paths = find_images(pattern)
   detector = Detector.load(workdir, config)
-  print(_describe(detector.require_calibration(), config))
+  calibration = detector.require_calibration()
+  print(calibration.describe())
+  _note_rate(calibration, config, detector.config)
   output = output or workdir / 'predictions'
   failed = predict(detector, paths, output, resume=resume, overwrite=overwrite)
   print(f'{len(paths)} images; the tables are in {output}.')
@@ -191,16 +193,19 @@ def _print_validation(
   print(summary(figures))
 
 
-def _describe(calibration: Calibration, given: ConfigDict | None) -> str:
-  """Describes the threshold that counts, and another rate of a given config."""
-  text = calibration.describe()
-  rate = given and given.calibration.false_reject_rate
-  if rate and not calibration.by_hand and rate != calibration.false_reject_rate:
-    text += (
-      f' config.calibration.false_reject_rate is {rate:.2%}: '
-      '--mode=calibrate makes a threshold for that.'
+def _note_rate(
+  calibration: Calibration, given: Given, used: ConfigDict
+) -> None:
+  """Prints that the rate of a given config is not that of the threshold."""
+  rate = used.calibration.false_reject_rate
+  asked = isinstance(given, ConfigDict) or _RATE in getattr(given, 'names', ())
+  if (
+    asked and not calibration.by_hand and rate != calibration.false_reject_rate
+  ):
+    print(
+      f'config.calibration.false_reject_rate is {rate:.2%}, and the threshold '
+      'is for another rate; --mode=calibrate makes one.'
     )
-  return text
 
 
 def _note_slow_dtype(config: ConfigDict) -> None:

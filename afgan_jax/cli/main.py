@@ -16,7 +16,9 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from afgan_jax.cli.advice import advise
-from afgan_jax.cli.flags import default_workdir, parse_flags
+from afgan_jax.cli.flags import default_workdir, given_config, parse_flags
+from afgan_jax.cli.stored_fields import WrongField
+from afgan_jax.cli.threshold_flags import wanted
 from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system import cpu
 from afgan_jax.system.errors import (
@@ -57,22 +59,6 @@ _DATA = flags.DEFINE_string(
   None,
   'Another folder of images: test/* is scored with --mode=evaluate, its good '
   'images are used with --mode=calibrate.',
-)
-_FALSE_REJECT_RATE = flags.DEFINE_float(
-  'false_reject_rate',
-  None,
-  'With --mode=calibrate: share of good images that may be rejected; default: '
-  'config.calibration.false_reject_rate.',
-)
-_THRESHOLD = flags.DEFINE_float(
-  'threshold',
-  None,
-  'With --mode=calibrate: threshold of the score, set by hand.',
-)
-_PIXEL_THRESHOLD = flags.DEFINE_float(
-  'pixel_threshold',
-  None,
-  'With --mode=calibrate: threshold of the anomaly map, set by hand.',
 )
 _INPUT = flags.DEFINE_string(
   'input', None, 'With --mode=predict: an image, a folder or a glob pattern.'
@@ -117,6 +103,9 @@ def _main(load_data: Callable[[], Any], inspect: Callable[..., str]) -> int:
   show_log()
   try:
     _dispatch(_MODE.value, load_data, inspect)
+  except WrongField as error:
+    print(error, file=sys.stderr)
+    return 2
   except (UsageError, DataError) as error:
     print(advise(error), file=sys.stderr)
     return 1
@@ -159,9 +148,10 @@ def _dispatch(
   if mode != 'benchmark':  # The benchmark measures compilation.
     compilation_cache.enable()
   output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
+  given = given_config()
   if mode == 'predict':
     commands.predict(
-      config,
+      given,
       workdir,
       _INPUT.value,
       output,
@@ -171,13 +161,13 @@ def _dispatch(
     return
   data = load_data()
   if mode == 'evaluate':
-    commands.evaluate(config, workdir, data, _DATA.value, output)
+    commands.evaluate(given, workdir, data, _DATA.value, output)
   elif mode == 'calibrate':
-    commands.calibrate(config, workdir, data, _DATA.value, _wanted())
+    commands.calibrate(given, workdir, data, _DATA.value, wanted())
   elif mode == 'benchmark':
     commands.benchmark(config, data)
   else:
-    getattr(commands, mode)(config, workdir, data)
+    getattr(commands, mode)(given, workdir, data)
 
 
 def _check_flags(mode: str) -> None:
@@ -187,8 +177,8 @@ def _check_flags(mode: str) -> None:
       '--data is only for --mode=evaluate and --mode=calibrate; for training '
       'set config.data.path.'
     )
-  _wanted().check()
-  if mode != 'calibrate' and _wanted() != Wanted():
+  wanted().check()
+  if mode != 'calibrate' and wanted() != Wanted():
     raise UsageError(
       '--false_reject_rate, --threshold and --pixel_threshold are only for '
       '--mode=calibrate; other modes use the threshold that it stores.'
@@ -207,12 +197,6 @@ def _check_flags(mode: str) -> None:
       '--mode=study needs a --config of a study, such as '
       'configs/paper/tables.py, and no other mode takes one.'
     )
-
-
-def _wanted() -> Wanted:
-  return Wanted(
-    _FALSE_REJECT_RATE.value, _THRESHOLD.value, _PIXEL_THRESHOLD.value
-  )
 
 
 class _PrintHandler(standard_logging.Handler):

@@ -6,17 +6,19 @@ import pathlib
 
 from ml_collections import ConfigDict
 
+from afgan_jax.checkpoints.store import Given
 from afgan_jax.detector import Detector
-from afgan_jax.jobs.data import Data, Images
+from afgan_jax.jobs import leaks
+from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.fit_threshold import set_by_hand, without_images
 from afgan_jax.metrics.threshold import Calibration, is_of_map
 from afgan_jax.metrics.wanted import Wanted
-from afgan_jax.system.errors import NothingToCalibrate
+from afgan_jax.system.errors import NothingToCalibrate, TrainedOn
 
 
 def calibrate(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   data: Data,
   folder: str | None = None,
@@ -28,8 +30,8 @@ def calibrate(
   image is read if there is one for this checkpoint and score.
 
   Args:
-    config: overrides fields that the weights do not depend on; None keeps the
-      run's own config.
+    config: overrides fields that the weights do not depend on, see
+      `checkpoints.store.restore`; None keeps the run's own config.
     workdir: of the run; its `calibration.json` is replaced.
     data: loads the images.
     folder: good images that were not trained on; None for the held-out ones.
@@ -39,6 +41,7 @@ def calibrate(
     The calibration with the new threshold.
 
   Raises:
+    TrainedOn: if good images of the folder were trained on.
     NothingToCalibrate: if there are no held-out images and they are needed.
     UsageError: if a wanted value is not allowed.
   """
@@ -48,7 +51,8 @@ def calibrate(
   if wanted.by_hand and not folder and wanted.false_reject_rate is None:
     base = detector.calibration or _from_hand_alone(detector, wanted)
   if base is None:
-    base = _measure(detector, data, folder, wanted)
+    good = _good_images(detector.config, workdir, data, folder)
+    base = _measure(detector, good, folder, wanted)
   if wanted.by_hand:
     base = set_by_hand(base, wanted.threshold, wanted.pixel_threshold)
   calibration = dataclasses.replace(base, requested=True)
@@ -68,15 +72,31 @@ def _from_hand_alone(detector: Detector, wanted: Wanted) -> Calibration | None:
   )
 
 
+def _good_images(
+  config: ConfigDict, workdir: pathlib.Path, data: Data, folder: str | None
+) -> Images:
+  """Loads good images that were not trained on; takes those of `calibrate`."""
+  if folder:
+    good = data.load_good(config, folder)
+    known = leaks.training_images(workdir, lambda: data.find_train(config)[0])
+    leaks.check_new(known, good, folder)
+    return good
+  with of_run(config):
+    train_split, held_out = data.load_train(config)
+  known = leaks.training_images(workdir, lambda: train_split)
+  good = leaks.leave_out(known, held_out)
+  if len(held_out) and not len(good):
+    raise TrainedOn(
+      f'All {len(held_out)} images that would be held out now were trained on, '
+      'so the data set has changed since training.'
+    )
+  return good
+
+
 def _measure(
-  detector: Detector, data: Data, folder: str | None, wanted: Wanted
+  detector: Detector, good: Images, folder: str | None, wanted: Wanted
 ) -> Calibration:
   """Calibrates a detector on good images that were not trained on."""
-  good: Images
-  if folder:
-    good = data.load_good(detector.config, folder)
-  else:
-    _, good = data.load_train(detector.config)
   if len(good):
     rate = wanted.false_reject_rate
     calibration = detector.calibrate(good.pixels, rate).require_calibration()

@@ -7,10 +7,10 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from ml_collections import ConfigDict
-
+from afgan_jax.checkpoints.store import Given
 from afgan_jax.detector import Detector, Scores
-from afgan_jax.jobs.data import Data, Images
+from afgan_jax.jobs import leaks
+from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.jobs.measure import measure
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
 from afgan_jax.system.files import write_text
@@ -22,7 +22,7 @@ _TERMS = ('score', 'reconstruction_error', 'latent_error')
 
 
 def evaluate(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   data: Data,
   folder: str | None = None,
@@ -31,8 +31,8 @@ def evaluate(
   """Restores a run and evaluates it on its own or on other test images.
 
   Args:
-    config: overrides fields that the weights do not depend on; None keeps the
-      run's own config.
+    config: overrides fields that the weights do not depend on, see
+      `checkpoints.store.restore`; None keeps the run's own config.
     workdir: of the run.
     data: loads the images.
     folder: contains the test images; None for the config's source.
@@ -48,13 +48,22 @@ def evaluate(
   """
   output = output_folder(workdir, folder, output)
   detector = Detector.load(workdir, config)
-  test = data.load_test(detector.config, folder)
+  if folder:
+    test = data.load_test(detector.config, folder)
+  else:
+    with of_run(detector.config):
+      test = data.load_test(detector.config)
   train_split, held_out = data.find_train(detector.config)
   if test is None:
     return None
-  detector, notes = _with_threshold(detector, held_out)
+  known = leaks.training_images(workdir, lambda: train_split)
+  detector, notes = _with_threshold(
+    detector, held_out and leaks.leave_out(known, held_out)
+  )
+  if known is None:
+    notes.append(leaks.unknown('test images'))
   return measure_and_write(
-    detector, workdir, output, test, train_split, notes=notes
+    detector, workdir, output, test, train_split, notes=notes, known=known
   )
 
 
@@ -111,6 +120,7 @@ def measure_and_write(
   train_split: Images | None,
   *,
   notes: Sequence[str] = (),
+  known: leaks.Known | None = None,
 ) -> Evaluation:
   """Evaluates a detector on test images and writes the results.
 
@@ -122,6 +132,8 @@ def measure_and_write(
     test: the labelled images.
     train_split: the training images; None skips the trivial baselines.
     notes: remarks on the evaluation, a sentence each.
+    known: hashes of the images that were trained on, see `leaks`; None if
+      unknown.
 
   Returns:
     The evaluation.
@@ -136,6 +148,7 @@ def measure_and_write(
     describe_training(detector.config, history),
     history,
     notes=notes,
+    trained_on=None if known is None else leaks.trained_on(known, test.images),
   )
   output.mkdir(parents=True, exist_ok=True)
   write_text(output / 'scores.csv', _scores_csv(test, evaluation.scores))

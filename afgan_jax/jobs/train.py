@@ -12,6 +12,7 @@ from afgan_jax.checkpoints.store import latest_step
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.detector import Detector
+from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
 from afgan_jax.jobs.validate import validate_detector
@@ -75,19 +76,19 @@ def train(
     left = num_steps(config, len(train_split)) - latest_step(workdir)
     if on_start and left > 0:
       on_start(config, left)
+    known = leaks.record(workdir, train_split.images)
     detector = _train_detector(
-      config, workdir, train_split, held_out, make_batches
+      config, workdir, train_split, held_out, known, make_batches
     )
     if blind:
       figures = validate_detector(detector, workdir, held_out, train_split)
       return Trained(detector, None, figures)
     if test is None:
       return Trained(detector, None, None)
-    return Trained(
-      detector,
-      measure_and_write(detector, workdir, workdir, test, train_split),
-      None,
+    evaluation = measure_and_write(
+      detector, workdir, workdir, test, train_split, known=known
     )
+    return Trained(detector, evaluation, None)
 
 
 def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
@@ -103,6 +104,7 @@ def _train_detector(
   workdir: pathlib.Path,
   train_split: Images,
   held_out: Images,
+  known: leaks.Known,
   make_batches: Any,
 ) -> Detector:
   """Trains a detector, and calibrates it if images were held out."""
@@ -121,6 +123,8 @@ def _train_detector(
       requested.describe(),
     )
     return dataclasses.replace(detector, calibration=requested)
+  # If all are copies, a threshold of copies is better than none.
+  held_out = leaks.leave_out(known, held_out) or held_out
   if len(held_out):
     detector = detector.calibrate(held_out.pixels)
     calibration_file.save(workdir, detector.calibration)

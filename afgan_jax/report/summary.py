@@ -38,7 +38,9 @@ def scalars(metrics: dict[str, Any]) -> dict[str, float]:
 def summary(metrics: dict[str, Any]) -> str:
   """Formats the metrics of `evaluate` as text for the user."""
   counts, baselines = metrics['counts'], metrics['baselines']
-  lines = [
+  leak = metrics.get('leak')
+  lines = [leak] if leak else []
+  lines += [
     f'{counts["test_good"]} good and {counts["test_defective"]} defective '
     'test images; pixel metrics at {0}×{0}'.format(
       metrics['pixel_metrics_size']
@@ -66,7 +68,8 @@ def summary(metrics: dict[str, Any]) -> str:
   training = metrics['training']
   if training and training['collapsed']:
     lines.append(training['collapsed'])
-  lines += [*metrics['notes'], *metrics['left_out']]
+  notes = [note for note in metrics['notes'] if note != leak]
+  lines += [*notes, *metrics['left_out']]
   return '\n'.join(lines)
 
 

@@ -28,6 +28,10 @@ class NothingToCalibrate(NothingHeldOut):
   """No good images were held out for a threshold."""
 
 
+class TrainedOn(UsageError):
+  """Images that should be new to the networks were trained on."""
+
+
 class ConfigConflict(UsageError):
   """A config differs in fields that the weights depend on."""
 
@@ -62,6 +66,10 @@ class DataError(ValueError):
         r'[\x00-\x1f\x7f-\x9f]', lambda found: repr(found[0])[1:-1], message
       )
     )
+
+
+class MovedData(DataError):
+  """The images of a run are no longer where its config says."""
 
 
 class PartlyFailed(Exception):  # noqa: N818
