@@ -98,6 +98,8 @@ def _main(load_data: Callable[[], Any], inspect: Callable[..., str]) -> int:
   logging.set_verbosity(logging.WARNING)  # Orbax logs every save.
   # Pillow warns of odd metadata in images that it can read.
   warnings.filterwarnings('ignore', module='PIL')
+  # Matplotlib warns of a home folder that it cannot write, as we do.
+  standard_logging.getLogger('matplotlib').setLevel(standard_logging.ERROR)
   # File names may not be valid text; stderr escapes them by default.
   sys.stdout.reconfigure(errors='backslashreplace')
   show_log()
