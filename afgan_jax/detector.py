@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.checkpoints.store import restore
+from afgan_jax.checkpoints.store import Given, restore
 from afgan_jax.devices import Devices
 from afgan_jax.methods.state import TrainState
-from afgan_jax.metrics import threshold
-from afgan_jax.metrics.regions import Region, find_regions
+from afgan_jax.metrics import calibration_file, fit_threshold
+from afgan_jax.metrics.regions import Region, find_defects
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.prepared import PreparedImage, regions_of
 from afgan_jax.preprocessing.preprocessor import ImageLike, Preprocessor
 from afgan_jax.scoring import Scores, announce, make_scorer
 from afgan_jax.system.errors import MissingThreshold
+
+_NO_REGION = (
+  'defective by its score as a whole: no pixel of the map is above the pixel '
+  'threshold, so there is no region'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +35,8 @@ class Prediction:
     probability: of a defect, in [0, 1]; 0.5 at the threshold.
     verdict: 'good' or 'defective'.
     anomaly_map: float32 [height, width], at the size of the original image.
-    regions: where the map is above the pixel threshold, by descending area, in
-      pixels of the original image.
+    regions: of a defective image, where its map is above the pixel threshold,
+      by descending area, in pixels of the original image; none of a good one.
     note: a remark on the image for the user, or ''.
   """
 
@@ -58,6 +63,8 @@ class Detector:
       [n, size, size], to `methods.base.Scores`, in batches of
       `config.score.batch_size`, the last one padded.
     calibration: the thresholds; None if there are none yet.
+    no_threshold: says why a loaded run has no calibration; None if it has one,
+      or if the detector was not loaded.
   """
 
   config: ConfigDict
@@ -65,12 +72,13 @@ class Detector:
   preprocessor: Preprocessor
   score: Callable[..., Scores]
   calibration: Calibration | None = None
+  no_threshold: MissingThreshold | None = None
 
   @classmethod
   def load(
     cls,
     workdir: str | os.PathLike[str],
-    config: ConfigDict | None = None,
+    config: Given = None,
     *,
     devices: Devices = None,
     **fields: Any,
@@ -79,15 +87,16 @@ class Detector:
 
     Args:
       workdir: folder of the run.
-      config: to use instead of the run's own; it must agree with that in all
-        fields that the weights depend on. None for the run's own.
+      config: to use instead of the run's own, or a function that makes it from
+        that; it must agree with that in all fields that the weights depend on.
+        None for the run's own.
       devices: that share each batch; None for all.
       **fields: values that override fields of the config, by dotted names,
         e.g. `**{'score.batch_size': 1}` for images that come one by one.
 
     Returns:
       The detector, without a calibration if there is none for this checkpoint
-      and score.
+      and score; `require_calibration` then says why.
 
     Raises:
       UsageError: if there is no checkpoint, or its config or format does not
@@ -95,10 +104,14 @@ class Detector:
     """
     workdir = pathlib.Path(workdir)
     config, state = restore(workdir, config, fields)
-    calibration = threshold.load(workdir)
-    if calibration and not calibration.fits(config, int(state.step)):
-      calibration = None
-    return cls.from_state(config, state, calibration, devices=devices)
+    detector = cls.from_state(config, state, devices=devices)
+    try:
+      calibration = calibration_file.load_fitting(
+        workdir, config, detector.step
+      )
+    except MissingThreshold as error:
+      return dataclasses.replace(detector, no_threshold=error)
+    return dataclasses.replace(detector, calibration=calibration)
 
   @classmethod
   def from_state(
@@ -126,12 +139,17 @@ class Detector:
     )
 
   def calibrate(
-    self, pixels: np.ndarray, regions: np.ndarray | None = None
+    self,
+    pixels: np.ndarray,
+    false_reject_rate: float | None = None,
+    regions: np.ndarray | None = None,
   ) -> 'Detector':
     """Calibrates the thresholds on held-out good images.
 
     Args:
       pixels: of the images, [n, size, size, 3], in [0, 255], n ≥ 1.
+      false_reject_rate: the requested rate of rejected good images, in (0, 1);
+        None for `config.calibration.false_reject_rate`.
       regions: their regions of interest, bool [n, size, size]; None for none.
 
     Returns:
@@ -139,13 +157,47 @@ class Detector:
     """
     announce(self.config, len(pixels))
     scores = self.score(pixels, regions)
-    calibration = threshold.fit(
-      scores['score'],
-      scores['map'].max(axis=(1, 2)),
+    highest = scores['map'].max(axis=(1, 2))
+    return self.calibrate_scores(scores['score'], highest, false_reject_rate)
+
+  def calibrate_scores(
+    self,
+    scores: np.ndarray,
+    highest: np.ndarray,
+    false_reject_rate: float | None = None,
+  ) -> 'Detector':
+    """Calibrates the thresholds as `calibrate`, by results of the images.
+
+    Args:
+      scores: of the images, [n].
+      highest: value of the map of each image, [n].
+      false_reject_rate: as in `calibrate`.
+
+    Returns:
+      The detector with the new calibration.
+    """
+    calibration = fit_threshold.fit(
+      scores,
+      highest,
       config=self.config,
       step=self.step,
+      false_reject_rate=false_reject_rate,
     )
-    return dataclasses.replace(self, calibration=calibration)
+    return dataclasses.replace(self, calibration=calibration, no_threshold=None)
+
+  def require_calibration(self) -> Calibration:
+    """Returns the calibration.
+
+    Raises:
+      MissingThreshold: if there is none; the message says why.
+    """
+    if self.calibration is not None:
+      return self.calibration
+    reason = self.no_threshold or MissingThreshold(
+      'The detector has no threshold for this checkpoint and score.'
+    )
+    # A new one, since each raise adds to the traceback.
+    raise type(reason)(*reason.args)
 
   def predict(self, image: ImageLike) -> Prediction:
     """Predicts the verdict, anomaly map and defective regions of an image.
@@ -181,20 +233,22 @@ class Detector:
     Raises:
       MissingThreshold: if there is no threshold.
     """
-    calibration = self.calibration
-    if calibration is None:
-      raise MissingThreshold(
-        'The detector has no threshold for this checkpoint and score.'
-      )
+    calibration = self.require_calibration()
     anomaly_map = prepared.frame.restore(values)
     if prepared.inside is not None:
       anomaly_map = np.where(prepared.inside, anomaly_map, np.float32(0))
     defective = score > calibration.threshold
+    regions = (
+      find_defects(anomaly_map, values, calibration) if defective else []
+    )
+    notes = [prepared.note] if prepared.note else []
+    if defective and not regions:
+      notes.append(_NO_REGION)
     return Prediction(
       score=float(score),
       probability=float(calibration.probability(np.asarray(score))),
       verdict='defective' if defective else 'good',
       anomaly_map=anomaly_map,
-      regions=find_regions(anomaly_map, calibration.pixel_threshold),
-      note=prepared.note,
+      regions=regions,
+      note='; '.join(notes),
     )

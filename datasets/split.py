@@ -38,8 +38,8 @@ class Split:
     defects: for each image the masks of its defects at the size of `masks`,
       which may overlap; empty for sources without them.
     large: if images are divided into tiles, reads those of each image, which
-      are not kept, since they need much memory; `pixels` are then whole images, for
-      display. Empty otherwise.
+      are not kept, since they need much memory; `pixels` are then whole images,
+      for display. Empty otherwise.
   """
 
   pixels: np.ndarray

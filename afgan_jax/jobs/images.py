@@ -47,6 +47,25 @@ def score_images(detector: Detector, images: Images, side: int = 0) -> Scores:
   }
 
 
+def calibrate_detector(
+  detector: Detector, images: Images, false_reject_rate: float | None = None
+) -> Detector:
+  """Calibrates a detector on good images that were not trained on.
+
+  Args:
+    detector: with or without a threshold.
+    images: at least one.
+    false_reject_rate: see `Detector.calibrate`.
+
+  Returns:
+    The detector with the new calibration.
+  """
+  scores = score_images(detector, images)
+  return detector.calibrate_scores(
+    scores['score'], scores['highest'], false_reject_rate
+  )
+
+
 def training_images(config: ConfigDict, images: Images) -> np.ndarray:
   """Selects the squares that networks are trained on.
 

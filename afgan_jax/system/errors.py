@@ -16,8 +16,20 @@ class MissingThreshold(UsageError):
   """No threshold was calibrated for this checkpoint and score."""
 
 
+class OtherScores(MissingThreshold):
+  """The stored threshold belongs to other fields of the score."""
+
+
 class NothingHeldOut(UsageError):
   """No good images were held out of training."""
+
+
+class NothingToCalibrate(NothingHeldOut):
+  """No good images were held out for a threshold."""
+
+
+class TrainedOn(UsageError):
+  """Images that should be new to the networks were trained on."""
 
 
 class ConfigConflict(UsageError):
@@ -54,6 +66,10 @@ class DataError(ValueError):
         r'[\x00-\x1f\x7f-\x9f]', lambda found: repr(found[0])[1:-1], message
       )
     )
+
+
+class MovedData(DataError):
+  """The images of a run are no longer where its config says."""
 
 
 class PartlyFailed(Exception):  # noqa: N818
