@@ -13,7 +13,7 @@ from afgan_jax.checkpoints.store import restore
 from afgan_jax.devices import Devices
 from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics import threshold
-from afgan_jax.metrics.regions import Region, find_regions
+from afgan_jax.metrics.regions import Region, regions_of
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.preprocessor import (
   ImageLike,
@@ -32,7 +32,8 @@ class Prediction:
     score: anomaly score; larger is more anomalous.
     probability: of a defect, in [0, 1]; 0.5 at the threshold.
     verdict: 'good' or 'defective'.
-    anomaly_map: float32 [height, width], at the size of the original image.
+    anomaly_map: float32 [height, width], at the size of the original image;
+      None only from `Detector.interpret(..., with_map=False)`.
     regions: where the map is above the pixel threshold, by descending area, in
       pixels of the original image.
     note: a remark on the image for the user, or ''.
@@ -41,7 +42,7 @@ class Prediction:
   score: float
   probability: float
   verdict: str
-  anomaly_map: np.ndarray
+  anomaly_map: np.ndarray | None
   regions: list[Region]
   note: str = ''
 
@@ -165,7 +166,12 @@ class Detector:
     return self.interpret(prepared, scores['score'][0], scores['map'][0])
 
   def interpret(
-    self, prepared: PreparedImage, score: float, values: np.ndarray
+    self,
+    prepared: PreparedImage,
+    score: float,
+    values: np.ndarray,
+    *,
+    with_map: bool = True,
   ) -> Prediction:
     """Makes a prediction from the results of `score` for one image.
 
@@ -173,6 +179,8 @@ class Detector:
       prepared: the image.
       score: its score.
       values: its anomaly map, [size, size].
+      with_map: whether to restore the map to the size of the image, which for a
+        large image takes memory and time.
 
     Returns:
       The prediction.
@@ -185,13 +193,13 @@ class Detector:
       raise MissingThreshold(
         'The detector has no threshold for this checkpoint and score.'
       )
-    anomaly_map = prepared.frame.restore(values)
+    frame = prepared.frame
     defective = score > calibration.threshold
     return Prediction(
       score=float(score),
       probability=float(calibration.probability(np.asarray(score))),
       verdict='defective' if defective else 'good',
-      anomaly_map=anomaly_map,
-      regions=find_regions(anomaly_map, calibration.pixel_threshold),
+      anomaly_map=frame.restore(values) if with_map else None,
+      regions=regions_of(frame.above(values, calibration.pixel_threshold)),
       note=prepared.note,
     )

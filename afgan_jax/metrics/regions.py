@@ -1,5 +1,6 @@
 """Finds connected regions of a map above a threshold."""
 
+from collections.abc import Iterator
 from typing import TypedDict
 
 import numpy as np
@@ -26,12 +27,35 @@ def find_regions(values: np.ndarray, threshold: float) -> list[Region]:
   Returns:
     The 8-connected regions, by descending area.
   """
-  labels, _ = ndimage.label(values > threshold, np.ones((3, 3), int))
-  areas = np.bincount(labels.ravel())
+  return regions_of(values > threshold)
+
+
+def regions_of(mask: np.ndarray) -> list[Region]:
+  """Finds the connected regions of a mask.
+
+  Only the part of the mask between its outermost pixels is labelled, so that a
+  small defect in a large image takes little memory and time.
+
+  Args:
+    mask: bool [height, width].
+
+  Returns:
+    The 8-connected regions, by descending area.
+  """
+  if not mask.any():
+    return []
+  (top, bottom), (left, right) = (_extent(mask.any(axis=i)) for i in (1, 0))
+  labels, count = ndimage.label(
+    mask[top:bottom, left:right], np.ones((3, 3), int)
+  )
+  # `bincount` copies its argument to 64 bits, so it gets a few rows at a time.
+  areas = sum(
+    np.bincount(rows.ravel(), minlength=count + 1) for rows in _slabs(labels)
+  )
   regions = [
     Region(
-      x=columns.start,
-      y=rows.start,
+      x=left + columns.start,
+      y=top + rows.start,
       width=columns.stop - columns.start,
       height=rows.stop - rows.start,
       area=int(areas[label]),
@@ -39,3 +63,15 @@ def find_regions(values: np.ndarray, threshold: float) -> list[Region]:
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), 1)
   ]
   return sorted(regions, key=lambda region: -region['area'])
+
+
+def _extent(occupied: np.ndarray) -> tuple[int, int]:
+  """Returns the first index of a True value and the one behind the last."""
+  (places,) = np.nonzero(occupied)
+  return int(places[0]), int(places[-1]) + 1
+
+
+def _slabs(values: np.ndarray, pixels: int = 2**20) -> Iterator[np.ndarray]:
+  height = max(pixels // values.shape[1], 1)
+  for start in range(0, len(values), height):
+    yield values[start : start + height]

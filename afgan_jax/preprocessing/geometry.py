@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -125,23 +126,69 @@ class Frame:
     Returns:
       [height, width], float32, interpolated; 0 outside of the square.
     """
-    size = values.shape[0]
+    inverse, shape = values.shape[0] * self._inverse, (self.width, self.height)
     picture = Image.fromarray(np.asarray(values, np.float32))
-    shape = (self.width, self.height)
+    if self.is_turned:
+      return _turn(picture, shape, inverse)
+    box = (*inverse[:, 2], *inverse @ [*shape, 1])
+    return np.asarray(picture.resize(shape, Image.Resampling.BILINEAR, box))
+
+  def above(
+    self, values: np.ndarray, threshold: float, part_pixels: int = 2**22
+  ) -> np.ndarray:
+    """Finds the pixels of the image where `restore` exceeds a threshold.
+
+    Args:
+      values: [size, size], float32.
+      threshold: exclusive.
+      part_pixels: of the restored map that are in memory at a time. If the
+        square is turned, values may differ in the last bits between parts of
+        other sizes.
+
+    Returns:
+      bool [height, width].
+    """
+    mask = np.zeros((self.height, self.width), bool)
+    # Interpolated values exceed their neighbours by rounding errors only; all
+    # of the image outside of the square is 0.
+    least = threshold - 1e-5 * abs(threshold) if threshold >= 0 else -np.inf
+    if not values.max() < least:
+      for rows, columns, part in self._parts(values, part_pixels, least):
+        np.greater(part, threshold, out=mask[rows, columns])
+    return mask
+
+  def _parts(
+    self, values: np.ndarray, pixels: int, least: float
+  ) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Yields parts of `restore`; those below `least` may be left out."""
+    width, height = self.width, self.height
+    if width * height <= pixels:
+      yield slice(height), slice(width), self.restore(values)
+      return
+    size = values.shape[0]
     inverse = size * self._inverse
-    if not self.is_turned:
-      left, top = inverse[:, 2]
-      right, bottom = inverse @ [*shape, 1]
-      box = (left, top, right, bottom)
-      return np.asarray(picture.resize(shape, Image.Resampling.BILINEAR, box))
-    return np.asarray(
-      picture.transform(
-        shape,
-        Image.Transform.AFFINE,
-        inverse.ravel(),
-        Image.Resampling.BILINEAR,
-      )
-    )
+    picture = Image.fromarray(np.asarray(values, np.float32))
+    if self.is_turned:
+      step = max(pixels // width, 1)
+      for top in range(0, height, step):
+        shape = (width, min(step, height - top))
+        moved = inverse + inverse[:, 1:2] * [0, 0, top]
+        rows = slice(top, top + shape[1])
+        yield rows, slice(width), _turn(picture, shape, moved)
+      return
+    # Pillow resizes first the rows, then the columns; here the latter some
+    # columns at a time, with the same values.
+    (left, top), (right, bottom) = inverse[:, 2], inverse @ [width, height, 1]
+    box = (left, 0, right, size)
+    wide = picture.resize((width, size), Image.Resampling.BILINEAR, box)
+    step = max(pixels // height, 1)
+    for start in range(0, width, step):
+      stop = min(start + step, width)
+      part = wide.crop((start, 0, stop, size))
+      if not part.getextrema()[1] < least:
+        shape, box = (stop - start, height), (0, top, stop - start, bottom)
+        part = part.resize(shape, Image.Resampling.BILINEAR, box)
+        yield slice(height), slice(start, stop), np.asarray(part)
 
   def cells(
     self, rows: np.ndarray, columns: np.ndarray, size: int
@@ -176,3 +223,17 @@ class Frame:
       return image, self.matrix
     extended = np.pad(image, [(top, bottom), (left, right)], mode='edge')
     return extended, self.matrix + [[0, 0, left], [0, 0, top]]
+
+
+def _turn(
+  picture: Image.Image, shape: tuple[int, int], matrix: np.ndarray
+) -> np.ndarray:
+  """Samples a picture at the pixels of another one of (width, height)."""
+  return np.asarray(
+    picture.transform(
+      shape,
+      Image.Transform.AFFINE,
+      matrix.ravel(),
+      Image.Resampling.BILINEAR,
+    )
+  )
