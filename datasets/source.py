@@ -56,7 +56,7 @@ def file_sample(path: str, defect_type: str, mask_path: str | None) -> Sample:
     read=lambda preprocessor, mask_size: preprocessor.read(
       path, mask_path, mask_size
     ),
-    original=lambda decoder: decoder.image(path),
+    original=lambda decoder: decoder.sole_image(path),
   )
 
 

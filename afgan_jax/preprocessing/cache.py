@@ -18,7 +18,7 @@ import numpy as np
 import platformdirs
 
 # Increment if the same bytes are read differently.
-_VERSION = 1
+_VERSION = 2
 
 
 def default_folder() -> pathlib.Path | None:

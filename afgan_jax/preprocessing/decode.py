@@ -1,12 +1,15 @@
 """Decodes image files and masks to uint8; the only decoder."""
 
+import contextlib
 import dataclasses
 import io
 import re
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from afgan_jax.preprocessing.pages import go_to_page, list_pages
 from afgan_jax.system.errors import DataError
 
 # Above this Pillow itself refuses to open an image.
@@ -28,7 +31,7 @@ class Decoder:
   max_pixels: int = MAX_PIXELS
 
   def image(
-    self, path: str, content: bytes | None = None
+    self, path: str, content: bytes | None = None, page: int = 0
   ) -> tuple[np.ndarray, str]:
     """Reads an image.
 
@@ -36,15 +39,55 @@ class Decoder:
       path: a file in any format that Pillow reads. Grey, palette and CMYK
         images become RGB; transparency is dropped; EXIF rotation is applied.
       content: of the file, if it has been read already.
+      page: of a file with several, from 0; see `count_pages`.
 
     Returns:
-      uint8 [height, width, 3], and a note for the user, or ''.
+      uint8 [height, width, 3], and a note for the user, or ''. It gives the
+      page if the file has several.
 
     Raises:
-      DataError: the file cannot be read as an image.
+      DataError: the file cannot be read as an image, or has no such page.
     """
-    image, note = self._open(path, content)
+    image, note = self._open(path, content, page)
     return self._to_bytes(path, image), note
+
+  def sole_image(
+    self, path: str, content: bytes | None = None
+  ) -> tuple[np.ndarray, str]:
+    """Reads the image of a file that must not have several pages.
+
+    Args:
+      path: as in `image`.
+      content: likewise.
+
+    Returns:
+      As `image`.
+
+    Raises:
+      DataError: as for `image`, and if the file has several pages, of which
+        a data set has no labels.
+    """
+    image, note = self._open(path, content, None)
+    return self._to_bytes(path, image), note
+
+  def count_pages(self, path: str, content: bytes | None = None) -> int:
+    """Counts the pages of a file that are images of their own.
+
+    Pages of a TIFF file and frames of an animation count; reduced copies,
+    transparency masks, and the further pictures in a phone's JPEG do not.
+
+    Args:
+      path: as in `image`.
+      content: likewise.
+
+    Returns:
+      The number of pages, at least 1.
+
+    Raises:
+      DataError: the file is not an image.
+    """
+    with _named_errors(path), _opened(path, content) as image:
+      return len(list_pages(image))
 
   def mask(self, path: str, content: bytes | None = None) -> np.ndarray:
     """Reads a ground-truth mask.
@@ -60,7 +103,7 @@ class Decoder:
     Raises:
       DataError: as for `image`.
     """
-    image, _ = self._open(path, content)
+    image, _ = self._open(path, content, None)
     if image.mode == 'P' and image.getextrema()[1] <= 1:
       # Label images: the index is the label, whatever the palette's colours.
       values = np.asarray(image)
@@ -105,34 +148,19 @@ class Decoder:
       )
     return image
 
-  def _open(self, path: str, content: bytes | None) -> tuple[Image.Image, str]:
-    """Decodes the first page of a file and applies its EXIF rotation."""
+  def _open(
+    self, path: str, content: bytes | None, page: int | None
+  ) -> tuple[Image.Image, str]:
+    """Decodes a page, None for the only one, and applies its EXIF rotation."""
     if self.max_pixels > MAX_PIXELS and Image.MAX_IMAGE_PIXELS is not None:
       # Pillow checks only this limit, when it opens a file.
       Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, self.max_pixels)
-    try:
-      file = path if content is None else io.BytesIO(content)
-      with Image.open(file) as image:
-        self._check(image)
-        note = ''
-        if getattr(image, 'is_animated', False):
-          note = f'the first of {image.n_frames} pages'
-        upright = ImageOps.exif_transpose(image)
-        upright.load()
-        return upright, note
-    except UnidentifiedImageError as error:
-      raise DataError(
-        f'{path} cannot be read as an image (its format is unknown): '
-        'repair or remove it.'
-      ) from error
-    # Decoders may raise any exception on damaged files.
-    except Exception as error:
-      text = getattr(error, 'strerror', None) or str(error)
-      text = text or type(error).__name__
-      raise DataError(
-        f'{path} cannot be read as an image ({text.splitlines()[0]}): repair '
-        'or remove it.'
-      ) from error
+    with _named_errors(path), _opened(path, content) as image:
+      note = go_to_page(image, path, page)
+      self._check(image)
+      upright = ImageOps.exif_transpose(image)
+      upright.load()
+      return upright, note
 
   def _check(self, image: Image.Image) -> None:
     """Rejects images that would be read wrongly, before they are decoded."""
@@ -174,6 +202,32 @@ class Decoder:
 
 
 DEFAULT_DECODER = Decoder()
+
+
+def _opened(path: str, content: bytes | None) -> Image.Image:
+  return Image.open(path if content is None else io.BytesIO(content))
+
+
+@contextlib.contextmanager
+def _named_errors(path: str) -> Iterator[None]:
+  """Turns any error of a decoder into a sentence that names the file."""
+  try:
+    yield
+  except DataError:
+    raise
+  except UnidentifiedImageError as error:
+    raise DataError(
+      f'{path} cannot be read as an image (its format is unknown): '
+      'repair or remove it.'
+    ) from error
+  # Decoders may raise any exception on damaged files.
+  except Exception as error:
+    text = getattr(error, 'strerror', None) or str(error)
+    text = text or type(error).__name__
+    raise DataError(
+      f'{path} cannot be read as an image ({text.splitlines()[0]}): repair '
+      'or remove it.'
+    ) from error
 
 
 def _is_deep(image: Image.Image) -> bool:

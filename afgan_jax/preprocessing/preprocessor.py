@@ -96,25 +96,26 @@ class Preprocessor:
       Cache(folder, max_bytes) if folder and max_bytes else None,
     )
 
-  def prepare(self, image: ImageLike) -> PreparedImage:
+  def prepare(self, image: ImageLike, page: int = 0) -> PreparedImage:
     """Prepares one image for the networks.
 
     Args:
       image: a path, the bytes of a file, or an array, see `Decoder.image` and
         `Decoder.array`.
+      page: of a file with several, from 0; see `Decoder.count_pages`.
 
     Returns:
       The image and the pixels that the networks see.
 
     Raises:
-      DataError: it cannot be read as an image.
+      DataError: it cannot be read as an image, or has no such page.
     """
     if isinstance(image, np.ndarray):
       original, note = self.decoder.array(image), ''
     elif isinstance(image, bytes):
-      original, note = self.decoder.image('The image', image)
+      original, note = self.decoder.image('The image', image, page)
     else:
-      original, note = self.decoder.image(os.fspath(image))
+      original, note = self.decoder.image(os.fspath(image), page=page)
     pixels, frame = self._cut(original)
     return PreparedImage(original, self._normalize(pixels), frame, note)
 
@@ -135,7 +136,7 @@ class Preprocessor:
       used, and a note says why.
 
     Raises:
-      DataError: the image cannot be read.
+      DataError: the image cannot be read, or has several pages.
     """
     if not (mask_path and mask_size):
       mask_path, mask_size = None, 0
@@ -149,7 +150,7 @@ class Preprocessor:
       (pixels, mask), metadata = found
       note = metadata['note']
     else:
-      original, note = self.decoder.image(path, contents[0])
+      original, note = self.decoder.sole_image(path, contents[0])
       pixels, frame = self._cut(original)
       mask = None
       if mask_path:

@@ -11,6 +11,7 @@ from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.geometry import Geometry
 from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.system.errors import DataError
 from datasets import load
 from datasets.folder import FolderSource
 from datasets.source import read_split
@@ -29,7 +30,7 @@ def _write(path, seed=0, side=24):
 def decoded(monkeypatch):
   """Counts the files that are decoded."""
   paths = []
-  for name in ('image', 'mask'):
+  for name in ('sole_image', 'mask'):
     original = getattr(Decoder, name)
 
     def spy(self, path, content=None, original=original):
@@ -95,15 +96,15 @@ def test_other_ways_of_reading_are_other_entries(tmp_path, decoded):
   assert len(decoded) == 6
 
 
-def test_notes_are_kept_under_the_name_of_each_file(tmp_path):
+def test_files_of_several_pages_are_refused_by_name_each_time(tmp_path):
   pages = [Image.new('RGB', (8, 8), color) for color in ('red', 'blue')]
-  for name in ('a', 'b'):
+  cache = Cache(tmp_path / 'cache', 10**6)
+  for name in ('a', 'b', 'a'):
     path = tmp_path / f'{name}.tiff'
     pages[0].save(path, save_all=True, append_images=pages[1:])
-    cache = Cache(tmp_path / 'cache', 10**6)
-    notes = Preprocessor(SIZE, cache=cache).read(str(path)).notes
-    assert notes == (f'{path}: the first of 2 pages',)
-  assert len(list((tmp_path / 'cache').glob('*/*'))) == 1
+    with pytest.raises(DataError, match=f'{name}.tiff has 2 pages'):
+      Preprocessor(SIZE, cache=cache).read(str(path))
+  assert not list((tmp_path / 'cache').glob('*/*'))
 
 
 def test_damaged_entries_are_decoded_anew(tmp_path, decoded):

@@ -416,17 +416,6 @@ def test_values_that_are_no_numbers_are_refused(tmp_path):
     read_image(path, SIZE, white=1)
 
 
-@pytest.mark.parametrize('extension', ['gif', 'tiff', 'webp', 'png'])
-def test_the_first_of_several_pages_is_read_and_said_to_be(tmp_path, extension):
-  pages = [Image.new('RGB', (8, 8), color) for color in ('red', 'lime', 'blue')]
-  path = tmp_path / f'a.{extension}'
-  options = {'lossless': True} if extension == 'webp' else {}
-  pages[0].save(path, save_all=True, append_images=pages[1:], **options)
-  levels, _, notes = Preprocessor(8).read(str(path))
-  np.testing.assert_array_equal(levels[4, 4], [255, 0, 0])
-  assert notes == (f'{path}: the first of 3 pages',)
-
-
 @pytest.mark.parametrize(
   'mode, color', [('LA', (90, 20)), ('PA', 90), ('RGBX', (9, 20, 30, 0))]
 )
