@@ -32,6 +32,18 @@ class OutputExists(UsageError):
   """The output folder already holds predictions."""
 
 
+class OtherPredictions(UsageError):
+  """The output folder holds predictions that cannot be continued."""
+
+
+class OutputInUse(UsageError):
+  """Another prediction writes to the output folder."""
+
+
+class OutputFull(UsageError):
+  """A result could not be written; the rows so far are kept."""
+
+
 class Diverged(UsageError):
   """Losses or weights are no longer finite."""
 
