@@ -13,7 +13,7 @@ from afgan_jax.checkpoints.store import restore
 from afgan_jax.devices import Devices
 from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics import threshold
-from afgan_jax.metrics.regions import Region, regions_of
+from afgan_jax.metrics.regions import Region, regions_in_image
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.preprocessor import (
   ImageLike,
@@ -200,6 +200,6 @@ class Detector:
       probability=float(calibration.probability(np.asarray(score))),
       verdict='defective' if defective else 'good',
       anomaly_map=frame.restore(values) if with_map else None,
-      regions=regions_of(frame.above(values, calibration.pixel_threshold)),
+      regions=regions_in_image(frame, values, calibration.pixel_threshold),
       note=prepared.note,
     )

@@ -6,6 +6,12 @@ from typing import TypedDict
 import numpy as np
 from scipy import ndimage
 
+from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.restoring import pixels_above, reduce_frame
+
+# In larger images, regions are found in a smaller copy of the map.
+MAX_PIXELS = 4_000_000
+
 
 class Region(TypedDict):
   """Bounding box of a region and its area, in pixels."""
@@ -28,6 +34,47 @@ def find_regions(values: np.ndarray, threshold: float) -> list[Region]:
     The 8-connected regions, by descending area.
   """
   return regions_of(values > threshold)
+
+
+def regions_in_image(
+  frame: Frame,
+  values: np.ndarray,
+  threshold: float,
+  max_pixels: int = MAX_PIXELS,
+) -> list[Region]:
+  """Finds the regions of an image where its anomaly map exceeds a threshold.
+
+  Args:
+    frame: of the map in the image.
+    values: the map, [size, size].
+    threshold: exclusive.
+    max_pixels: in a larger image, regions are found in a copy of the restored
+      map of about as many pixels, with at least two for each value of the map:
+      edges are then at multiples of a few pixels.
+
+  Returns:
+    The 8-connected regions in pixels of the image, by descending area.
+  """
+  coarse, rows, columns = reduce_frame(frame, len(values), max_pixels)
+  regions = regions_of(pixels_above(coarse, values, threshold))
+  if rows == columns == 1:
+    return regions
+  regions = [_enlarge(region, rows, columns) for region in regions]
+  return sorted(regions, key=lambda region: -region['area'])
+
+
+def _enlarge(region: Region, rows: float, columns: float) -> Region:
+  """Scales a region by factors of the rows and of the columns."""
+  left, right = (
+    round(columns * x) for x in (region['x'], region['x'] + region['width'])
+  )
+  top, bottom = (
+    round(rows * y) for y in (region['y'], region['y'] + region['height'])
+  )
+  area = round(region['area'] * rows * columns)
+  width, height = right - left, bottom - top
+  area = min(area, width * height)
+  return Region(x=left, y=top, width=width, height=height, area=area)
 
 
 def regions_of(mask: np.ndarray) -> list[Region]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -126,69 +125,12 @@ class Frame:
     Returns:
       [height, width], float32, interpolated; 0 outside of the square.
     """
-    inverse, shape = values.shape[0] * self._inverse, (self.width, self.height)
+    inverse, shape = self.to_square(len(values)), (self.width, self.height)
     picture = Image.fromarray(np.asarray(values, np.float32))
     if self.is_turned:
-      return _turn(picture, shape, inverse)
+      return sample(picture, shape, inverse)
     box = (*inverse[:, 2], *inverse @ [*shape, 1])
     return np.asarray(picture.resize(shape, Image.Resampling.BILINEAR, box))
-
-  def above(
-    self, values: np.ndarray, threshold: float, part_pixels: int = 2**22
-  ) -> np.ndarray:
-    """Finds the pixels of the image where `restore` exceeds a threshold.
-
-    Args:
-      values: [size, size], float32.
-      threshold: exclusive.
-      part_pixels: of the restored map that are in memory at a time. If the
-        square is turned, values may differ in the last bits between parts of
-        other sizes.
-
-    Returns:
-      bool [height, width].
-    """
-    mask = np.zeros((self.height, self.width), bool)
-    # Interpolated values exceed their neighbours by rounding errors only; all
-    # of the image outside of the square is 0.
-    least = threshold - 1e-5 * abs(threshold) if threshold >= 0 else -np.inf
-    if not values.max() < least:
-      for rows, columns, part in self._parts(values, part_pixels, least):
-        np.greater(part, threshold, out=mask[rows, columns])
-    return mask
-
-  def _parts(
-    self, values: np.ndarray, pixels: int, least: float
-  ) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """Yields parts of `restore`; those below `least` may be left out."""
-    width, height = self.width, self.height
-    if width * height <= pixels:
-      yield slice(height), slice(width), self.restore(values)
-      return
-    size = values.shape[0]
-    inverse = size * self._inverse
-    picture = Image.fromarray(np.asarray(values, np.float32))
-    if self.is_turned:
-      step = max(pixels // width, 1)
-      for top in range(0, height, step):
-        shape = (width, min(step, height - top))
-        moved = inverse + inverse[:, 1:2] * [0, 0, top]
-        rows = slice(top, top + shape[1])
-        yield rows, slice(width), _turn(picture, shape, moved)
-      return
-    # Pillow resizes first the rows, then the columns; here the latter some
-    # columns at a time, with the same values.
-    (left, top), (right, bottom) = inverse[:, 2], inverse @ [width, height, 1]
-    box = (left, 0, right, size)
-    wide = picture.resize((width, size), Image.Resampling.BILINEAR, box)
-    step = max(pixels // height, 1)
-    for start in range(0, width, step):
-      stop = min(start + step, width)
-      part = wide.crop((start, 0, stop, size))
-      if not part.getextrema()[1] < least:
-        shape, box = (stop - start, height), (0, top, stop - start, bottom)
-        part = part.resize(shape, Image.Resampling.BILINEAR, box)
-        yield slice(height), slice(start, stop), np.asarray(part)
 
   def cells(
     self, rows: np.ndarray, columns: np.ndarray, size: int
@@ -204,14 +146,21 @@ class Frame:
       Rows and columns in the square, clipped to its edge.
     """
     places = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
-    found = np.floor(size * (self._inverse @ places)).astype(int)
+    found = np.floor(self.to_square(size) @ places).astype(int)
     columns, rows = np.clip(found, 0, size - 1)
     return rows, columns
 
-  @property
-  def _inverse(self) -> np.ndarray:
+  def to_square(self, size: int) -> np.ndarray:
+    """Returns the mapping from the image to pixels of the square.
+
+    Args:
+      size: side length in pixels of the square.
+
+    Returns:
+      [2, 3], maps (column, row, 1) to column and row.
+    """
     whole = np.vstack([self.matrix, [0, 0, 1]])
-    return np.linalg.inv(whole)[:2]
+    return size * np.linalg.inv(whole)[:2]
 
   def _extend(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pads an image with its edges until it contains the square."""
@@ -225,10 +174,19 @@ class Frame:
     return extended, self.matrix + [[0, 0, left], [0, 0, top]]
 
 
-def _turn(
+def sample(
   picture: Image.Image, shape: tuple[int, int], matrix: np.ndarray
 ) -> np.ndarray:
-  """Samples a picture at the pixels of another one of (width, height)."""
+  """Samples a picture at the pixels of another image, interpolated.
+
+  Args:
+    picture: of one band.
+    shape: width and height of the image.
+    matrix: [2, 3], maps (column, row, 1) of the image to those of the picture.
+
+  Returns:
+    [height, width], 0 outside of the picture.
+  """
   return np.asarray(
     picture.transform(
       shape,

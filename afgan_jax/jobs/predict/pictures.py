@@ -12,6 +12,7 @@ from PIL import Image
 
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.restoring import pixels_above
 from afgan_jax.report.overlay import color_table, overlay
 from afgan_jax.system.files import replacing, shorten_name
 
@@ -96,7 +97,7 @@ class Pictures:
     note = ''
     kinds = [k for k in self.kinds if k != 'overlay' or original is not None]
     if 'mask' in kinds:
-      mask = frame.above(values, self.calibration.pixel_threshold)
+      mask = pixels_above(frame, values, self.calibration.pixel_threshold)
       target = self._target('masks', path, page, 'png')
       _write(target, [_encode(mask.astype(np.uint8) * 255, 'png')])
       del mask
