@@ -17,7 +17,7 @@ from PIL import Image
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
 from afgan_jax.preprocessing.geometry import STRETCH, Frame, Geometry
-from afgan_jax.preprocessing.ground_truth import read_ground_truth
+from afgan_jax.preprocessing.ground_truth import mask_content, read_ground_truth
 from afgan_jax.preprocessing.intensity import (
   Normalize,
   clip_pixels,
@@ -147,7 +147,7 @@ class Preprocessor:
     masks = (mask_paths,) if isinstance(mask_paths, str) else mask_paths or ()
     if not (masks and mask_size):
       masks, mask_size = (), 0
-    contents = [_content(name) for name in (path, *masks)]
+    contents = [_content(path), *(mask_content(x, path) for x in masks)]
     key = self.cache and self._cache_key(mask_size, contents)
     found = self.cache and self.cache.get(key)
     if found:
