@@ -34,29 +34,38 @@ class Sample:
     original: maps a decoder to the image at its original size, uint8 RGB
       [height, width, 3], and a note for the user, or ''; raises DataError if
       the image cannot be read.
+    masks: paths of its ground-truth files, for `read_ground_truth`; empty if
+      there are none.
   """
 
   path: str
   defect_type: str
   read: Callable[[Preprocessor, int], Reading]
   original: Callable[[Decoder], tuple[np.ndarray, str]]
+  masks: tuple[str, ...] = ()
 
 
-def file_sample(path: str, defect_type: str, mask_path: str | None) -> Sample:
+def file_sample(
+  path: str, defect_type: str, mask_paths: str | Sequence[str] | None
+) -> Sample:
   """Creates a sample of an image file, without reading it.
 
   Args:
     path: of the image.
     defect_type: `GOOD`, or the name of the defect.
-    mask_path: of the ground-truth mask; None if there is none.
+    mask_paths: of the ground-truth mask or masks; None or empty if there are
+      none.
   """
+  is_one = isinstance(mask_paths, str)
+  masks = (mask_paths,) if is_one else tuple(mask_paths or ())
   return Sample(
     path=path,
     defect_type=defect_type,
     read=lambda preprocessor, mask_size: preprocessor.read(
-      path, mask_path, mask_size
+      path, masks, mask_size
     ),
     original=lambda decoder: decoder.sole_image(path),
+    masks=masks,
   )
 
 

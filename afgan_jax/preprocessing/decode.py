@@ -1,19 +1,19 @@
 """Decodes image files and masks to uint8; the only decoder."""
 
-import contextlib
 import dataclasses
-import io
-import re
-from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from afgan_jax.preprocessing.pages import go_to_page, list_pages
+from afgan_jax.preprocessing import masks
+from afgan_jax.preprocessing.levels import scale
+from afgan_jax.preprocessing.open_image import (
+  MAX_PIXELS,
+  Opened,
+  convert,
+  count_pages,
+  open_image,
+)
 from afgan_jax.system.errors import DataError
-
-# Above this Pillow itself refuses to open an image.
-MAX_PIXELS = 178_956_970
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Decoder:
   """Reads images, masks and arrays.
 
   Attributes:
-    white: value that becomes 255 in images of 16 or 32 bits, for cameras with
-      fewer bits than their files; 0 for 65535. Images of 8 bits are unchanged.
+    white: value that becomes 255 in images of more than 8 bits, for cameras
+      with fewer bits than their files; 0 for the file's own value of white,
+      e.g. 65535. Images of 8 bits are unchanged.
     max_pixels: images with more are not decoded: a small file may claim to hold
       more than fits into memory.
   """
@@ -36,20 +37,24 @@ class Decoder:
     """Reads an image.
 
     Args:
-      path: a file in any format that Pillow reads. Grey, palette and CMYK
-        images become RGB; transparency is dropped; EXIF rotation is applied.
+      path: a file in any format that Pillow reads, or TIFF of any number of
+        bits. Grey, palette and CMYK images become RGB; transparency is dropped;
+        EXIF rotation is applied. Files of more than 8 bits are read in full and
+        rounded to 8.
       content: of the file, if it has been read already.
       page: of a file with several, from 0; see `count_pages`.
 
     Returns:
-      uint8 [height, width, 3], and a note for the user, or ''. It gives the
-      page if the file has several.
+      uint8 [height, width, 3], and a note for the user, or ''. The note gives
+      the page if the file has several, and says if the values of more than 8
+      bits use a small part of their range, or more than `white` allows.
 
     Raises:
-      DataError: the file cannot be read as an image, or has no such page.
+      DataError: the file cannot be read as an image, has no such page, or
+        values of unknown range (signed, floats, 32 bits) without `white`.
     """
-    image, note = self._open(path, content, page)
-    return self._to_bytes(path, image), note
+    opened = open_image(path, content, page, self.max_pixels)
+    return self._to_bytes(path, opened)
 
   def sole_image(
     self, path: str, content: bytes | None = None
@@ -64,11 +69,11 @@ class Decoder:
       As `image`.
 
     Raises:
-      DataError: as for `image`, and if the file has several pages, of which
-        a data set has no labels.
+      DataError: as for `image`, and if the file has several pages, since a data
+        set has one label a file.
     """
-    image, note = self._open(path, content, None)
-    return self._to_bytes(path, image), note
+    opened = open_image(path, content, None, self.max_pixels)
+    return self._to_bytes(path, opened)
 
   def count_pages(self, path: str, content: bytes | None = None) -> int:
     """Counts the pages of a file that are images of their own.
@@ -86,41 +91,34 @@ class Decoder:
     Raises:
       DataError: the file is not an image.
     """
-    with _named_errors(path), _opened(path, content) as image:
-      return len(list_pages(image))
+    return count_pages(path, content)
 
-  def mask(self, path: str, content: bytes | None = None) -> np.ndarray:
-    """Reads a ground-truth mask.
+  def mask(
+    self, path: str, content: bytes | None = None
+  ) -> tuple[np.ndarray, str]:
+    """Reads a ground-truth mask that is an image.
 
     Args:
-      path: as in `image`.
+      path: as in `image`; one page.
       content: likewise.
 
     Returns:
-      bool [height, width]: True from half of the file's range on. In a file
-      without values above 1, as in label images, 1 is True.
+      bool [height, width], True on a defect by the rule of
+      `masks.defective_pixels`; and a note for the user, or ''.
 
     Raises:
-      DataError: as for `image`.
+      DataError: the file cannot be read as an image.
     """
-    image, _ = self._open(path, content, None)
-    if image.mode == 'P' and image.getextrema()[1] <= 1:
-      # Label images: the index is the label, whatever the palette's colours.
-      values = np.asarray(image)
-    elif _is_deep(image):
-      values = np.asarray(image).astype(np.float64)
-      half = (self.white or 65535) / 2
-      return values >= (0.5 if values.max() <= 1 else half)
-    else:
-      values = _to_rgb(image).max(axis=-1)
-    return values >= (1 if values.max() <= 1 else 128)
+    opened = open_image(path, content, None, self.max_pixels)
+    values = masks.mask_values(path, opened, self.white)
+    return masks.defective_pixels(values)
 
   def array(self, array: np.ndarray) -> np.ndarray:
     """Converts an array to an image.
 
     Args:
-      array: uint8 [height, width, 3], RGB; or grey, uint8 or uint16
-        [height, width] or [height, width, 1]; uint16 is scaled as in 16-bit
+      array: RGB, [height, width, 3], or grey, [height, width] or
+        [height, width, 1]; uint8, or uint16, which is scaled as in 16-bit
         files.
 
     Returns:
@@ -130,117 +128,28 @@ class Decoder:
       DataError: the array has another shape or type.
     """
     grey = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
-      image = array
-    elif grey.ndim == 2 and grey.dtype in (np.uint8, np.uint16):
-      values = grey if grey.dtype == np.uint8 else self._scale(grey)
-      image = np.repeat(values[..., None], 3, axis=-1)
-    else:
+    is_color = array.ndim == 3 and array.shape[2] == 3
+    if array.dtype not in (np.uint8, np.uint16) or not (
+      is_color or grey.ndim == 2
+    ):
       raise DataError(
         f'An array of {array.dtype} {list(array.shape)} is not an image: use '
-        'uint8 [height, width, 3], RGB, or uint8 or uint16 [height, width], '
+        'uint8 or uint16, [height, width, 3] for RGB or [height, width] for '
         'grey.'
       )
-    if not image.size or image.shape[0] * image.shape[1] > self.max_pixels:
+    values = array if is_color else np.repeat(grey[..., None], 3, axis=-1)
+    if not array.size or array.shape[0] * array.shape[1] > self.max_pixels:
       raise DataError(
         f'An array of {list(array.shape)} has no pixels, or more than '
         f'config.data.max_pixels={self.max_pixels} allows.'
       )
-    return image
+    return scale(values, self.white or 65535) if values.itemsize > 1 else values
 
-  def _open(
-    self, path: str, content: bytes | None, page: int | None
-  ) -> tuple[Image.Image, str]:
-    """Decodes a page, None for the only one, and applies its EXIF rotation."""
-    if self.max_pixels > MAX_PIXELS and Image.MAX_IMAGE_PIXELS is not None:
-      # Pillow checks only this limit, when it opens a file.
-      Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, self.max_pixels)
-    with _named_errors(path), _opened(path, content) as image:
-      note = go_to_page(image, path, page)
-      self._check(image)
-      upright = ImageOps.exif_transpose(image)
-      upright.load()
-      return upright, note
-
-  def _check(self, image: Image.Image) -> None:
-    """Rejects images that would be read wrongly, before they are decoded."""
-    width, height = image.size
-    if width * height > self.max_pixels:
-      raise ValueError(
-        f'{width}×{height} pixels are more than '
-        f'config.data.max_pixels={self.max_pixels} allows'
-      )
-    if image.mode in ('I', 'F') and not self.white:
-      raise ValueError(
-        'it has 32 bits per pixel, of unknown range: set config.data.white'
-      )
-    if self.white and image.mode in ('RGB', 'RGBA') and _has_16_bits(image):
-      raise ValueError(
-        'it has 16 bits a channel in colour, of which only the upper 8 are '
-        'read, so config.data.white has no effect: convert it to 8 bits'
-      )
-
-  def _to_bytes(self, path: str, image: Image.Image) -> np.ndarray:
-    if not _is_deep(image):
-      try:
-        return _to_rgb(image)
-      except ValueError as error:
-        raise DataError(
-          f'{path} cannot be read as an image ({error}): save it in RGB.'
-        ) from error
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all():
-      raise DataError(
-        f'{path} holds values that are not finite: repair or remove it.'
-      )
-    return np.repeat(self._scale(values)[..., None], 3, axis=-1)
-
-  def _scale(self, values: np.ndarray) -> np.ndarray:
-    """Scales grey values of more than 8 bits so that `white` becomes 255."""
-    scaled = values.astype(np.float64) * 255 / (self.white or 65535)
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+  def _to_bytes(self, path: str, opened: Opened) -> tuple[np.ndarray, str]:
+    if opened.image is None:
+      image, note = opened.levels.to_bytes(path, self.white)
+      return image, '; '.join(filter(None, (opened.note, note)))
+    return convert(path, opened.image, 'RGB'), opened.note
 
 
 DEFAULT_DECODER = Decoder()
-
-
-def _opened(path: str, content: bytes | None) -> Image.Image:
-  return Image.open(path if content is None else io.BytesIO(content))
-
-
-@contextlib.contextmanager
-def _named_errors(path: str) -> Iterator[None]:
-  """Turns any error of a decoder into a sentence that names the file."""
-  try:
-    yield
-  except DataError:
-    raise
-  except UnidentifiedImageError as error:
-    raise DataError(
-      f'{path} cannot be read as an image (its format is unknown): '
-      'repair or remove it.'
-    ) from error
-  # Decoders may raise any exception on damaged files.
-  except Exception as error:
-    text = getattr(error, 'strerror', None) or str(error)
-    text = text or type(error).__name__
-    raise DataError(
-      f'{path} cannot be read as an image ({text.splitlines()[0]}): repair '
-      'or remove it.'
-    ) from error
-
-
-def _is_deep(image: Image.Image) -> bool:
-  """Returns True if an image is grey with more than 8 bits."""
-  return image.mode.startswith('I;16') or image.mode in ('I', 'F')
-
-
-def _to_rgb(image: Image.Image) -> np.ndarray:
-  if image.mode == 'P' and 'transparency' in image.info:
-    image = image.convert('RGBA')  # Otherwise Pillow warns.
-  return np.asarray(image.convert('RGB'))
-
-
-def _has_16_bits(image: Image.Image) -> bool:
-  # Pillow's mode shows 16 bits only for grey; the raw mode for colour as well.
-  return any(re.search('RGB[AX]?;16', str(tile[3])) for tile in image.tile)

@@ -34,34 +34,30 @@ def list_pages(image: Image.Image) -> list[int]:
   return frames
 
 
-def go_to_page(image: Image.Image, path: str, page: int | None) -> str:
-  """Seeks a page of an opened file.
+def choose_page(count: int, path: str, page: int | None) -> tuple[int, str]:
+  """Checks the number of a page.
 
   Args:
-    image: as Pillow opened it.
-    path: for messages.
+    count: pages of the file.
+    path: of the file, for messages.
     page: from 0; None if the file must have no more than one.
 
   Returns:
-    A note that gives the page if there are several, or ''.
+    The page, and a note that gives it if there are several, or ''.
 
   Raises:
     DataError: the file has no such page, or several if `page` is None.
-    ValueError: as for `list_pages`.
   """
-  frames = list_pages(image)
-  if page is None and len(frames) > 1:
+  if page is None and count > 1:
     raise DataError(
-      f'{path} has {len(frames)} pages: split it into files of one image each.'
+      f'{path} has {count} pages: split it into files of one image each.'
     )
   page = page or 0
-  if not 0 <= page < len(frames):
+  if not 0 <= page < count:
     raise DataError(
-      f'{path} has {len(frames)} pages, so there is no page {page + 1}.'
+      f'{path} has {count} pages, so there is no page {page + 1}.'
     )
-  if image.tell() != frames[page]:
-    image.seek(frames[page])
-  return f'page {page + 1} of {len(frames)}' if len(frames) > 1 else ''
+  return page, f'page {page + 1} of {count}' if count > 1 else ''
 
 
 def _is_copy(image: Image.Image, frame: int) -> bool:

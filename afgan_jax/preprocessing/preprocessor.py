@@ -6,6 +6,7 @@ through a `Preprocessor`, so that they cannot disagree.
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
 from afgan_jax.preprocessing.geometry import STRETCH, Frame, Geometry
+from afgan_jax.preprocessing.ground_truth import mask_content, read_ground_truth
 from afgan_jax.preprocessing.intensity import (
   Normalize,
   clip_pixels,
@@ -120,13 +122,17 @@ class Preprocessor:
     return PreparedImage(original, self._normalize(pixels), frame, note)
 
   def read(
-    self, path: str, mask_path: str | None = None, mask_size: int = 0
+    self,
+    path: str,
+    mask_paths: str | Sequence[str] | None = None,
+    mask_size: int = 0,
   ) -> Reading:
-    """Reads an image file and its ground-truth mask, each file once.
+    """Reads an image file and its ground-truth masks, each file once.
 
     Args:
       path: of the image.
-      mask_path: of its ground-truth mask; None if there is none.
+      mask_paths: of its ground-truth mask or masks, of which the union counts;
+        None or empty if there are none.
       mask_size: side length in pixels of the mask; 0 to read no mask.
 
     Returns:
@@ -138,30 +144,24 @@ class Preprocessor:
     Raises:
       DataError: the image cannot be read, or has several pages.
     """
-    if not (mask_path and mask_size):
-      mask_path, mask_size = None, 0
-    contents = [_content(path)]
-    if mask_path:
-      contents.append(_content(mask_path))
+    masks = (mask_paths,) if isinstance(mask_paths, str) else mask_paths or ()
+    if not (masks and mask_size):
+      masks, mask_size = (), 0
+    contents = [_content(path), *(mask_content(x, path) for x in masks)]
     key = self.cache and self._cache_key(mask_size, contents)
     found = self.cache and self.cache.get(key)
-    problem = ''
     if found:
       (pixels, mask), metadata = found
-      note = metadata['note']
+      notes = metadata['notes']
     else:
-      original, note = self.decoder.sole_image(path, contents[0])
-      pixels, frame = self._cut(original)
-      mask = None
-      if mask_path:
-        try:
-          mask = self._mask(mask_path, contents[1], path, frame, mask_size)
-        except DataError as error:
-          problem = str(error)
-      if self.cache and not problem:
-        self.cache.put(key, [pixels, mask], {'note': note})
-    notes = (note and f'{path}: {note}', problem)
-    return Reading(self._normalize(pixels), mask, tuple(filter(None, notes)))
+      pixels, mask, notes, error = self._read(path, masks, mask_size, contents)
+      if error:
+        sentences = (*_sentences((path, *masks), notes), error)
+        return Reading(self._normalize(pixels), None, sentences)
+      if self.cache:
+        self.cache.put(key, [pixels, mask], {'notes': notes})
+    sentences = _sentences((path, *masks), notes)
+    return Reading(self._normalize(pixels), mask, sentences)
 
   def from_square(self, pixels: np.ndarray) -> np.ndarray:
     """Prepares an image that already has the shape of the square.
@@ -190,33 +190,47 @@ class Preprocessor:
     # An unreadable file has a key too; it is never stored.
     return self.cache.key(how, *(content or b'' for content in contents))
 
-  def _mask(
+  def _read(
     self,
     path: str,
-    content: bytes | None,
-    image_path: str,
-    frame: Frame,
-    size: int,
-  ) -> np.ndarray:
-    defective = self.decoder.mask(path, content)
-    if defective.shape != (frame.height, frame.width):
-      height, width = defective.shape
-      raise DataError(
-        f'The mask {path} has {width}×{height} pixels and its image '
-        f'{image_path} has {frame.width}×{frame.height}: make them the same '
-        'size.'
-      )
-    if not defective.any():
-      raise DataError(
-        f'{path} marks nothing in {image_path}: mark the defect, remove the '
-        'mask, or label the image as good.'
-      )
-    drawing = defective.astype(np.uint8) * 255
-    # Half of the area is 127.5.
-    mask = frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
-    if not mask.any():
-      mask[frame.cells(*np.nonzero(defective), size)] = True
-    return mask.astype(np.uint8)
+    masks: Sequence[str],
+    mask_size: int,
+    contents: list[bytes | None],
+  ) -> tuple[np.ndarray, np.ndarray | None, list[str], str]:
+    """Decodes an image and its masks.
+
+    Returns:
+      Pixels, mask, a note or '' for each file, and why the mask cannot be used.
+    """
+    original, note = self.decoder.sole_image(path, contents[0])
+    pixels, frame = self._cut(original)
+    notes = [note] + [''] * len(masks)
+    if not masks:
+      return pixels, None, notes, ''
+    shape = (frame.height, frame.width)
+    try:
+      truth = read_ground_truth(self.decoder, masks, path, shape, contents[1:])
+    except DataError as error:
+      return pixels, None, notes, str(error)
+    for index, text in truth.notes:
+      notes[1 + index] = text
+    return pixels, _reduce(truth.defective, frame, mask_size), notes, ''
+
+
+def _reduce(defective: np.ndarray, frame: Frame, size: int) -> np.ndarray:
+  """Maps a mask to the square, without losing a defect."""
+  drawing = defective.astype(np.uint8) * 255
+  # Half of the area is 127.5.
+  mask = frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
+  if not mask.any():
+    mask[frame.cells(*np.nonzero(defective), size)] = True
+  return mask.astype(np.uint8)
+
+
+def _sentences(paths: Sequence[str], notes: Sequence[str]) -> tuple[str, ...]:
+  return tuple(
+    f'{path}: {note}' for path, note in zip(paths, notes, strict=True) if note
+  )
 
 
 def _content(path: str) -> bytes | None:

@@ -161,11 +161,14 @@ def test_without_a_defect_beside_all_good_images_are_learnt_from(tmp_path):
 def test_masks_without_an_image_are_counted(tmp_path):
   _write_mvtec(tmp_path)
   _write(tmp_path / 'ground_truth' / 'scratch' / '007_mask.png', 255)
-  assert FolderSource(str(tmp_path)).notes() == (
+  unmasked, orphan = FolderSource(str(tmp_path)).notes()
+  assert unmasked.startswith(
     "1 of 2 images of 'scratch' have no mask and are left out of pixel "
-    f'metrics, e.g. {tmp_path}/test/scratch/001.png.',
-    '1 masks have no image, e.g. '
-    f'{tmp_path}/ground_truth/scratch/007_mask.png.',
+    f'metrics, e.g. {tmp_path}/test/scratch/001.png: files 001_mask.*, 001.*,'
+  )
+  assert f'looked for in {tmp_path}/ground_truth/scratch,' in unmasked
+  assert orphan == (
+    f'1 masks have no image, e.g. {tmp_path}/ground_truth/scratch/007_mask.png.'
   )
 
 
@@ -305,7 +308,9 @@ def test_broken_images_are_left_out_where_asked_for(tmp_path):
   np.testing.assert_array_equal(split.labels, [1, 0, 0, 1])
   assert split.masks.shape == (4, SIZE, SIZE)
   assert split.masks[0].all() and split.masks[3].all()
-  assert len(split.left_out) == 2 and not split.notes
+  assert len(split.left_out) == 2
+  # The whole images are marked.
+  assert all('marks 100.0% of the image' in note for note in split.notes)
   assert 'bent/000.png cannot be read' in split.left_out[0]
 
 
@@ -322,5 +327,5 @@ def test_an_image_whose_mask_is_broken_counts_without_it(tmp_path):
   (tmp_path / 'ground_truth/scratch/000_mask.png').write_bytes(b'')
   split = read_split(FolderSource(str(tmp_path)).test(), Preprocessor(SIZE))
   np.testing.assert_array_equal(split.has_mask, [1, 1, 1, 1, 0, 0])
-  (note,) = split.notes
+  (note,) = (x for x in split.notes if 'marks 100.0% of the image' not in x)
   assert '000_mask.png cannot be read' in note

@@ -1,14 +1,12 @@
 """The decoder and resizer, on files that Pillow writes into `tmp_path`."""
 
 import re
-import struct
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from afgan_jax.preprocessing import decode
+from afgan_jax.preprocessing import open_image
 from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.geometry import STRETCH, Geometry
 from afgan_jax.preprocessing.intensity import (
@@ -355,36 +353,8 @@ def test_images_that_are_too_large_are_named(tmp_path, monkeypatch):
   monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
   with pytest.raises(DataError, match='huge.png'):
     read_image(path, SIZE)
-  monkeypatch.setattr(decode, 'MAX_PIXELS', 200)
+  monkeypatch.setattr(open_image, 'MAX_PIXELS', 200)
   assert read_image(path, SIZE, max_pixels=256).shape == (SIZE, SIZE, 3)
-
-
-def _write_png_of_16_bits(path, levels: np.ndarray) -> str:
-  """Writes RGB of 16 bits a channel, as the PNG standard says."""
-  height, width, _ = levels.shape
-  rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in levels)
-
-  def chunk(kind: bytes, data: bytes) -> bytes:
-    check = struct.pack('>I', zlib.crc32(kind + data))
-    return struct.pack('>I', len(data)) + kind + data + check
-
-  header = struct.pack('>IIBBBBB', width, height, 16, 2, 0, 0, 0)
-  path.write_bytes(
-    b'\x89PNG\r\n\x1a\n'
-    + chunk(b'IHDR', header)
-    + chunk(b'IDAT', zlib.compress(rows))
-    + chunk(b'IEND', b'')
-  )
-  return str(path)
-
-
-def test_colors_of_16_bits_are_read_by_their_upper_8(tmp_path):
-  levels = np.random.default_rng(0).integers(0, 65536, (SIZE, SIZE, 3))
-  path = _write_png_of_16_bits(tmp_path / 'a.png', levels)
-  np.testing.assert_array_equal(read_image(path, SIZE), levels // 256)
-  # No level of theirs can be called white any more.
-  with pytest.raises(DataError, match='a.png.*16 bits a channel'):
-    read_image(path, SIZE, white=4095)
 
 
 @pytest.mark.parametrize('extension', ['png', 'tiff'])
