@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,41 +11,15 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.store import Given, restore
 from afgan_jax.devices import Devices
+from afgan_jax.large_images import score_prepared
 from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics import calibration_file, fit_threshold
-from afgan_jax.metrics.regions import Region, find_defects
+from afgan_jax.metrics.prediction import Prediction, interpret
 from afgan_jax.metrics.threshold import Calibration
-from afgan_jax.preprocessing.prepared import PreparedImage, regions_of
+from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.preprocessing.preprocessor import ImageLike, Preprocessor
 from afgan_jax.scoring import Scores, announce, make_scorer
 from afgan_jax.system.errors import MissingThreshold
-
-_NO_REGION = (
-  'defective by its score as a whole: no pixel of the map is above the pixel '
-  'threshold, so there is no region'
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-  """Prediction for one image.
-
-  Attributes:
-    score: anomaly score; larger is more anomalous.
-    probability: of a defect, in [0, 1]; 0.5 at the threshold.
-    verdict: 'good' or 'defective'.
-    anomaly_map: float32 [height, width], at the size of the original image.
-    regions: of a defective image, where its map is above the pixel threshold,
-      by descending area, in pixels of the original image; none of a good one.
-    note: a remark on the image for the user, or ''.
-  """
-
-  score: float
-  probability: float
-  verdict: str
-  anomaly_map: np.ndarray
-  regions: list[Region]
-  note: str = ''
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -214,18 +188,39 @@ class Detector:
       MissingThreshold: if there is no threshold for this checkpoint and score.
     """
     prepared = self.preprocessor.prepare(image)
-    scores = self.score(prepared.pixels[None], regions_of([prepared]))
-    return self.interpret(prepared, scores['score'][0], scores['map'][0])
+    ((score, values),) = self.score_prepared([prepared])
+    return self.interpret(prepared, score, values)
+
+  def score_prepared(
+    self, images: Sequence[PreparedImage]
+  ) -> list[tuple[float, np.ndarray]]:
+    """Scores images of any size.
+
+    Args:
+      images: from `Preprocessor.prepare`, at least one.
+
+    Returns:
+      The score and the anomaly map of each, float32: of the square that the
+      networks see, or, if it is divided into tiles, of the reduced image.
+    """
+    return score_prepared(self.config, self.score, images)
 
   def interpret(
-    self, prepared: PreparedImage, score: float, values: np.ndarray
+    self,
+    prepared: PreparedImage,
+    score: float,
+    values: np.ndarray,
+    *,
+    with_map: bool = True,
   ) -> Prediction:
     """Makes a prediction from the results of `score` for one image.
 
     Args:
       prepared: the image.
       score: its score.
-      values: its anomaly map, [size, size].
+      values: its anomaly map, [rows, columns].
+      with_map: whether to restore the map to the size of the image, which for a
+        large image takes memory and time.
 
     Returns:
       The prediction.
@@ -234,21 +229,4 @@ class Detector:
       MissingThreshold: if there is no threshold.
     """
     calibration = self.require_calibration()
-    anomaly_map = prepared.frame.restore(values)
-    if prepared.inside is not None:
-      anomaly_map = np.where(prepared.inside, anomaly_map, np.float32(0))
-    defective = score > calibration.threshold
-    regions = (
-      find_defects(anomaly_map, values, calibration) if defective else []
-    )
-    notes = [prepared.note] if prepared.note else []
-    if defective and not regions:
-      notes.append(_NO_REGION)
-    return Prediction(
-      score=float(score),
-      probability=float(calibration.probability(np.asarray(score))),
-      verdict='defective' if defective else 'good',
-      anomaly_map=anomaly_map,
-      regions=regions,
-      note='; '.join(notes),
-    )
+    return interpret(calibration, prepared, score, values, with_map=with_map)

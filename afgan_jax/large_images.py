@@ -1,13 +1,13 @@
 """Scores images that are divided into tiles, a batch of tiles at a time."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.preprocessing.prepared import Tiles
+from afgan_jax.preprocessing.prepared import PreparedImage, Tiles, regions_of
 from afgan_jax.preprocessing.tiling import MapMerger
 from afgan_jax.scoring import Scores
 from afgan_jax.system.threads import in_batches
@@ -45,6 +45,21 @@ def score_tiles(
   if config.score.image != 'paper':
     worst['score'] = _reduce(config, values)
   return worst, values
+
+
+def score_prepared(
+  config: ConfigDict,
+  score: Callable[..., Scores],
+  images: Sequence[PreparedImage],
+) -> list[tuple[float, np.ndarray]]:
+  """Scores images of any size, see `Detector.score_prepared`."""
+  tiles = [image.tiles for image in images if image.tiles is not None]
+  if not tiles:
+    pixels = np.stack([image.pixels for image in images])
+    scores = score(pixels, regions_of(images))
+    return list(zip(scores['score'], scores['map'], strict=True))
+  results = [score_tiles(config, score, divided) for divided in tiles]
+  return [(worst['score'], values) for worst, values in results]
 
 
 def _batches(tiles: Tiles, size: int) -> Iterator[tuple[list[int], np.ndarray]]:

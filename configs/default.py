@@ -51,12 +51,18 @@ def get_config() -> ConfigDict:
   # different sizes can be compared; 0 for `image_size`.
   config.metrics.pixel_size = 0
   config.predict = ConfigDict()
-  # Overlay that --mode=predict writes for each image, 'jpeg' or 'png', or
-  # 'none'.
+  # Pictures that --mode=predict writes for each image, at its size: 'overlay',
+  # 'map' (the anomaly map, float32) and 'mask' (the regions, 0 and 255); () for
+  # none.
+  config.predict.save = ('overlay',)
+  # Format of 'overlay', 'jpeg' or 'png', or 'none' for no overlays.
   config.predict.overlay = 'jpeg'
   # A matplotlib colour map. 'inferno' is readable in grey and for colour-blind
   # people; 'jet' is the paper's, blue to red (Figure 8).
   config.predict.colormap = 'inferno'
+  config.predict.map_format = 'tiff'  # Of 'map': 'tiff' or 'npy'.
+  # Number of images with the highest scores on contact_sheet.png; 0 for none.
+  config.predict.sheet = 0
   config.log = _log()
   config.checkpoint = _checkpoint()
   config.benchmark = _benchmark()

@@ -7,12 +7,11 @@ import pathlib
 from afgan_jax.preprocessing.listing import EXTENSIONS, files_in, images_in
 from afgan_jax.system.errors import DataError
 from datasets.hold_out import Division
+from datasets.mask_files import MaskFiles, describe_masks
 from datasets.source import GOOD, Sample, file_sample
 
 # Folders beside `good` that contain no defective images.
 _RESERVED = ('ground_truth', 'test')
-# Suffixes of mask names, after the image's name without its extension.
-_MASK_SUFFIXES = ('_mask', '', '_gt')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +29,8 @@ class FolderSource:
   a fraction of the good images is then used for testing. Or, without either:
   good images in the folder itself, and `test` as above.
 
-  The mask of `x.jpg` is `x_mask.png`, `x.png` or `x_gt.png`.
+  The mask of `x.jpg` is `x_mask.png`, `x.png` or `x_gt.png`, or another file or
+  files that `MaskFiles` describes.
 
   Attributes:
     path: the folder.
@@ -77,18 +77,12 @@ class FolderSource:
   def notes(self) -> tuple[str, ...]:
     """Describes defective images without a mask and masks without an image."""
     truth = self._root() / 'ground_truth'
-    if not truth.is_dir():
-      return ()
-    notes, used = [], set()
-    for defect_type, paths in self._files[1].items():
-      masks = {path: self._mask(path, defect_type) for path in paths}
-      used.update(masks.values())
-      unmasked = [path for path, mask in masks.items() if mask is None]
-      if unmasked and defect_type != GOOD:
-        notes.append(
-          f'{len(unmasked)} of {len(paths)} images of {defect_type!r} have no '
-          f'mask and are left out of pixel metrics, e.g. {unmasked[0]}.'
-        )
+    masks = {
+      defect_type: {path: self._masks(path, defect_type) for path in paths}
+      for defect_type, paths in self._files[1].items()
+    }
+    notes = [*describe_masks(self._root(), masks)]
+    used = {x for found in masks.values() for xs in found.values() for x in xs}
     orphans = [
       path
       for path in images_in(truth)
@@ -157,20 +151,21 @@ class FolderSource:
     return root
 
   def _sample(self, path: pathlib.Path, defect_type: str) -> Sample:
-    mask = self._mask(path, defect_type)
-    return file_sample(str(path), defect_type, mask and str(mask))
+    masks = self._masks(path, defect_type)
+    return file_sample(str(path), defect_type, [str(mask) for mask in masks])
 
-  def _mask(self, path: pathlib.Path, defect_type: str) -> pathlib.Path | None:
+  def _masks(
+    self, path: pathlib.Path, defect_type: str
+  ) -> tuple[pathlib.Path, ...]:
     if defect_type == GOOD:
-      return None
+      return ()
     root = pathlib.Path(self.path)
     base = root / 'test' if root / 'test' in path.parents else root
     # Masks are in the same subfolders below `ground_truth` as the images.
-    relative = path.relative_to(base)
-    masks = root / 'ground_truth' / relative.parent
-    for suffix in _MASK_SUFFIXES:
-      for extension in ('.png', '.PNG'):
-        mask = masks / (relative.stem + suffix + extension)
-        if mask.is_file():
-          return mask
-    return None
+    return self._mask_files.find(path, path.relative_to(base))
+
+  @functools.cached_property
+  def _mask_files(self) -> MaskFiles:
+    test = self._files[1].values()
+    images = [path for paths in test for path in paths]
+    return MaskFiles(pathlib.Path(self.path), images)

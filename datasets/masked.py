@@ -90,7 +90,7 @@ def _cut_each(
   prepared: PreparedImage, masks: Sequence[DefectMask], size: int
 ) -> tuple[DefectMask, ...]:
   """Maps masks to the square, those in the region of interest alone."""
-  inside = True if prepared.inside is None else prepared.inside
+  inside = True if prepared.frame.inside is None else prepared.frame.inside
   return tuple(
     DefectMask(prepared.frame.cut_mask(mask & inside, size), saturation)
     for mask, saturation in masks

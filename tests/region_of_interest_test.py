@@ -90,7 +90,7 @@ def test_the_most_specific_mask_of_a_folder_is_taken(tmp_path):
     ('test/good/2.jpg', ~LEFT),
   ):
     path = _save(tmp_path / name, _noise(0))
-    assert np.array_equal(preprocessor.prepare(path).inside, inside), name
+    assert np.array_equal(preprocessor.prepare(path).frame.inside, inside), name
 
 
 def test_regions_that_cannot_be_used_end_in_a_sentence(tmp_path):

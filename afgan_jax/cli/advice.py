@@ -31,6 +31,13 @@ _ADVICE = {
     '--resume continues them, --overwrite replaces them, --output=DIR writes '
     'to another folder'
   ),
+  errors.OtherPredictions: (
+    '--overwrite replaces them, --output=DIR writes to another folder'
+  ),
+  errors.OutputInUse: 'wait until it has ended, or give another --output',
+  errors.OutputFull: (
+    'make room, then the same command with --resume continues'
+  ),
   errors.Diverged: (
     'try a lower config.optimizer.learning_rate in another --workdir'
   ),

@@ -97,6 +97,7 @@ def predict(
   *,
   resume: bool,
   overwrite: bool,
+  watch: bool = False,
 ) -> None:
   """Predicts unlabelled images, see `jobs.predict`.
 
@@ -105,20 +106,29 @@ def predict(
     PartlyFailed: if some images could not be read; the others are done.
   """
   from afgan_jax.detector import Detector
-  from afgan_jax.jobs.predict import predict
+  from afgan_jax.jobs import predict as job
   from afgan_jax.preprocessing.listing import find_images
 
-  paths = find_images(pattern)
-  detector = Detector.load(workdir, config)
+  paths = [] if watch else find_images(pattern)
+  # Images that come one by one need not be padded to a batch.
+  fields: dict[str, Any] = {'score.batch_size': 1} if watch else {}
+  detector = Detector.load(workdir, config, **fields)
   calibration = detector.require_calibration()
   print(calibration.describe())
   _note_rate(calibration, config, detector.config)
   output = output or workdir / 'predictions'
-  failed = predict(detector, paths, output, resume=resume, overwrite=overwrite)
+  if watch:
+    count = job.watch(detector, pattern, output, overwrite=overwrite)
+    print(f'Stopped after {count} images; the tables are in {output}.')
+    return
+  failed = job.predict(
+    detector, paths, output, resume=resume, overwrite=overwrite
+  )
   print(f'{len(paths)} images; the tables are in {output}.')
   if failed:
     raise PartlyFailed(
-      f'{failed} of {len(paths)} images could not be read; their rows say why.'
+      f'{failed} of {len(paths)} images could not be read or not be processed; '
+      'their rows say why.'
     )
 
 

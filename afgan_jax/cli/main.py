@@ -73,6 +73,12 @@ _OUTPUT = flags.DEFINE_string(
 _RESUME = flags.DEFINE_bool(
   'resume', False, 'With --mode=predict: continue where it was stopped.'
 )
+_WATCH = flags.DEFINE_bool(
+  'watch',
+  False,
+  'With --mode=predict: go on with the images that appear in the folder '
+  '--input, until Ctrl-C or SIGTERM; a restart continues.',
+)
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'With --mode=predict: replace the results in --output.'
 )
@@ -159,6 +165,7 @@ def _dispatch(
       output,
       resume=_RESUME.value,
       overwrite=_OVERWRITE.value,
+      watch=_WATCH.value,
     )
     return
   data = load_data()
@@ -189,8 +196,10 @@ def _check_flags(mode: str) -> None:
     raise UsageError('--mode=predict needs --input, and no other mode has it.')
   if _OUTPUT.value and mode not in ('predict', 'evaluate'):
     raise UsageError('--output is only for --mode=predict and --mode=evaluate.')
-  if mode != 'predict' and (_RESUME.value or _OVERWRITE.value):
-    raise UsageError('--resume and --overwrite are only for --mode=predict.')
+  if mode != 'predict' and (_RESUME.value or _OVERWRITE.value or _WATCH.value):
+    raise UsageError(
+      '--resume, --overwrite and --watch are only for --mode=predict.'
+    )
   config = _CONFIG.value
   if mode in ('train', 'benchmark', 'study', 'inspect') and config is None:
     raise UsageError(f'--mode={mode} needs a --config.')

@@ -38,13 +38,20 @@ def one_of(choices: tuple[Any, ...], because: str = '') -> Check:
   )
 
 
-def some_of(choices: tuple[str, ...]) -> Check:
-  """Accepts a list of one or more of several values."""
+def some_of(choices: tuple[str, ...], least: int = 1) -> Check:
+  """Accepts a list of several values.
+
+  Args:
+    choices: the values.
+    least: number of them that a list has at least, 0 or 1.
+  """
   return Check(
     lambda value: (
-      _is_list(value) and bool(value) and all(x in choices for x in value)
+      _is_list(value)
+      and len(value) >= least
+      and all(x in choices for x in value)
     ),
-    f'one or more of {choices}',
+    f'one or more of {choices}' if least else f'() or some of {choices}',
   )
 
 

@@ -52,6 +52,7 @@ GEOMETRIES = ('stretch', 'pad', 'object', 'tiles')
 AUGMENTATIONS = ('cut_paste', 'random_erasing', 'none', 'mixture')
 SHAPES = ('blob', 'scar', 'rectangle')
 CONTENTS = ('patch', 'displaced', 'color', 'noise', 'light', 'blur')
+PICTURES = ('overlay', 'map', 'mask')
 # AFGAN has a further one, 'segmentation'.
 MAPS = (
   'residual',
@@ -192,6 +193,15 @@ FIELDS: dict[str, Field] = {
     one_of(('jpeg', 'png', 'none')), ALWAYS, before='jpeg'
   ),
   'predict.colormap': Field(text(), ALWAYS, before='inferno'),
+  'predict.save': Field(
+    some_of(PICTURES, least=0), ALWAYS, before=('overlay',), omit_before=True
+  ),
+  'predict.map_format': Field(
+    one_of(('tiff', 'npy')), ALWAYS, before='tiff', omit_before=True
+  ),
+  'predict.sheet': Field(
+    between(0, 1000, whole=True), ALWAYS, before=0, omit_before=True
+  ),
   'log.every_steps': Field(greater_than(0, whole=True), ALWAYS),
   'log.panel_every_epochs': Field(at_least(0, whole=True), ALWAYS),
   'checkpoint.every_epochs': Field(greater_than(0, whole=True), ALWAYS),

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import defaultdict
+from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -66,6 +67,18 @@ def calibrate_detector(
   )
 
 
+class Squares(NamedTuple):
+  """What networks see of good images.
+
+  Attributes:
+    pixels: float16 [n, size, size, 3] in [0, 255].
+    regions: regions of interest, bool [n, size, size]; None for all of each.
+  """
+
+  pixels: np.ndarray
+  regions: np.ndarray | None
+
+
 def training_images(config: ConfigDict, images: Images) -> np.ndarray:
   """Selects the squares that networks are trained on.
 
@@ -74,18 +87,35 @@ def training_images(config: ConfigDict, images: Images) -> np.ndarray:
     images: good images.
 
   Returns:
-    uint8 [n, size, size, 3]: the images; or, if they are divided into tiles,
-    `config.data.max_tiles` of these, or all if there are fewer, as many of each
-    image as possible.
+    uint8 [n, size, size, 3]: the images, or some of their tiles, see
+    `select_squares`.
   """
   if not images.large:
     return images.images
+  return to_bytes(select_squares(config, images).pixels)
+
+
+def select_squares(config: ConfigDict, images: Images) -> Squares:
+  """Selects what networks see of images.
+
+  Args:
+    config: see `configs/default.py`.
+    images: good images.
+
+  Returns:
+    The images; or, if they are divided into tiles, at most
+    `config.data.max_tiles` of these, as many of each image.
+  """
+  if not images.large:
+    return Squares(images.pixels, images.regions)
   rng = np.random.default_rng(config.seed)
   limit = config.data.max_tiles
   each = max(limit // len(images), 1)
-  chosen = []
+  pixels, regions = [], []
   for read in itertools.islice(images.large, limit):
     tiles = read()
-    indices = rng.permutation(tiles.indices)[:each]
-    chosen.extend(to_bytes(tiles.cut(int(i))) for i in np.sort(indices))
-  return np.stack(chosen)
+    for index in np.sort(rng.permutation(tiles.indices)[:each]):
+      pixels.append(tiles.cut(int(index)))
+      regions.append(tiles.region(int(index)))
+  whole = images.regions is None
+  return Squares(np.stack(pixels), None if whole else np.stack(regions))

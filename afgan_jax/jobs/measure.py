@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 import afgan_jax
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector, Scores
+from afgan_jax.jobs.images import score_images
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.evaluation import Evaluation, History, LabelledImages
@@ -27,7 +28,6 @@ from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.metrics.saturated_overlap import saturated_overlap
 from afgan_jax.preprocessing.prepared import is_defect
-from afgan_jax.scoring import announce
 
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
@@ -58,9 +58,8 @@ def measure(
   Returns:
     The evaluation.
   """
-  announce(detector.config, len(test.pixels))
   begin = time.perf_counter()
-  scores = detector.score(test.pixels, test.regions)
+  scores = score_images(detector, test, test.masks.shape[1])
   seconds = time.perf_counter() - begin
   metrics = {
     **_detection_metrics(detector, test, scores),

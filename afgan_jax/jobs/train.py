@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.store import latest_step
@@ -15,7 +16,7 @@ from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
-from afgan_jax.jobs.images import calibrate_detector
+from afgan_jax.jobs.images import calibrate_detector, training_images
 from afgan_jax.jobs.validate import validate_detector
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.evaluation import Evaluation
@@ -72,14 +73,15 @@ def train(
     check_held_out(held_out)
   # Before training, so that unreadable images are reported at once.
   test = None if blind else data.load_test(config)
-  make_batches = data.host_batches(train_split.images, config)
+  images = training_images(config, train_split)
+  make_batches = data.host_batches(images, config)
   with claim(workdir):
-    left = num_steps(config, len(train_split)) - latest_step(workdir)
+    left = num_steps(config, len(images)) - latest_step(workdir)
     if on_start and left > 0:
       on_start(config, left)
     known = leaks.record(workdir, train_split.images)
     detector = _train_detector(
-      config, workdir, train_split, held_out, known, make_batches
+      config, workdir, images, held_out, known, make_batches
     )
     if blind:
       figures = validate_detector(detector, workdir, held_out, train_split)
@@ -103,7 +105,7 @@ def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
 def _train_detector(
   config: ConfigDict,
   workdir: pathlib.Path,
-  train_split: Images,
+  images: np.ndarray,
   held_out: Images,
   known: leaks.Known,
   make_batches: Any,
@@ -112,7 +114,7 @@ def _train_detector(
   from afgan_jax.training import loop
 
   before = latest_step(workdir)
-  state = loop.train(config, workdir, train_split.images, make_batches)
+  state = loop.train(config, workdir, images, make_batches)
   logger.info(
     'Trained to step %d; the checkpoints are in %s.', state.step, workdir
   )

@@ -15,6 +15,7 @@ from afgan_jax.checkpoints.store import Given
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, Images, check_held_out, of_run
+from afgan_jax.jobs.images import Squares, select_squares, training_images
 from afgan_jax.jobs.probes import NUM_IMAGES, Probes, make_probes
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.image import image_metrics, pixel_metrics
@@ -77,14 +78,15 @@ def validate_detector(
     of the detector and of the trivial baselines, each the mean over the kinds
     of defects; and 'by_kind', the detector's metrics for each kind.
   """
-  train_images = train_split.images
-  num_defective = len(KINDS) * max(NUM_IMAGES, len(held_out))
-  announce(detector.config, len(held_out) + num_defective)
-  by_kind, num_images = _compare(detector, held_out, train_images)
+  train_images = training_images(detector.config, train_split)
+  good = select_squares(detector.config, held_out)
+  num_defective = len(KINDS) * max(NUM_IMAGES, len(good.pixels))
+  announce(detector.config, len(good.pixels) + num_defective)
+  by_kind, num_images = _compare(detector, good, train_images)
   figures = _average(by_kind) | {
     'counts': {
       'train': len(train_images),
-      'held_out': len(held_out),
+      'held_out': len(good.pixels),
       'by_kind': num_images,
     },
     'step': detector.step,
@@ -95,7 +97,7 @@ def validate_detector(
 
 
 def _compare(
-  detector: Detector, held_out: Images, train_images: np.ndarray
+  detector: Detector, held_out: Squares, train_images: np.ndarray
 ) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
   """Compares good images with those of each kind of synthetic defect.
 

@@ -73,12 +73,15 @@ class Frame:
       corner, to image coordinates, which may lie outside of the image.
     is_turned: False if the square is parallel to the image and contains all of
       it.
+    inside: the region of interest, bool [height, width]; None for all of the
+      image. Maps are 0 outside of it.
   """
 
   height: int
   width: int
   matrix: np.ndarray
   is_turned: bool = False
+  inside: np.ndarray | None = None
 
   def cut(
     self,
@@ -142,28 +145,23 @@ class Frame:
     """Maps values of the square back to the image.
 
     Args:
-      values: [size, size], float32.
+      values: [rows, columns], float32.
 
     Returns:
-      [height, width], float32, interpolated; 0 outside of the square.
+      [height, width], float32, interpolated; 0 outside of the square and of the
+      region of interest.
     """
-    size = values.shape[0]
+    inverse, shape = self.to_map(*values.shape), (self.width, self.height)
     picture = Image.fromarray(np.asarray(values, np.float32))
-    shape = (self.width, self.height)
-    inverse = size * self._inverse
-    if not self.is_turned:
-      left, top = inverse[:, 2]
-      right, bottom = inverse @ [*shape, 1]
-      box = (left, top, right, bottom)
-      return np.asarray(picture.resize(shape, Image.Resampling.BILINEAR, box))
-    return np.asarray(
-      picture.transform(
-        shape,
-        Image.Transform.AFFINE,
-        inverse.ravel(),
-        Image.Resampling.BILINEAR,
-      )
-    )
+    if self.is_turned:
+      restored = sample(picture, shape, inverse)
+    else:
+      box = (*inverse[:, 2], *inverse @ [*shape, 1])
+      resized = picture.resize(shape, Image.Resampling.BILINEAR, box)
+      restored = np.asarray(resized)
+    if self.inside is None:
+      return restored
+    return np.where(self.inside, restored, np.float32(0))
 
   def cells(
     self, rows: np.ndarray, columns: np.ndarray, size: int
@@ -179,14 +177,22 @@ class Frame:
       Rows and columns in the square, clipped to its edge.
     """
     places = np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
-    found = np.floor(size * (self._inverse @ places)).astype(int)
+    found = np.floor(self.to_map(size, size) @ places).astype(int)
     columns, rows = np.clip(found, 0, size - 1)
     return rows, columns
 
-  @property
-  def _inverse(self) -> np.ndarray:
+  def to_map(self, rows: int, columns: int) -> np.ndarray:
+    """Returns the mapping from the image to pixels of a map of the square.
+
+    Args:
+      rows: of the map.
+      columns: of the map.
+
+    Returns:
+      [2, 3], maps (column, row, 1) to column and row.
+    """
     whole = np.vstack([self.matrix, [0, 0, 1]])
-    return np.linalg.inv(whole)[:2]
+    return [[columns], [rows]] * np.linalg.inv(whole)[:2]
 
   def _extend(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pads an image with its edges until it contains the square."""
@@ -200,3 +206,41 @@ class Frame:
       return image, self.matrix
     extended = np.pad(image, [(top, bottom), (left, right)], mode='edge')
     return extended, self.matrix + [[0, 0, left], [0, 0, top]]
+
+
+def sample(
+  picture: Image.Image, shape: tuple[int, int], matrix: np.ndarray
+) -> np.ndarray:
+  """Samples a picture at the pixels of another image, interpolated.
+
+  Args:
+    picture: of one band.
+    shape: width and height of the image.
+    matrix: [2, 3], maps (column, row, 1) of the image to those of the picture.
+
+  Returns:
+    [height, width], 0 outside of the picture.
+  """
+  return np.asarray(
+    picture.transform(
+      shape,
+      Image.Transform.AFFINE,
+      matrix.ravel(),
+      Image.Resampling.BILINEAR,
+    )
+  )
+
+
+def reduce_region(inside: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+  """Reduces a region of interest to the shape of a map.
+
+  Args:
+    inside: bool [height, width].
+    shape: height and width.
+
+  Returns:
+    bool `shape`, True where at least half of a pixel's area is.
+  """
+  picture = Image.fromarray(inside.astype(np.uint8) * 255)
+  resized = picture.resize(shape[::-1], Image.Resampling.BOX)
+  return np.asarray(resized) > 127

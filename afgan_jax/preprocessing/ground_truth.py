@@ -6,6 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from afgan_jax.preprocessing.decode import Decoder
+from afgan_jax.preprocessing.labels.label_file import (
+  draw_labels,
+  is_label_file,
+  label_content,
+)
 from afgan_jax.system.errors import DataError
 
 
@@ -32,28 +37,24 @@ def read_ground_truth(
 
   Args:
     decoder: reads the files.
-    mask_paths: at least one.
+    mask_paths: of masks, or of label files (COCO, LabelMe or Pascal VOC); at
+      least one.
     image_path: of the image, for messages.
     shape: height and width of the upright image.
-    contents: of the masks, if they have been read already.
+    contents: results of `mask_content`, if they have been read already.
 
   Returns:
     The defective pixels, at least one.
 
   Raises:
-    DataError: a mask cannot be read or has another size, or all are empty.
+    DataError: a mask cannot be read or has another size, or all are empty; the
+      message names the file, and the field of a label file.
   """
   defective, notes = np.zeros(shape, bool), []
   contents = contents or [None] * len(mask_paths)
   files = zip(mask_paths, contents, strict=True)
   for index, (path, content) in enumerate(files):
-    mask, note = decoder.mask(path, content)
-    if mask.shape != shape:
-      raise DataError(
-        f'The mask {path} has {mask.shape[1]}×{mask.shape[0]} pixels and its '
-        f'image {image_path} has {shape[1]}×{shape[0]}: make them the same '
-        'size.'
-      )
+    mask, note = _read_one(decoder, path, content, image_path, shape)
     defective |= mask
     if note:
       notes.append((index, note))
@@ -63,6 +64,44 @@ def read_ground_truth(
       'defect, remove the mask, or label the image as good.'
     )
   return GroundTruth(defective, tuple(notes))
+
+
+def mask_content(path: str, image_path: str) -> bytes | None:
+  """Reads the part of a mask's file that is about an image, for `Cache.key`.
+
+  Args:
+    path: of the mask or label file.
+    image_path: of the image.
+
+  Returns:
+    The bytes; None on errors, which `read_ground_truth` reports.
+  """
+  try:
+    if is_label_file(path):
+      return label_content(path, image_path)
+    with open(path, 'rb') as file:
+      return file.read()
+  except (OSError, DataError):
+    return None
+
+
+def _read_one(
+  decoder: Decoder,
+  path: str,
+  content: bytes | None,
+  image_path: str,
+  shape: tuple[int, int],
+) -> tuple[np.ndarray, str]:
+  if is_label_file(path):
+    content = content or label_content(path, image_path)
+    return draw_labels(path, content, image_path, shape)
+  mask, note = decoder.mask(path, content)
+  if mask.shape != shape:
+    raise DataError(
+      f'The mask {path} has {mask.shape[1]}×{mask.shape[0]} pixels and its '
+      f'image {image_path} has {shape[1]}×{shape[0]}: make them the same size.'
+    )
+  return mask, note
 
 
 def name_files(paths: Sequence[str]) -> str:

@@ -39,18 +39,22 @@ class Tiles:
     indices = range(len(self.tiling))
     if self.inside is None:
       return list(indices)
-    size = self.tiling.size
-    found = []
-    for index in indices:
-      row, column = (max(x, 0) for x in self.tiling.corner(index))
-      if self.inside[row : row + size, column : column + size].any():
-        found.append(index)
-    return found
+    return [index for index in indices if self.region(index).any()]
 
   def cut(self, index: int) -> np.ndarray:
     """Cuts a tile, float16 [size, size, 3] in [0, 255]."""
     pixels = self.tiling.cut(self.image, index)
     return clip_pixels(self.normalize(pixels.astype(np.float32)))
+
+  def region(self, index: int) -> np.ndarray:
+    """Cuts a tile of the region of interest, bool [size, size]."""
+    size = self.tiling.size
+    found = np.zeros((size, size), bool)
+    if self.inside is None:
+      return ~found
+    places, parts = self.tiling.overlap(index)
+    found[parts] = self.inside[places]
+    return found
 
 
 class PreparedImage(NamedTuple):
@@ -62,8 +66,6 @@ class PreparedImage(NamedTuple):
     frame: position of these pixels in the image; `frame.restore` resizes a map
       of them to the original image.
     note: a note for the user, or ''.
-    inside: bool [height, width], True in the region of interest; None if all
-      of the image is inspected.
     tiles: if the networks see tiles; `pixels` are then all of the image, for
       display.
   """
@@ -72,15 +74,14 @@ class PreparedImage(NamedTuple):
   pixels: np.ndarray
   frame: Frame
   note: str
-  inside: np.ndarray | None = None
   tiles: Tiles | None = None
 
   @property
   def region(self) -> np.ndarray | None:
     """The region of interest in the square, bool [size, size], or None."""
-    if self.inside is None:
+    if self.frame.inside is None:
       return None
-    return cut_region(self.inside, self.frame, len(self.pixels))
+    return cut_region(self.frame.inside, self.frame, len(self.pixels))
 
 
 class Reading(NamedTuple):

@@ -14,7 +14,12 @@ from ml_collections import ConfigDict
 
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
-from afgan_jax.preprocessing.geometry import STRETCH, Frame, Geometry
+from afgan_jax.preprocessing.geometry import (
+  STRETCH,
+  Frame,
+  Geometry,
+  reduce_region,
+)
 from afgan_jax.preprocessing.intensity import (
   Normalize,
   clip_pixels,
@@ -28,7 +33,7 @@ from afgan_jax.preprocessing.region_of_interest import (
   RegionOfInterest,
   fill_outside,
 )
-from afgan_jax.preprocessing.tiling import Tiling, reduce_image
+from afgan_jax.preprocessing.tiling import Tiling
 
 ImageLike = str | os.PathLike[str] | bytes | np.ndarray
 
@@ -119,7 +124,8 @@ class Preprocessor:
     pixels, tiles = self._normalize(cut), None
     if self.geometry.kind == 'tiles':
       tiles = self._tiles(original, inside, cut)
-    return PreparedImage(original, pixels, frame, note, inside, tiles)
+    frame = dataclasses.replace(frame, inside=inside)
+    return PreparedImage(original, pixels, frame, note, tiles)
 
   def _tiles(
     self, original: np.ndarray, inside: np.ndarray | None, whole: np.ndarray
@@ -130,7 +136,7 @@ class Preprocessor:
       original if inside is None else fill_outside(original, inside),
       tiling,
       functools.partial(self.normalize, whole=whole.astype(np.float32)),
-      None if inside is None else reduce_image(inside, tiling.shape),
+      None if inside is None else reduce_region(inside, tiling.shape),
     )
 
   def read(

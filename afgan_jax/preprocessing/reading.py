@@ -9,7 +9,7 @@ import numpy as np
 import PIL
 
 from afgan_jax.preprocessing.geometry import Frame
-from afgan_jax.preprocessing.ground_truth import read_ground_truth
+from afgan_jax.preprocessing.ground_truth import mask_content, read_ground_truth
 from afgan_jax.preprocessing.prepared import PreparedImage, Reading
 from afgan_jax.preprocessing.region_of_interest import cut_region
 from afgan_jax.system.errors import DataError
@@ -27,7 +27,7 @@ def read_cached(
     The reading, whose pixels are not normalised.
   """
   roi, cache = preprocessor.roi, preprocessor.cache
-  contents = [_content(name) for name in (path, *masks)]
+  contents = [_content(path), *(mask_content(x, path) for x in masks)]
   files = [*contents, _content(roi.find(path))] if roi else contents
   size = mask_size if masks else 0
   key = cache and cache.key(
@@ -64,7 +64,7 @@ def limit(
     The reading with the region, if there is one; without its mask, and with a
     note, if that marks nothing inside.
   """
-  inside, frame = prepared.inside, prepared.frame
+  inside, frame = prepared.frame.inside, prepared.frame
   if inside is None:
     return reading
   return limit_to(reading, path, inside, frame, mask_size)

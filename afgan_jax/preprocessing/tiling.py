@@ -9,7 +9,6 @@ import functools
 import math
 
 import numpy as np
-from PIL import Image
 
 from afgan_jax.preprocessing.geometry import Frame
 from afgan_jax.preprocessing.intensity import clip_pixels
@@ -56,6 +55,16 @@ class Tiling:
     rows, columns = self.starts
     row, column = divmod(index, len(columns))
     return int(rows[row]), int(columns[column])
+
+  def overlap(
+    self, index: int
+  ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Returns what a tile covers of the reduced image, and where in the tile."""
+    (rows, tile_rows), (columns, tile_columns) = (
+      _overlap(start, self.size, side)
+      for start, side in zip(self.corner(index), self.shape, strict=True)
+    )
+    return (rows, columns), (tile_rows, tile_columns)
 
   def cut(self, image: np.ndarray, index: int) -> np.ndarray:
     """Cuts a tile, antialiased, without rounding to bytes.
@@ -117,14 +126,7 @@ class MapMerger:
       values: [size, size].
     """
     weighted = values * np.outer(self._ramp, self._ramp)
-    corner = self._tiling.corner(index)
-    places, parts = zip(
-      *(
-        _overlap(start, self._tiling.size, side)
-        for start, side in zip(corner, self._tiling.shape, strict=True)
-      ),
-      strict=True,
-    )
+    places, parts = self._tiling.overlap(index)
     self._total[places] += weighted[parts]
 
   def merge(self) -> np.ndarray:
@@ -138,21 +140,6 @@ class MapMerger:
         weight[place] += self._ramp[part]
       self._total /= weight[:, None] if axis == 0 else weight
     return self._total
-
-
-def reduce_image(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-  """Reduces a mask to the shape of a map.
-
-  Args:
-    image: bool [height, width].
-    shape: height and width.
-
-  Returns:
-    bool `shape`, True where at least half of a pixel's area is.
-  """
-  picture = Image.fromarray(image.astype(np.uint8) * 255)
-  resized = picture.resize(shape[::-1], Image.Resampling.BOX)
-  return np.asarray(resized) > 127
 
 
 def _starts(side: int, size: int) -> np.ndarray:

@@ -44,6 +44,18 @@ class OutputExists(UsageError):
   """The output folder already holds predictions."""
 
 
+class OtherPredictions(UsageError):
+  """The output folder holds predictions that cannot be continued."""
+
+
+class OutputInUse(UsageError):
+  """Another prediction writes to the output folder."""
+
+
+class OutputFull(UsageError):
+  """A result could not be written; the rows so far are kept."""
+
+
 class Diverged(UsageError):
   """Losses or weights are no longer finite."""
 
@@ -70,6 +82,18 @@ class DataError(ValueError):
 
 class MovedData(DataError):
   """The images of a run are no longer where its config says."""
+
+
+class MissingPath(DataError):
+  """A folder or table of images that does not exist.
+
+  Attributes:
+    path: of the folder or table, as given.
+  """
+
+  def __init__(self, path: str, message: str):
+    super().__init__(message)
+    self.path = path
 
 
 class PartlyFailed(Exception):  # noqa: N818

@@ -1,6 +1,8 @@
 """Prefetching in threads with bounded memory, and batching."""
 
 import collections
+import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import Any
@@ -42,3 +44,30 @@ def in_batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
       batch = []
   if batch:
     yield batch
+
+
+class Budget:
+  """Limits the total weight of what threads work on at the same time."""
+
+  def __init__(self, total: int):
+    """Allows a total weight."""
+    self._total = self._left = total
+    self._changed = threading.Condition()
+
+  @contextlib.contextmanager
+  def use(self, weight: int) -> Iterator[None]:
+    """Waits until there is room for a weight, and holds it.
+
+    Args:
+      weight: what is above the total has all of the budget for itself.
+    """
+    weight = min(weight, self._total)
+    with self._changed:
+      self._changed.wait_for(lambda: self._left >= weight)
+      self._left -= weight
+    try:
+      yield
+    finally:
+      with self._changed:
+        self._left += weight
+        self._changed.notify_all()

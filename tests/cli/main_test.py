@@ -355,7 +355,7 @@ def test_predict(workdir, mixed, tmp_path):
       assert region['y'] + region['height'] <= height
     place = os.path.relpath(row['path'], mixed) + '.jpg'
     assert _size(output / 'overlays' / place) == (width, height)
-  with (output / 'predictions.csv').open(encoding='utf-8') as file:
+  with (output / 'predictions.csv').open(encoding='utf-8-sig') as file:
     table = list(csv.DictReader(file))
   for row, entry in zip(rows, table, strict=True):
     assert entry['path'] == row['path']

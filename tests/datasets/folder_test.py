@@ -161,11 +161,14 @@ def test_without_a_defect_beside_all_good_images_are_learnt_from(tmp_path):
 def test_masks_without_an_image_are_counted(tmp_path):
   _write_mvtec(tmp_path)
   _write(tmp_path / 'ground_truth' / 'scratch' / '007_mask.png', 255)
-  assert FolderSource(str(tmp_path)).notes() == (
+  unmasked, orphan = FolderSource(str(tmp_path)).notes()
+  assert unmasked.startswith(
     "1 of 2 images of 'scratch' have no mask and are left out of pixel "
-    f'metrics, e.g. {tmp_path}/test/scratch/001.png.',
-    '1 masks have no image, e.g. '
-    f'{tmp_path}/ground_truth/scratch/007_mask.png.',
+    f'metrics, e.g. {tmp_path}/test/scratch/001.png: files 001_mask.*, 001.*,'
+  )
+  assert f'looked for in {tmp_path}/ground_truth/scratch,' in unmasked
+  assert orphan == (
+    f'1 masks have no image, e.g. {tmp_path}/ground_truth/scratch/007_mask.png.'
   )
 
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afgan_jax.preprocessing.geometry import Frame
-from afgan_jax.preprocessing.tiling import MapMerger, Tiling, reduce_image
+from afgan_jax.preprocessing.geometry import Frame, reduce_region
+from afgan_jax.preprocessing.tiling import MapMerger, Tiling
 
 
 def _noise(height, width):
@@ -78,7 +78,7 @@ def test_a_region_is_reduced_by_area():
   region = np.zeros((4, 8), bool)
   region[:, 3:] = True
   assert (
-    reduce_image(region, (2, 4)).tolist() == [[False, True, True, True]] * 2
+    reduce_region(region, (2, 4)).tolist() == [[False, True, True, True]] * 2
   )
 
 

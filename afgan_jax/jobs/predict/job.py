@@ -1,0 +1,132 @@
+"""Predicts a list of image files."""
+
+import contextlib
+import pathlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+
+from tqdm import tqdm
+
+from afgan_jax.detector import Detector
+from afgan_jax.jobs.predict.earlier import LINES, earlier_rows, rows_to_keep
+from afgan_jax.jobs.predict.pipeline import predict_rows
+from afgan_jax.jobs.predict.rows import Row, key_of
+from afgan_jax.jobs.predict.sheet import write_sheet
+from afgan_jax.jobs.predict.tables import Tables, write_lines
+from afgan_jax.scoring import announce
+from afgan_jax.system.errors import (
+  MissingThreshold,
+  OutputExists,
+  OutputInUse,
+  PredictionInterrupted,
+  WorkdirInUse,
+)
+from afgan_jax.system.log import logger
+from afgan_jax.system.workdir import claim
+
+
+def predict(
+  detector: Detector,
+  paths: list[str],
+  output: pathlib.Path,
+  *,
+  resume: bool = False,
+  overwrite: bool = False,
+) -> int:
+  """Predicts images; writes `predictions.csv`, `.jsonl` and pictures.
+
+  Args:
+    detector: with a threshold.
+    paths: of the images.
+    output: folder of the results.
+    resume: continue an earlier call that was stopped; images that could not be
+      read then, and those that have changed since, are predicted again.
+    overwrite: replace the results of an earlier call.
+
+  Returns:
+    The number of images that could not be read.
+
+  Raises:
+    MissingThreshold: if the detector has no threshold.
+    OutputExists: if there are earlier predictions and neither `resume` nor
+      `overwrite` is set.
+    OtherPredictions: if those to resume were made with another threshold, with
+      other weights or by an older version of the program.
+    OutputInUse: if another process predicts into the folder.
+    OutputFull: if the disk is full; the finished rows are kept.
+    PredictionInterrupted: on Ctrl-C; the finished rows are kept.
+  """
+  require_threshold(detector)
+  lines = output / LINES
+  if lines.exists() and not (resume or overwrite):
+    raise OutputExists(f'{lines} already exists.')
+  with claim_output(output):
+    old = earlier_rows(detector, output) if resume else []
+    done, finished, changed = rows_to_keep(old, paths)
+    if changed:
+      logger.info(
+        '%d images have changed since they were predicted, and are predicted '
+        'again.',
+        changed,
+      )
+    left = [path for path in paths if key_of(path) not in finished]
+    write_lines(output, done)
+    with Tables(output) as tables:
+      announce(detector.config, len(left))
+      with contextlib.closing(predict_rows(detector, left, output)) as rows:
+        failed = _write_rows(rows, tables.write, len(paths), len(left))
+    write_sheet(detector, output, detector.config.predict.sheet)
+  return failed
+
+
+def require_threshold(detector: Detector) -> None:
+  """Raises MissingThreshold if a detector has no threshold."""
+  if detector.calibration is None:
+    raise MissingThreshold(
+      'There is no threshold for this checkpoint and score.'
+    )
+
+
+@contextlib.contextmanager
+def claim_output(output: pathlib.Path) -> Iterator[None]:
+  """Creates the output folder and locks it against other predictions.
+
+  Raises:
+    OutputInUse: another process predicts into it.
+  """
+  with contextlib.ExitStack() as stack:
+    try:
+      stack.enter_context(claim(output))
+    except WorkdirInUse as error:
+      raise OutputInUse(f'{output} is in use by another prediction.') from error
+    yield
+
+
+def _write_rows(
+  rows: Iterable[Row],
+  write: Callable[[Row], None],
+  num_images: int,
+  num_left: int,
+) -> int:
+  """Writes rows with a progress bar; returns how many images have an error."""
+  failed = 0
+  with tqdm(
+    total=num_images,
+    initial=num_images - num_left,
+    unit='image',
+    mininterval=0.1 if sys.stderr.isatty() else 10,
+  ) as bar:
+    try:
+      errors = 0
+      for row in rows:
+        write(row)
+        errors += row['error'] is not None
+        if row['page'] == row['pages']:  # The last of the file.
+          failed += errors > 0
+          errors = 0
+          bar.update()
+    except KeyboardInterrupt as error:
+      raise PredictionInterrupted(
+        f'Stopped after {bar.n} of {num_images} images.'
+      ) from error
+  return failed

@@ -1,0 +1,59 @@
+"""Predicts many images; memory is bounded by pixels in flight."""
+
+import os
+import pathlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent import futures
+from itertools import chain
+
+from afgan_jax.detector import Detector
+from afgan_jax.jobs.predict.item import Item
+from afgan_jax.jobs.predict.rows import Row
+from afgan_jax.jobs.predict.steps import Pipeline
+from afgan_jax.system.threads import in_batches, map_ahead
+
+
+def predict_rows(
+  detector: Detector, paths: Sequence[str], output: pathlib.Path
+) -> Generator[Row]:
+  """Predicts images and writes their pictures.
+
+  Threads read and write while the devices compute. Memory does not depend on
+  the number of images.
+
+  Args:
+    detector: with a threshold.
+    paths: of the images.
+    output: the overlays go to `overlays/` in it, at the images' paths relative
+      to their common parent folder; maps and masks likewise.
+
+  Yields:
+    The rows of each image, one for each page, in the order of `paths`.
+
+  Raises:
+    OutputFull: a picture could not be written, since the disk is full.
+  """
+  folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+  root = os.path.commonpath(folders) if folders else ''
+  size, threads = detector.config.score.batch_size, os.cpu_count() or 1
+  if detector.preprocessor.geometry.kind == 'tiles':
+    size = threads = ahead = 1  # An image and its map may be very large.
+  else:
+    ahead = max(size, 2 * threads)
+  pipeline = Pipeline.create(detector, output, root, 2 * ahead + size)
+  pool = futures.ThreadPoolExecutor(threads)
+  try:
+    files = map_ahead(pool, pipeline.open, paths, ahead)
+    items = map_ahead(pool, pipeline.read, chain.from_iterable(files), ahead)
+    scored = _scored(pipeline.score, in_batches(items, size))
+    yield from map_ahead(pool, pipeline.finish, scored, ahead)
+  finally:
+    pool.shutdown(cancel_futures=True)
+
+
+def _scored(
+  score: Callable[[Sequence[Item]], None], batches: Iterable[list[Item]]
+) -> Iterator[Item]:
+  for batch in batches:
+    score(batch)
+    yield from batch

@@ -1,0 +1,222 @@
+"""Defines the steps from an image file to its row, safe in several threads."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from afgan_jax.detector import Detector
+from afgan_jax.jobs.predict.item import Item
+from afgan_jax.jobs.predict.pictures import Pictures
+from afgan_jax.jobs.predict.rows import (
+  COLUMNS,
+  Row,
+  model_of,
+  stamp_of,
+)
+from afgan_jax.preprocessing.header import count_pixels
+from afgan_jax.preprocessing.prepared import PreparedImage
+from afgan_jax.system.errors import DataError, OutputFull
+from afgan_jax.system.files import is_full
+from afgan_jax.system.threads import Budget
+
+# Pixels of the images that threads work on at a time; while one is decoded and
+# cropped, it takes about 18 bytes a pixel.
+_WORKING_PIXELS = 48_000_000
+# Pixels of the decoded images that are kept until their overlays are drawn.
+# Larger images are decoded a second time.
+_KEPT_PIXELS = 96_000_000
+_CHANGED = 'the file was changed while it was read, so it has no overlay'
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline:
+  """The steps from a path to a row; each may run in any thread.
+
+  Attributes:
+    detector: with a threshold.
+    pictures: writes overlays, maps and masks.
+    kept_pixels: an original with more is not kept for its overlay.
+    budget: of pixels that are worked on at the same time.
+  """
+
+  detector: Detector
+  pictures: Pictures
+  kept_pixels: int
+  budget: Budget = dataclasses.field(
+    default_factory=lambda: Budget(_WORKING_PIXELS)
+  )
+
+  @classmethod
+  def create(
+    cls, detector: Detector, output: pathlib.Path, root: str, in_flight: int
+  ) -> 'Pipeline':
+    """Creates the pipeline.
+
+    Args:
+      detector: with a threshold.
+      output: folder of the pictures.
+      root: paths of pictures are those of the images relative to this folder.
+      in_flight: largest number of items between `read` and `finish`.
+    """
+    pictures = Pictures.create(
+      detector.config, detector.calibration, output, root
+    )
+    return cls(detector, pictures, _KEPT_PIXELS // in_flight)
+
+  @functools.cached_property
+  def thresholds(self) -> Row:
+    """The columns `threshold` and `pixel_threshold`, equal in all rows."""
+    calibration = self.detector.calibration
+    return {
+      'threshold': calibration.threshold,
+      'pixel_threshold': calibration.pixel_threshold,
+    }
+
+  @functools.cached_property
+  def model(self) -> str:
+    """The column `model`, see `model_of`."""
+    return model_of(self.detector)
+
+  def open(self, path: str) -> list[Item]:
+    """Returns an item for each page of a file, at least one."""
+    item = Item(path, stamp_of(path))
+    try:
+      pages = self.detector.preprocessor.decoder.count_pages(path)
+    except Exception as error:
+      return [dataclasses.replace(item, error=explain(path, error))]
+    pixels = count_pixels(path)
+    return [
+      dataclasses.replace(item, page=page, pages=pages, pixels=pixels)
+      for page in range(1, pages + 1)
+    ]
+
+  @property
+  def in_tiles(self) -> bool:
+    """True if images are divided into tiles, one image at a time."""
+    return self.detector.preprocessor.geometry.kind == 'tiles'
+
+  def read(self, item: Item) -> Item:
+    """Decodes and crops a page, unless it is divided into tiles later."""
+    if item.error is None and not self.in_tiles:
+      try:
+        with self.budget.use(item.pixels):
+          item.prepared = self._prepare(item)
+      except Exception as error:
+        item.error = explain(item.path, error)
+    return item
+
+  def _prepare(self, item: Item) -> PreparedImage:
+    prepared = self.detector.preprocessor.prepare(item.path, page=item.index)
+    height, width = prepared.original.shape[:2]
+    if not self.pictures.need_original or height * width > self.kept_pixels:
+      prepared = prepared._replace(original=None)
+    return prepared
+
+  def score(self, items: Sequence[Item]) -> None:
+    """Scores a batch; if that fails, image by image."""
+    items = [item for item in items if item.error is None]
+    if not items:
+      return
+    try:
+      results = self._score(items)
+    except Exception as error:
+      for item in items if len(items) > 1 else []:
+        self.score([item])
+      if len(items) == 1:
+        items[0].error = explain(items[0].path, error)
+      return
+    for item, (score, values) in zip(items, results, strict=True):
+      item.score, item.map = score, values
+      if not (np.isfinite(item.score) and np.isfinite(item.map).all()):
+        item.error = f'{item.path} has a score that is not finite.'
+
+  def _score(self, items: Sequence[Item]) -> list[tuple[float, np.ndarray]]:
+    """Returns the score and the map of each image."""
+    if not self.in_tiles:
+      return self.detector.score_prepared([item.prepared for item in items])
+    results = []
+    for item in items:
+      prepared = self._prepare(item)
+      results += self.detector.score_prepared([prepared])
+      item.prepared = prepared._replace(tiles=None)  # To save memory.
+    return results
+
+  def finish(self, item: Item) -> Row:
+    """Writes the pictures of a page and returns its row.
+
+    Raises:
+      OutputFull: a picture could not be written, since the disk is full.
+    """
+    row = dict.fromkeys(COLUMNS) | {'path': item.path}
+    row |= self.thresholds | {'model': self.model}
+    row |= {'page': item.page, 'pages': item.pages}
+    if item.stamp:
+      row |= item.stamp._asdict()
+    notes = []
+    if item.prepared:
+      frame = item.prepared.frame
+      row |= {'width': frame.width, 'height': frame.height}
+      notes.append(item.prepared.note)
+    if item.error is None:
+      try:
+        with self.budget.use(item.pixels):
+          row |= self._interpret(item)
+          notes = [row['note'], *self._draw(item)]
+      except Exception as error:
+        if isinstance(error, OSError) and is_full(error):
+          raise OutputFull(
+            f'{error.filename} cannot be written ({error.strerror}).'
+          ) from error
+        item.error = explain(item.path, error)
+    return row | {
+      'error': item.error,
+      'note': '; '.join(filter(None, notes)) or None,
+    }
+
+  def _interpret(self, item: Item) -> Row:
+    prediction = self.detector.interpret(
+      item.prepared, item.score, item.map, with_map=False
+    )
+    columns = ('score', 'probability', 'verdict', 'regions', 'note')
+    return {name: getattr(prediction, name) for name in columns}
+
+  def _draw(self, item: Item) -> list[str]:
+    """Writes the pictures and returns notes on them."""
+    if not self.pictures.kinds:
+      return []
+    original, note = item.prepared.original, ''
+    if original is None and self.pictures.need_original:
+      original = self._original(item)
+      note = _CHANGED if original is None else ''
+    page = item.page if (item.pages or 1) > 1 else None
+    frame = item.prepared.frame
+    return [
+      note,
+      self.pictures.write(item.path, page, original, frame, item.map),
+    ]
+
+  def _original(self, item: Item) -> np.ndarray | None:
+    """Decodes a page again; returns None if the file has changed."""
+    decoder = self.detector.preprocessor.decoder
+    try:
+      original, _ = decoder.image(item.path, page=item.index)
+    except DataError:
+      if stamp_of(item.path) == item.stamp:
+        raise
+      return None
+    return original if stamp_of(item.path) == item.stamp else None
+
+
+def explain(path: str, error: Exception) -> str:
+  """Returns a sentence on why an image was not predicted, naming a file."""
+  if MemoryError in (type(error), type(error.__cause__)):
+    return f'{path} needs more memory than there is.'
+  if isinstance(error, DataError):
+    return str(error)
+  if isinstance(error, OSError) and error.filename:
+    return f'{error.filename} cannot be written ({error.strerror}).'
+  text = str(error).strip() or type(error).__name__
+  return f'{path} cannot be processed ({text.splitlines()[0]}).'

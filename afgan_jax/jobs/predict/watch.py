@@ -1,0 +1,170 @@
+"""Predicts the images that appear in a folder, one by one, until stopped.
+
+The folder is listed again and again. Notifications of the operating system do
+not cross network drives, to which cameras often write; and a listing shows as
+well whether a file still grows.
+"""
+
+import dataclasses
+import os
+import pathlib
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from afgan_jax.detector import Detector
+from afgan_jax.jobs.predict.earlier import earlier_rows
+from afgan_jax.jobs.predict.folder_scan import Arrivals, Memory, scan
+from afgan_jax.jobs.predict.job import claim_output, require_threshold
+from afgan_jax.jobs.predict.rows import Row, Stamp, stamp_of
+from afgan_jax.jobs.predict.sheet import write_sheet
+from afgan_jax.jobs.predict.steps import Pipeline
+from afgan_jax.jobs.predict.tables import Tables, write_lines
+from afgan_jax.system.errors import DataError
+from afgan_jax.system.log import logger
+from afgan_jax.training.interrupts import catch_interrupts
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+  """Times of the watch, in seconds.
+
+  Attributes:
+    interval: between two listings of the folder; at least twice the time that
+      one takes. A file whose size and time differ between them is not whole.
+    grace: after which a file that has not changed and does not decode gets a
+      row with the error.
+  """
+
+  interval: float = 0.2
+  grace: float = 5.0
+
+
+def watch(
+  detector: Detector,
+  folder: str,
+  output: pathlib.Path,
+  *,
+  overwrite: bool = False,
+  pace: Pace = Pace(),  # noqa: B008  Frozen.
+) -> int:
+  """Predicts the images in a folder and those that appear in it.
+
+  Each version of a file gets its rows in `predictions.jsonl` and
+  `predictions.csv`, one for each page, and its pictures. Versions that have
+  rows already are left out, so that the watch continues after a restart. Ends
+  on SIGINT or SIGTERM.
+
+  Args:
+    detector: with a threshold; a `config.score.batch_size` of 1 is quickest.
+    folder: to watch, with its subfolders.
+    output: folder of the results.
+    overwrite: replace the results of earlier calls.
+    pace: times.
+
+  Returns:
+    The number of images that were predicted.
+
+  Raises:
+    DataError: if there is no such folder.
+    MissingThreshold: if the detector has no threshold.
+    OtherPredictions: if earlier rows were made with another threshold, with
+      other weights or by an older version of the program.
+    OutputInUse: if another process predicts into the output folder.
+    OutputFull: if the disk is full; the rows so far are kept.
+  """
+  require_threshold(detector)
+  if not os.path.isdir(folder):
+    raise DataError(f'{folder} is not a folder: create it, or name another.')
+  with claim_output(output), catch_interrupts() as received:
+    if overwrite:
+      write_lines(output, [])
+    memory = Memory()
+    present = [path for path, _ in scan(folder)]
+    known = memory.add_rows(earlier_rows(detector, output), present)
+    pipeline = Pipeline.create(detector, output, os.path.abspath(folder), 1)
+    size = detector.config.image_size
+    detector.score(np.zeros((1, size, size, 3), np.float16))  # Compiles.
+    arrivals = Arrivals(folder, memory, pace.interval, pace.grace)
+    again = f', {known} images are known' if known else ''
+    logger.info('Watching %s%s. Ctrl-C or SIGTERM ends it.', folder, again)
+    with Tables(output) as tables:
+      count = _run(pipeline, arrivals, tables, pace, received)
+    write_sheet(detector, output, detector.config.predict.sheet)
+  return count
+
+
+def _run(
+  pipeline: Pipeline,
+  arrivals: Arrivals,
+  tables: Tables,
+  pace: Pace,
+  received: Callable[[], int | None],
+) -> int:
+  """Predicts files until a signal was received; returns their number."""
+  count, next_look, is_lost = 0, time.monotonic(), False
+  while not received():
+    now = time.monotonic()
+    if now >= next_look:
+      is_lost = not _look(arrivals, is_lost)
+      end = time.monotonic()
+      next_look = end + max(pace.interval, 2 * (end - now))
+    found = arrivals.next()
+    if not found:
+      time.sleep(max(min(next_look - time.monotonic(), pace.interval), 0))
+      continue
+    path, stamp = found
+    rows = _predict_file(pipeline, path, stamp, arrivals.is_given_up(path))
+    if rows:
+      for row in rows:
+        tables.write(row)
+        result = row['error'] or f'{row["verdict"]}, score {row["score"]:.4g}'
+        logger.info('%s: %s', path, result)
+      arrivals.done(path)
+      count += 1
+  return count
+
+
+def _look(arrivals: Arrivals, was_lost: bool) -> bool:
+  """Lists the folder; returns False, and says so once, if that fails."""
+  try:
+    arrivals.look()
+  except OSError as error:
+    if not was_lost:
+      logger.warning(
+        '%s cannot be listed (%s); trying again.',
+        error.filename,
+        error.strerror,
+      )
+    return False
+  for path in arrivals.vanished:
+    logger.info('%s was removed before it could be read.', path)
+  arrivals.vanished.clear()
+  return True
+
+
+def _predict_file(
+  pipeline: Pipeline, path: str, stamp: Stamp, is_given_up: bool
+) -> list[Row]:
+  """Predicts the pages of a file.
+
+  Args:
+    pipeline: for one image at a time.
+    path: of the file.
+    stamp: with which it was found.
+    is_given_up: whether a file that does not decode gets a row.
+
+  Returns:
+    The rows; none if the file has changed, or may not be whole yet.
+  """
+  rows = []
+  for item in pipeline.open(path):
+    pipeline.read(item)
+    if item.error is not None and not is_given_up:
+      return []
+    if item.stamp != stamp or stamp_of(path) != stamp:
+      return []
+    pipeline.score([item])
+    rows.append(pipeline.finish(item))
+  return rows

@@ -1,0 +1,1 @@
+"""Draws masks from the label files of annotation tools."""
