@@ -43,7 +43,7 @@ def draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
     _number(path, root, f'size/{x}') for x in ('width', 'height')
   )
   if width.value and height.value:  # Some tools write 0 for unknown.
-    shape = read_size(width, height)
+    shape = read_size(width, height, shape)
   defective, boxes = np.zeros(shape, bool), 0
   for i, item in enumerate(root.findall('object')):
     if item.find('bndbox') is None:
