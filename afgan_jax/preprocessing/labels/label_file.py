@@ -35,9 +35,9 @@ def has_labels(path: str, image_path: str, *, by_name: bool = True) -> bool:
     True for a file of LabelMe or Pascal VOC, and for a COCO file that lists the
     image; also for a damaged one, which is reported when it is read.
   """
-  if path.lower().endswith('.xml'):
-    return b'<annotation' in _bytes(path)[:4096]
   try:
+    if path.lower().endswith('.xml'):
+      return b'<annotation' in _bytes(path)[:4096]
     content = _load(path)
     if isinstance(content, coco.CocoFile):
       return content.lists(image_path, by_name=by_name)
