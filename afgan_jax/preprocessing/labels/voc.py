@@ -44,29 +44,33 @@ def draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
   )
   if width.value and height.value:  # Some tools write 0 for unknown.
     shape = read_size(width, height, shape)
-  defective, boxes = np.zeros(shape, bool), 0
-  for i, item in enumerate(root.findall('object')):
-    if item.find('bndbox') is None:
-      raise DataError(f'{path}: object {i + 1} has no <bndbox>.')
-    left, top, right, bottom = (
-      _number(path, item, f'bndbox/{name}', f'object {i + 1}').value
-      for name in _CORNERS
-    )
-    if right < left or bottom < top:
-      raise DataError(
-        f'{path}: object {i + 1} ends before it begins: xmin={left:g}, '
-        f'ymin={top:g}, xmax={right:g}, ymax={bottom:g}.'
-      )
-    box = [(left - 1, top - 1), (right, bottom)]
-    shapes.fill_rectangle(defective, box)
-    boxes += 1
+  defective, items = np.zeros(shape, bool), root.findall('object')
+  for i, item in enumerate(items):
+    shapes.fill_rectangle(defective, _box(path, item, f'object {i + 1}'))
   note = ''
-  if boxes:
+  if items:
     note = (
-      f'{boxes} boxes are taken for defective as a whole, so pixel metrics '
+      f'{len(items)} boxes are taken for defective as a whole, so pixel metrics '
       'measure boxes and not outlines'
     )
   return Drawing(defective, note)
+
+
+def _box(
+  path: str, item: ElementTree.Element, name: str
+) -> list[tuple[float, float]]:
+  """Returns the corners of an object's box."""
+  if item.find('bndbox') is None:
+    raise DataError(f'{path}: {name} has no <bndbox>.')
+  left, top, right, bottom = (
+    _number(path, item, f'bndbox/{corner}', name).value for corner in _CORNERS
+  )
+  if right < left or bottom < top:
+    raise DataError(
+      f'{path}: {name} ends before it begins: xmin={left:g}, ymin={top:g}, '
+      f'xmax={right:g}, ymax={bottom:g}.'
+    )
+  return [(left - 1, top - 1), (right, bottom)]
 
 
 def _number(
