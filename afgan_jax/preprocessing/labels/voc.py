@@ -30,15 +30,7 @@ def draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
     DataError: the file is not of VOC, or a field is wrong; the message names
       it.
   """
-  try:
-    root = ElementTree.fromstring(content)
-  except (ElementTree.ParseError, ValueError) as error:
-    raise DataError(f'{path} cannot be read as XML ({error}).') from error
-  if root.tag != 'annotation':
-    raise DataError(
-      f'{path} is not a file of Pascal VOC: its first element is <{root.tag}> '
-      'and not <annotation>.'
-    )
+  root = _parse(path, content)
   width, height = (
     _number(path, root, f'size/{x}') for x in ('width', 'height')
   )
@@ -50,10 +42,23 @@ def draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
   note = ''
   if items:
     note = (
-      f'{len(items)} boxes are taken for defective as a whole, so pixel metrics '
-      'measure boxes and not outlines'
+      f'{len(items)} boxes are taken for defective as a whole, so pixel '
+      'metrics measure boxes and not outlines'
     )
   return Drawing(defective, note)
+
+
+def _parse(path: str, content: bytes) -> ElementTree.Element:
+  try:
+    root = ElementTree.fromstring(content)
+  except (ElementTree.ParseError, ValueError) as error:
+    raise DataError(f'{path} cannot be read as XML ({error}).') from error
+  if root.tag != 'annotation':
+    raise DataError(
+      f'{path} is not a file of Pascal VOC: its first element is <{root.tag}> '
+      'and not <annotation>.'
+    )
+  return root
 
 
 def _box(
