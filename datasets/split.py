@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.prepared import NOT_COUNTED, Tiles
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
+from datasets.notes import merge_notes
 from datasets.source import GOOD, Sample
 
 
@@ -116,10 +117,13 @@ def read_split(
   # Threads, since Pillow and NumPy release the GIL in decoding and resizing.
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     results = list(pool.map(read, range(len(samples))))
-  return _finish(split, results)
+  masks = itertools.chain(*(sample.masks for sample in samples))
+  return _finish(split, results, masks)
 
 
-def _finish(split: Split, results: list['_Rest | DataError']) -> Split:
+def _finish(
+  split: Split, results: list['_Rest | DataError'], masks: Iterable[str]
+) -> Split:
   """Adds the rest of the readings to a split and removes unreadable images."""
   failed = np.array([isinstance(result, DataError) for result in results])
   errors = [str(result) for result in results if isinstance(result, DataError)]
@@ -130,7 +134,9 @@ def _finish(split: Split, results: list['_Rest | DataError']) -> Split:
   split = dataclasses.replace(
     split,
     left_out=tuple(errors),
-    notes=tuple(itertools.chain(*(rest.notes for rest in rests))),
+    notes=merge_notes(
+      itertools.chain(*(rest.notes for rest in rests)), split.paths, masks
+    ),
     defects=defects if any(defects) else (),
   )
   return split.take(np.flatnonzero(~failed)) if errors else split

@@ -59,7 +59,7 @@ class Tiling:
   def overlap(
     self, index: int
   ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Returns what a tile covers of the reduced image, and where in the tile."""
+    """Returns where a tile and the reduced image overlap, in each of them."""
     (rows, tile_rows), (columns, tile_columns) = (
       _overlap(start, self.size, side)
       for start, side in zip(self.corner(index), self.shape, strict=True)

@@ -16,7 +16,7 @@ from tests.support.tiny import tiny_config
 SHAPE = (20, 44)
 
 
-def _score(pixels):
+def _score(pixels, regions=None):
   values = pixels[..., 0].astype(np.float32) / 255
   return {'score': values.max(axis=(1, 2)), 'map': values}
 
