@@ -1,5 +1,7 @@
 """Opens the source of images that a config names."""
 
+import os
+
 from ml_collections import ConfigDict
 
 from afgan_jax.config.schema import FIELDS
@@ -72,6 +74,8 @@ def open_prepared(path: str, category: str = '') -> Source:
     DataError: if there is none, or TensorFlow is not installed.
   """
   folder = find_builder(path, category)
+  # Otherwise TensorFlow prints remarks on its own build; errors are raised.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   try:
     from datasets.prepared_tfds import PreparedSource  # Imports TensorFlow.
   except ImportError as error:
