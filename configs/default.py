@@ -42,7 +42,8 @@ def get_config() -> ConfigDict:
   config.score = _score()
   config.calibration = ConfigDict()
   # Fraction of the good training images that is held out for calibration. The
-  # paper holds out none: configs that reproduce it set 0.
+  # paper holds out none: configs that reproduce it set 0. Of data sets with
+  # good validation images those are held out instead, whatever the fraction.
   config.calibration.fraction = 0.1
   # Fraction of good images that the threshold may reject.
   config.calibration.false_reject_rate = 0.01

@@ -1,5 +1,7 @@
 """Opens the source of images that a config names."""
 
+import os
+
 from ml_collections import ConfigDict
 
 from afgan_jax.config.schema import FIELDS
@@ -7,7 +9,7 @@ from afgan_jax.system.errors import DataError
 from datasets import btad, mpdd, mvtec_ad, mvtec_ad_2, mvtec_loco, visa
 from datasets.folder import FolderSource
 from datasets.hold_out import Division
-from datasets.prepared import find_builder
+from datasets.prepared import check_features, find_builder
 from datasets.procedural import ProceduralSource
 from datasets.source import Source
 from datasets.table import TableSource
@@ -69,9 +71,13 @@ def open_prepared(path: str, category: str = '') -> Source:
     category: the builder's config; '' for none.
 
   Raises:
-    DataError: if there is none, or TensorFlow is not installed.
+    DataError: if there is none, it cannot be trusted, or TensorFlow is not
+      installed.
   """
   folder = find_builder(path, category)
+  check_features(folder)
+  # Otherwise TensorFlow prints remarks on its own build; errors are raised.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   try:
     from datasets.prepared_tfds import PreparedSource  # Imports TensorFlow.
   except ImportError as error:

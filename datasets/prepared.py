@@ -1,14 +1,19 @@
 """Finds the folder of a prepared TensorFlow dataset; needs no TensorFlow."""
 
+import json
 import os
 import pathlib
 import re
+from typing import Any
 
 from afgan_jax.system.errors import DataError
 
 _VERSION = re.compile(r'\d+\.\d+\.\d+')
 # Files that TensorFlow Datasets writes beside the examples.
 _INFO = ('features.json', 'dataset_info.json')
+# Names of the field with the class of a feature, and modules of such classes.
+_CLASS = ('pythonClassName', 'python_class_name', 'type')
+_OWN = 'tensorflow_datasets.core.features.'
 
 
 def data_folder() -> pathlib.Path:
@@ -57,6 +62,45 @@ def find_builder(path: str, category: str = '') -> pathlib.Path:
   if versions:
     return versions[max(versions)]
   raise _not_prepared(base, version)
+
+
+def check_features(folder: pathlib.Path) -> None:
+  """Checks that the features are those of TensorFlow Datasets.
+
+  Opening a builder imports the module of each feature that its files name, and
+  another module could run any program.
+
+  Args:
+    folder: of a version of a builder.
+
+  Raises:
+    DataError: a feature has another class, or the file cannot be read.
+  """
+  path = folder / _INFO[0]
+  try:
+    names = _class_names(json.loads(path.read_text(encoding='utf-8')))
+  except (OSError, ValueError) as error:
+    raise DataError(
+      f'{path} cannot be read ({error}): prepare the builder again.'
+    ) from error
+  for name in names:
+    if not name.startswith(_OWN):
+      raise DataError(
+        f'{path} names the feature {name}, which is not one of TensorFlow '
+        "Datasets' own and would run code of another package: use a builder "
+        'without it.'
+      )
+
+
+def _class_names(value: Any) -> list[str]:
+  """Returns the class names anywhere in the content of `features.json`."""
+  names = []
+  children = value if isinstance(value, list) else []
+  if isinstance(value, dict):
+    # A feature may itself be called 'type'.
+    names = [value[key] for key in _CLASS if isinstance(value.get(key), str)]
+    children = list(value.values())
+  return names + [name for child in children for name in _class_names(child)]
 
 
 def _not_prepared(base: pathlib.Path, version: str) -> DataError:

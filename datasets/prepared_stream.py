@@ -1,15 +1,29 @@
 """Streams the examples of a prepared TensorFlow dataset in their order."""
 
+import contextlib
 import functools
 import os
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+import tensorflow as tf
 import tensorflow_datasets as tfds
+from absl import logging
 
 # Examples that are kept because a later one was read first, by another thread.
 _WINDOW = 4 * (os.cpu_count() or 1) + 8
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Silences warnings of TensorFlow Datasets about its own code."""
+  verbosity = logging.get_verbosity()
+  logging.set_verbosity(logging.ERROR)
+  try:
+    yield
+  finally:
+    logging.set_verbosity(verbosity)
 
 
 class Stream:
@@ -55,15 +69,21 @@ def stream_examples(
   builder: Any, split: str, encoded: tuple[str, ...], others: tuple[str, ...]
 ) -> Iterator[dict[str, Any]]:
   """Streams some features of a split in order, images as encoded bytes."""
-  dataset = builder.as_dataset(
-    split=split,
-    shuffle_files=False,
-    read_config=tfds.ReadConfig(
-      interleave_cycle_length=1, try_autocache=False, add_tfds_id=False
-    ),
-    decoders=tfds.decode.PartialDecoding(
-      dict.fromkeys((*encoded, *others), True),
-      decoders=dict.fromkeys(encoded, tfds.decode.SkipDecoding()),
-    ),
+  decoders = tfds.decode.PartialDecoding(
+    dict.fromkeys((*encoded, *others), True),
+    decoders=dict.fromkeys(encoded, tfds.decode.SkipDecoding()),
   )
+  # Otherwise TensorFlow fills up to half of the memory with examples.
+  options = tf.data.Options()
+  options.autotune.enabled = False
+  config = tfds.ReadConfig(
+    options,
+    interleave_cycle_length=1,
+    try_autocache=False,
+    skip_prefetch=True,
+  )
+  with quiet():
+    dataset = builder.as_dataset(
+      split=split, shuffle_files=False, read_config=config, decoders=decoders
+    )
   return dataset.as_numpy_iterator()

@@ -22,7 +22,7 @@ from afgan_jax.preprocessing.reading import limit
 from afgan_jax.system.errors import DataError
 from datasets.masked import add_mask
 from datasets.prepared_features import GOOD_NAMES, MASK, Features
-from datasets.prepared_stream import Stream, stream_examples
+from datasets.prepared_stream import Stream, quiet, stream_examples
 from datasets.source import GOOD, Sample
 
 _FAILURES = (tf.errors.OpError, OSError, ValueError)
@@ -90,7 +90,8 @@ class PreparedSource:
     tf.config.set_visible_devices([], 'GPU')
     tf.config.set_visible_devices([], 'TPU')
     try:
-      return tfds.builder_from_directory(self.folder)
+      with quiet():
+        return tfds.builder_from_directory(self.folder)
     except Exception as error:  # Of any kind for a folder of another program.
       raise DataError(
         f'{self.folder} cannot be opened with TensorFlow Datasets '

@@ -51,7 +51,7 @@ class PublicSet:
         says where to get the data set and how to lay it out.
     """
     self.check_category(category)
-    folder = pathlib.Path(path) / category
+    folder = pathlib.Path(path).expanduser() / category
     for place in (folder, *(folder / part for part in parts)):
       if not place.is_dir():
         raise self.missing(place, path)

@@ -65,8 +65,9 @@ def open_category(path: str, category: str) -> Source:
     DataError: if the object is unknown or not in the folder, or its split
       cannot be read.
   """
-  prepared = pathlib.Path(path) / '1cls'
-  root = prepared if prepared.is_dir() else pathlib.Path(path)
+  root = pathlib.Path(path).expanduser()
+  if (root / '1cls').is_dir():
+    root /= '1cls'
   folder = SET.folder(str(root), category)
   if (folder / 'train').is_dir():
     SET.folder(str(root), category, ('train/good', 'test'))

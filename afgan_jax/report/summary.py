@@ -23,7 +23,7 @@ def scalars(metrics: dict[str, Any]) -> dict[str, float]:
       elif isinstance(value, float):
         flat[prefix + name] = value
 
-  groups = ('by_type', 'line', 'baselines', 'pixel_baselines')
+  groups = ('by_type', 'line', 'baselines', 'pixel_baselines', 'spro')
   visit(
     '',
     {
@@ -58,6 +58,8 @@ def summary(metrics: dict[str, Any]) -> str:
     lines.append(_row(name.replace('_', ' '), metrics[name]))
     for kind, values in metrics['pixel_baselines'].items():
       lines.append(_row(f'  baseline {kind}', values and values[name]))
+  if metrics.get('spro'):  # Only of data sets with a mask for each defect.
+    lines.append(_row('au-spro 0.05', metrics['spro']['mean']['au_spro_0.05']))
   line = metrics['line']
   if line is not None:
     lines.append(

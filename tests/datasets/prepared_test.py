@@ -1,5 +1,6 @@
 """Prepared TensorFlow datasets: found by path and name, read as the files."""
 
+import json
 import sys
 
 import numpy as np
@@ -13,8 +14,8 @@ from configs.plus import ablations
 from datasets import load, mvtec_ad
 from datasets.from_config import open_source
 from datasets.inspection import inspect
-from datasets.prepared import find_builder
-from datasets.source import GOOD
+from datasets.prepared import check_features, find_builder
+from datasets.source import GOOD, read_split
 from datasets.split import read_split
 from tests.support import public_sets
 from tests.support.tensorflow import needs_tensorflow
@@ -81,6 +82,30 @@ def test_without_tensorflow_a_sentence_says_how_to_install_it(
   fields = {'data.source': 'tfds', 'data.path': str(tmp_path / 'parts')}
   with pytest.raises(DataError, match=r'pip install .*\[tensorflow\]'):
     open_source(tiny_config(**fields))
+
+
+def test_no_code_that_a_builder_names_is_imported(tmp_path, monkeypatch):
+  (tmp_path / 'evil_feature.py').write_text('raise SystemExit("imported")')
+  monkeypatch.syspath_prepend(tmp_path)
+  config = tiny_config(**{'data.source': 'tfds', 'data.path': str(tmp_path)})
+  path = tmp_path / '1.0.0' / 'features.json'
+  _builder(tmp_path, '1.0.0')
+  own = 'tensorflow_datasets.core.features.image_feature.Image'
+  for feature in (
+    {'pythonClassName': 'evil_feature.Image', 'image': {}},
+    {'python_class_name': 'evil_feature.Image'},
+    {'type': 'evil_feature.Image', 'content': {}},
+  ):
+    features = {'image': {'pythonClassName': own}, 'other': feature}
+    path.write_text(json.dumps({'featuresDict': {'features': features}}))
+    with pytest.raises(DataError, match=r'names the feature evil_feature\.Im'):
+      open_source(config)
+  # A feature that is called so.
+  path.write_text(json.dumps({'features': {'type': {'pythonClassName': own}}}))
+  check_features(path.parent)
+  path.write_text('{')
+  with pytest.raises(DataError, match=r'features\.json cannot be read'):
+    open_source(config)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,16 @@ def test_every_public_source_has_a_case_and_a_config():
 
 
 @pytest.mark.parametrize('name', CASES)
+def test_the_home_folder_may_be_a_tilde(tmp_path, name, monkeypatch):
+  write, category, num_train, *_ = CASES[name]
+  write(tmp_path)
+  monkeypatch.setenv('HOME', str(tmp_path.parent))
+  source = name.removesuffix('_prepared')
+  config = _config(source, f'~/{tmp_path.name}', category)
+  assert len(open_source(config).train()) == num_train
+
+
+@pytest.mark.parametrize('name', CASES)
 def test_unknown_categories_list_the_choices(tmp_path, name):
   source = name.removesuffix('_prepared')
   config = _config(source, tmp_path, 'wheel')

@@ -12,6 +12,7 @@ from afgan_jax.metrics.image import pixel_metrics
 from afgan_jax.metrics.saturated_overlap import LIMITS, saturated_overlap
 from afgan_jax.preprocessing.defect_masks import DefectMask
 from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.report.summary import summary
 from datasets.from_config import open_source
 from datasets.load import load_test
 from datasets.split import read_split
@@ -231,6 +232,8 @@ def test_metrics_of_loco_have_it_and_no_others(tmp_path):
     'structural_anomalies',
     'mean',
   ]
+  mean = stored['spro']['mean']['au_spro_0.05']
+  assert f'{mean:.4f}' in summary(stored).partition('au-spro 0.05 ')[2][:20]
   public_sets.make_mvtec_like(tmp_path / 'b', 'connector')
   config.update_from_flattened_dict(
     {
@@ -243,3 +246,4 @@ def test_metrics_of_loco_have_it_and_no_others(tmp_path):
   measure_and_write(detector, tmp_path, tmp_path / 'c', other, None)
   without = json.loads((tmp_path / 'c' / 'metrics.json').read_text())
   assert stored.keys() - without.keys() == {'spro'}
+  assert 'spro' not in summary(without)
