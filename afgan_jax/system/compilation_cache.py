@@ -68,21 +68,21 @@ def announce(seconds: float = 5) -> None:
     if said.is_set():
       return
     said.set()
-    cached = jax.config.jax_compilation_cache_dir
+    cached = getattr(jax.config, _FOLDER.lower())
     logger.warning(
       'Compiling the networks for this machine, which takes half a minute to '
       'three minutes%s.',
       '; later starts take them from the cache' if cached else '',
     )
 
-  def begin(event: str, value: float, **_: Any) -> None:
+  def begin(event: str, value: float, **kwargs: Any) -> None:
     if event == _COMPILATION and not said.is_set():
       timer = threading.Timer(seconds, say)
       timer.daemon = True
       timers[threading.get_ident()] = timer
       timer.start()
 
-  def end(event: str, duration: float, **_: Any) -> None:
+  def end(event: str, duration_secs: float, **kwargs: Any) -> None:
     if event == _COMPILATION:
       timer = timers.pop(threading.get_ident(), None)
       if timer:
