@@ -45,7 +45,8 @@ def get_config() -> ConfigDict:
   # paper holds out none: configs that reproduce it set 0. Of data sets with
   # good validation images those are held out instead, whatever the fraction.
   config.calibration.fraction = 0.1
-  # Fraction of good images that the threshold may reject.
+  # Fraction of good images that the threshold may reject. It counts in training
+  # and with --mode=calibrate, where --false_reject_rate goes before it.
   config.calibration.false_reject_rate = 0.01
   config.metrics = ConfigDict()
   # Side in pixels of maps and masks for pixel metrics, so that runs of
