@@ -8,14 +8,16 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.detector import Detector, Scores
-from afgan_jax.jobs.data import Images
+from afgan_jax.jobs.data import Images, LabelledImages
 from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.scoring import announce
 
 
-def score_images(detector: Detector, images: Images, side: int = 0) -> Scores:
+def score_images(
+  detector: Detector, images: Images | LabelledImages, side: int = 0
+) -> Scores:
   """Scores the images of a data set.
 
   Args:

@@ -15,7 +15,7 @@ from datasets import load, mvtec_ad
 from datasets.from_config import open_source
 from datasets.inspection import inspect
 from datasets.prepared import check_features, find_builder
-from datasets.source import GOOD, read_split
+from datasets.source import GOOD
 from datasets.split import read_split
 from tests.support import public_sets
 from tests.support.tensorflow import needs_tensorflow
