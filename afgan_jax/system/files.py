@@ -34,6 +34,28 @@ def write_text(path: pathlib.Path, text: str) -> None:
     temporary.write_text(text, **TEXT_FORMAT)
 
 
+def write_table(path: pathlib.Path, text: str) -> None:
+  """Writes a CSV table atomically, so that spreadsheets read it correctly.
+
+  Excel takes UTF-8 for another encoding unless a byte-order mark precedes it.
+  The mark is written only if the text is not ASCII: a program that reads the
+  table as plain UTF-8 finds it in the name of the first column.
+  """
+  with replacing(path) as temporary:
+    encoding = table_encoding(text)
+    temporary.write_text(text, **{**TEXT_FORMAT, 'encoding': encoding})
+
+
+def table_encoding(*texts: str) -> str:
+  """Returns 'utf-8-sig' if a text is not ASCII, else 'utf-8'."""
+  return 'utf-8' if all(text.isascii() for text in texts) else 'utf-8-sig'
+
+
+def expand_home(path: str) -> str:
+  """Expands `~` to the home folder, unless a file of this name exists."""
+  return path if os.path.lexists(path) else os.path.expanduser(path)
+
+
 def printable(text: str) -> str:
   """Escapes lone surrogates in a text, as files in `TEXT_FORMAT` do."""
   return text.encode(**TEXT_FORMAT).decode('utf-8')
