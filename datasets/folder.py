@@ -4,13 +4,19 @@ import dataclasses
 import functools
 import pathlib
 
-from afgan_jax.preprocessing.listing import EXTENSIONS, files_in, images_in
-from afgan_jax.system.errors import DataError
+from afgan_jax.preprocessing.listing import (
+  EXTENSIONS,
+  drawn_notes,
+  files_in,
+  images_in,
+)
+from afgan_jax.system.errors import DataError, MissingPath
 from datasets.hold_out import Division
+from datasets.labels import GOOD_NAMES, join
+from datasets.layout import Layout, base_folder, read_layout
+from datasets.mask_folders import mask_folders
 from datasets.source import GOOD, Sample, file_sample
 
-# Folders beside `good` that contain no defective images.
-_RESERVED = ('ground_truth', 'test')
 # Suffixes of mask names, after the image's name without its extension.
 _MASK_SUFFIXES = ('_mask', '', '_gt')
 
@@ -29,6 +35,11 @@ class FolderSource:
   Or, without `train`: `good/*`, and beside it a folder for each type of defect;
   a fraction of the good images is then used for testing. Or, without either:
   good images in the folder itself, and `test` as above.
+
+  Other words for `good` are known in any case, see `labels.is_good`; `train`
+  and `test` may be written in any case too, and `train` may hold the good
+  images itself. Folders of masks and of this program's own pictures are no
+  kinds of defects.
 
   The mask of `x.jpg` is `x_mask.png`, `x.png` or `x_gt.png`.
 
@@ -49,10 +60,7 @@ class FolderSource:
     root = self._root()
     paths, _ = self._files
     if not paths:
-      raise DataError(
-        f'{root} has no good images: put them into {root / "train" / GOOD} '
-        f'({", ".join(EXTENSIONS)}).'
-      )
+      raise DataError(self._nothing_good(root))
     return [self._sample(path, GOOD) for path in paths]
 
   def test(self) -> list[Sample]:
@@ -66,7 +74,7 @@ class FolderSource:
     if folder.is_dir() and not found:
       raise DataError(
         f'{folder} has no images: put good ones into {folder / GOOD} and '
-        f'defective ones into {folder / "<defect>"}.'
+        f'defective ones into {folder / "<defect>"} ({", ".join(EXTENSIONS)}).'
       )
     return [
       self._sample(path, defect_type)
@@ -75,11 +83,13 @@ class FolderSource:
     ]
 
   def notes(self) -> tuple[str, ...]:
-    """Describes defective images without a mask and masks without an image."""
-    truth = self._root() / 'ground_truth'
+    """Describes how names were understood, and which masks are missing."""
+    root = self._root()
+    truth = root / 'ground_truth'
+    notes = [*self.understood(), *drawn_notes(root)]
     if not truth.is_dir():
-      return ()
-    notes, used = [], set()
+      return (*notes, *self._without_masks())
+    used = set()
     for defect_type, paths in self._files[1].items():
       masks = {path: self._mask(path, defect_type) for path in paths}
       used.update(masks.values())
@@ -98,11 +108,17 @@ class FolderSource:
       notes.append(f'{len(orphans)} masks have no image, e.g. {orphans[0]}.')
     return tuple(notes)
 
+  def understood(self) -> tuple[str, ...]:
+    """Describes how names were read, if they are not those of MVTec AD."""
+    return self._layout.notes
+
   def skipped(self) -> tuple[str, ...]:
     """Describes files below the folder that are not read, and why."""
     root = self._root()
     good, test = self._files
     used = {*good, *(path for paths in test.values() for path in paths)}
+    for masks in self._layout.masks.values():
+      used.update(masks)  # Among the notes.
     images, others = [], []
     for path in sorted(files_in(root)):
       if path in used:
@@ -122,38 +138,65 @@ class FolderSource:
     )
 
   @functools.cached_property  # Lists thousands of files only once.
+  def _layout(self) -> Layout:
+    root = self._root()
+    layout = read_layout(root)
+    if layout.unclear:
+      raise DataError(
+        f'{root}: the folders {join(layout.unclear)} do not say which of them '
+        f'is good: call the folder of good images {GOOD!r} (also known: '
+        f'{", ".join(GOOD_NAMES[1:])}).'
+      )
+    return layout
+
+  @functools.cached_property
   def _files(self) -> tuple[list[pathlib.Path], dict[str, list[pathlib.Path]]]:
     """Lists the training images, and the test images by type."""
-    root = self._root()
-    if (root / 'train').exists():
-      good, test = images_in(root / 'train' / GOOD), self._kinds(root / 'test')
-    elif (root / GOOD).is_dir():
-      test = self._kinds(root)
-      good = test.pop(GOOD, [])
-      if test and good:
-        good, test[GOOD] = self.division.divide(good)
-    else:
-      good = images_in(root, recursive=False)
-      test = self._kinds(root / 'test')
-    return good, dict(sorted(test.items()))
+    layout = self._layout
+    if not layout.undivided:
+      return layout.train, layout.test
+    train, test = self.division.divide(layout.train)
+    return train, dict(sorted({**layout.test, GOOD: test}.items()))
 
-  def _kinds(self, folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-    """Lists images by subfolder, leaving out empty ones."""
-    if not folder.is_dir():
-      return {}
-    kinds = {
-      kind.name: images_in(kind)
-      for kind in folder.iterdir()
-      if kind.is_dir()
-      and not kind.name.startswith('.')
-      and kind.name not in _RESERVED
-    }
-    return {name: paths for name, paths in kinds.items() if paths}
+  def _nothing_good(self, root: pathlib.Path) -> str:
+    """Explains where good images are expected."""
+    entries = sorted(x for x in root.iterdir() if x.is_dir())
+    for entry in entries:
+      if (entry / 'train').is_dir():
+        return (
+          f'{root} has no good images, but {entry} is laid out as a data set: '
+          'give that folder.'
+        )
+    names = [x.name for x in entries if not x.name.startswith('.')]
+    found = f'; its folders are {join(names[:10])}' if names else ''
+    return (
+      f'{root} has no good images{found}: put them into '
+      f'{root / "train" / GOOD} and test images into '
+      f'{root / "test" / GOOD} and {root / "test" / "<defect>"}, or into '
+      f'{root / GOOD} and beside it a folder for each kind of defect, or good '
+      f'ones into the folder itself, or list them in a table (.csv). A folder '
+      f'of good images may be called {", ".join(GOOD_NAMES)}; images are '
+      f'{", ".join(EXTENSIONS)}.'
+    )
+
+  def _without_masks(self) -> list[str]:
+    """Says that there are no masks, if there are defective images."""
+    root = self._root()
+    kinds = [kind for kind in self._files[1] if kind != GOOD]
+    if not kinds or self._layout.masks or mask_folders(root):
+      return []
+    return [
+      'No masks were found, so there are no pixel metrics; they are looked for '
+      f'in {root / "ground_truth"} under the name of the image, e.g. '
+      f'{root / "ground_truth" / kinds[0] / "<image>_mask.png"}.'
+    ]
 
   def _root(self) -> pathlib.Path:
     root = pathlib.Path(self.path)
     if not root.is_dir():
-      raise DataError(f'{self.path} is not a folder: give an existing one.')
+      raise MissingPath(
+        self.path, f'{self.path} is not a folder: give an existing one.'
+      )
     return root
 
   def _sample(self, path: pathlib.Path, defect_type: str) -> Sample:
@@ -164,7 +207,7 @@ class FolderSource:
     if defect_type == GOOD:
       return None
     root = pathlib.Path(self.path)
-    base = root / 'test' if root / 'test' in path.parents else root
+    base = base_folder(root, path)
     # Masks are in the same subfolders below `ground_truth` as the images.
     relative = path.relative_to(base)
     masks = root / 'ground_truth' / relative.parent

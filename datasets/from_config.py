@@ -1,15 +1,20 @@
 """Opens the source of images that a config names."""
 
+import pathlib
+
 from ml_collections import ConfigDict
 
 from afgan_jax.config.schema import FIELDS
 from afgan_jax.system.errors import DataError
+from afgan_jax.system.files import expand_home
 from datasets import mvtec_ad
 from datasets.folder import FolderSource
 from datasets.hold_out import Division
 from datasets.procedural import ProceduralSource
 from datasets.source import Source
 from datasets.table import TableSource
+
+TABLES = ('.csv', '.tsv', '.txt')
 
 
 def open_source(config: ConfigDict) -> Source:
@@ -44,7 +49,7 @@ def open_source(config: ConfigDict) -> Source:
       'config.data.path.'
     )
   if data.source == 'mvtec_ad':
-    return mvtec_ad.open_category(data.path, data.category)
+    return mvtec_ad.open_category(expand_home(data.path), data.category)
   return open_path(config, data.path)
 
 
@@ -55,12 +60,25 @@ def open_path(
 
   Args:
     config: see `configs/default.py`.
-    path: of the folder, or of a .csv file.
+    path: of the folder, or of a table (.csv, .tsv or .txt); `~` is the home
+      folder.
     test_fraction: test fraction of the good images if no folder or column
       defines a split; None for `config.data.test_fraction`.
+
+  Raises:
+    DataError: if the path is a file that is no table.
   """
+  path = expand_home(path)
   if test_fraction is None:
     test_fraction = config.data.test_fraction
   division = Division(test_fraction, config.data.part)
-  kind = TableSource if path.lower().endswith('.csv') else FolderSource
-  return kind(path, division)
+  if pathlib.Path(path).is_dir():  # Whatever its name is.
+    return FolderSource(path, division)
+  if path.lower().endswith(TABLES):
+    return TableSource(path, division)
+  if pathlib.Path(path).is_file():
+    raise DataError(
+      f'{path} is a file: give a folder of images, or a table as CSV '
+      f'({", ".join(TABLES)}); save workbooks as CSV, and unpack archives.'
+    )
+  return FolderSource(path, division)

@@ -56,6 +56,18 @@ class DataError(ValueError):
     )
 
 
+class MissingPath(DataError):
+  """A folder or table of images that does not exist.
+
+  Attributes:
+    path: of the folder or table, as given.
+  """
+
+  def __init__(self, path: str, message: str):
+    super().__init__(message)
+    self.path = path
+
+
 class PartlyFailed(Exception):  # noqa: N818
   """Some items failed and the others are done; the message names them."""
 
