@@ -27,7 +27,7 @@ _FILLERS = re.compile(
   '(?<=.)(images?|imgs?|pictures?|parts?|samples?|items?|products?|pieces?|'
   'teile?|bilder?|data)$'
 )
-_ABSENT = frozenset(('nan', 'none', 'null', 'na', 'n/a', '?', 'unknown'))
+_ABSENT = frozenset(('nan', 'none', 'null', 'na', 'n/a', '?'))
 _ZERO, _ONE = ('0', 'false'), ('1', 'true')
 # Pairs of names of which either may be the good one.
 _UNCLEAR = frozenset(

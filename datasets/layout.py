@@ -19,6 +19,7 @@ from datasets.mask_folders import TRUTH, split_masks
 from datasets.source import GOOD
 
 Kinds = dict[str, list[pathlib.Path]]
+Masks = dict[pathlib.Path, list[pathlib.Path]]
 
 _TRAIN, _TEST = ('train', 'training'), ('test', 'testing')
 # Folders beside `good` that are no kinds of defects.
@@ -37,7 +38,7 @@ class Group:
 
   kinds: Kinds
   names: tuple[str, ...] = ()
-  masks: Kinds = dataclasses.field(default_factory=dict)
+  masks: Masks = dataclasses.field(default_factory=dict)
 
   @property
   def good(self) -> list[pathlib.Path]:
@@ -67,7 +68,7 @@ class Layout:
   test: Kinds
   undivided: bool = False
   notes: tuple[str, ...] = ()
-  masks: Kinds = dataclasses.field(default_factory=dict)
+  masks: Masks = dataclasses.field(default_factory=dict)
   unclear: tuple[str, ...] = ()
 
 
@@ -178,7 +179,7 @@ def _unclear(group: Group) -> tuple[str, ...]:
   return names if are_unclear(names) else ()
 
 
-def _mask_notes(masks: Kinds) -> list[str]:
+def _mask_notes(masks: Masks) -> list[str]:
   """Says which files were taken for masks, except those in `ground_truth`."""
   return [
     f'{len(paths)} files in {folder} are taken for masks and not for images, '

@@ -11,7 +11,7 @@ from afgan_jax.detector import Detector, Scores
 from afgan_jax.jobs.data import Data, Images
 from afgan_jax.jobs.measure import measure
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
-from afgan_jax.system.files import write_text
+from afgan_jax.system.files import write_table, write_text
 from afgan_jax.system.workdir import check_not_file
 from afgan_jax.tracking.history import read_history
 from afgan_jax.training.collapse import describe_training
@@ -100,7 +100,7 @@ def measure_and_write(
     history,
   )
   output.mkdir(parents=True, exist_ok=True)
-  write_text(output / 'scores.csv', _scores_csv(test, evaluation.scores))
+  write_table(output / 'scores.csv', _scores_csv(test, evaluation.scores))
   content = json.dumps(evaluation.metrics, indent=2)
   write_text(output / 'metrics.json', content + '\n')
   publish(evaluation, output)

@@ -47,8 +47,9 @@ def write_table(path: pathlib.Path, text: str) -> None:
 
 
 def table_encoding(*texts: str) -> str:
-  """Returns 'utf-8-sig' if a text is not ASCII, else 'utf-8'."""
-  return 'utf-8' if all(text.isascii() for text in texts) else 'utf-8-sig'
+  """Returns 'utf-8' if texts are ASCII in `TEXT_FORMAT`, else 'utf-8-sig'."""
+  is_ascii = all(printable(text).isascii() for text in texts)
+  return 'utf-8' if is_ascii else 'utf-8-sig'
 
 
 def expand_home(path: str) -> str:

@@ -58,7 +58,7 @@ def test_scores_are_written_in_full_precision(tmp_path):
   detector = Detector.from_state(config, state)
   measure_and_write(detector, tmp_path, tmp_path, split, split)
   scores = score_images(config, state, split.images)
-  with (tmp_path / 'scores.csv').open(encoding='utf-8') as file:
+  with (tmp_path / 'scores.csv').open(encoding='utf-8-sig') as file:
     rows = list(csv.DictReader(file))
   assert [row['path'] for row in rows] == list(split.paths)
   for name in ('score', 'reconstruction_error', 'latent_error'):
