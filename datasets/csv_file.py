@@ -78,15 +78,24 @@ def read_csv(path: pathlib.Path, wanted: Sequence[str]) -> CsvFile:
     raise DataError(
       f'{path} cannot be read as a table ({reason}): save it as CSV in UTF-8.'
     ) from error
-  name = _SEPARATORS[separator]
-  names = [cell.strip() for cell in rows[0][1]] if rows else []
-  columns = tuple(cell.casefold() for cell in names)
-  _check_columns(path, columns)
+  file = _to_file(path, rows, _SEPARATORS[separator])
+  return dataclasses.replace(file, note=note and f'{path} is {note}.')
+
+
+def _to_file(
+  path: pathlib.Path, rows: list[tuple[int, list[str]]], separator: str
+) -> CsvFile:
+  """Names the cells of numbered rows, of which the first has the columns."""
+  names = rows[0][1] if rows else []
+  columns = tuple(cell.strip().casefold() for cell in names)
+  for name in columns:
+    if name and columns.count(name) > 1:
+      raise DataError(f'{path} has two columns {name!r}: rename one of them.')
   lines = tuple(
-    (number, _cells(path, number, row, columns, name))
+    (number, _cells(path, number, row, columns, separator))
     for number, row in rows[1:]
   )
-  return CsvFile(columns, lines, name, note and f'{path} is {note}.')
+  return CsvFile(columns, lines, separator)
 
 
 def _decode(content: bytes) -> tuple[str, str]:
@@ -130,12 +139,6 @@ def _split_head(text: str, wanted: Sequence[str]) -> tuple[int, str, str]:
   }
   # Of equals the first, and by default the comma.
   return skipped, text, max(found, key=found.__getitem__)
-
-
-def _check_columns(path: pathlib.Path, columns: tuple[str, ...]) -> None:
-  for name in columns:
-    if name and columns.count(name) > 1:
-      raise DataError(f'{path} has two columns {name!r}: rename one of them.')
 
 
 def _cells(

@@ -29,7 +29,12 @@ class Look:
     brightness: mean intensity, [0, 255].
     digest: SHA-256 of its pixels.
     thumbnail: intensities at 16×16 px, normalized to mean 1, float32 [256].
+    mode: of the file, as Pillow names it; 'RGB' for generated images, '' if
+      unknown.
+    defective_pixels: at the image's own size; 0 for a good image, None if a
+      defective one has no mask that can be used.
     note: a remark for the user, or ''.
+    mask_note: why its mask cannot be used, or ''.
     error: reason why the image cannot be read, or ''; with an error, the
       statistics are undefined.
   """
@@ -41,7 +46,10 @@ class Look:
   brightness: float = 0.0
   digest: bytes = b''
   thumbnail: np.ndarray | None = None
+  mode: str = ''
+  defective_pixels: int | None = None
   note: str = ''
+  mask_note: str = ''
   error: str = ''
 
 
@@ -68,12 +76,13 @@ def _look_at(split: str, sample: Sample, decoder: Decoder) -> Look:
   try:
     image, note = sample.original(decoder)
   except DataError as error:
-    return Look(sample, split, error=str(error))
+    return Look(sample, split, mode=_mode(sample.path), error=str(error))
   height, width = image.shape[:2]
   picture = Image.fromarray(image)
   small = np.asarray(picture.reduce(min(8, height, width)))
   tiny = picture.resize((_THUMBNAIL,) * 2, reducing_gap=2.0).convert('L')
   thumbnail = np.asarray(tiny, np.float32).ravel()
+  defective_pixels, mask_note = _measure_mask(sample, decoder, (height, width))
   return Look(
     sample,
     split,
@@ -84,8 +93,37 @@ def _look_at(split: str, sample: Sample, decoder: Decoder) -> Look:
       np.ascontiguousarray(image), usedforsecurity=False
     ).digest(),
     thumbnail=thumbnail / max(float(thumbnail.mean()), 1.0),
+    mode=_mode(sample.path, 'RGB'),
+    defective_pixels=defective_pixels,
     note=note and f'{sample.path}: {note}',
+    mask_note=mask_note,
   )
+
+
+def _mode(path: str, generated: str = '') -> str:
+  """Returns the mode of a file, which is opened and not decoded."""
+  if not os.path.exists(path):
+    return generated
+  try:
+    with Image.open(path) as image:
+      return image.mode
+  # Decoders may raise any exception on damaged files.
+  except Exception:
+    return ''
+
+
+def _measure_mask(
+  sample: Sample, decoder: Decoder, shape: tuple[int, int]
+) -> tuple[int | None, str]:
+  """Counts defective pixels; also returns why they cannot be counted, or ''."""
+  if sample.defect_type == GOOD:
+    return 0, ''
+  if sample.whole_mask is None:
+    return None, ''
+  try:
+    return int(np.count_nonzero(sample.whole_mask(decoder, shape))), ''
+  except DataError as error:
+    return None, str(error)
 
 
 def find_copies(looks: Sequence[Look]) -> list[tuple[Look, Look]]:

@@ -10,9 +10,15 @@ from ml_collections import ConfigDict
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
+from datasets.folder import FolderSource
 from datasets.from_config import open_path, open_source
 from datasets.hold_out import hold_out
-from datasets.source import Sample, Split, read_split
+from datasets.source import Sample, Source, Split, read_split
+from datasets.squeeze import WARN, describe_squeeze, size_of
+from datasets.table import TableSource
+
+# Images whose size is read to find out whether they are long.
+_NUM_MEASURED = 32
 
 
 def load_train(config: ConfigDict) -> tuple[Split, Split]:
@@ -29,7 +35,10 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     DataError: if there are no good images, one cannot be read, or file names
       do not match `config.data.part`.
   """
-  split = _read_good(config, open_source(config).train())
+  source = open_source(config)
+  samples = source.train()
+  _tell(config, source, samples)
+  split = _read_good(config, samples)
   held_out = hold_out(
     split.paths,
     config.calibration.fraction,
@@ -39,6 +48,20 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
   return split.take(np.flatnonzero(~held_out)), split.take(
     np.flatnonzero(held_out)
   )
+
+
+def _tell(
+  config: ConfigDict, source: Source, samples: Sequence[Sample]
+) -> None:
+  """Logs how names were understood, and that long images are squeezed."""
+  if isinstance(source, FolderSource | TableSource):
+    for note in source.understood():
+      logger.info(note)
+  some = samples[:: -(-len(samples) // _NUM_MEASURED)]
+  sizes = (size_of(sample.path) for sample in some)
+  sentence = describe_squeeze(filter(None, sizes), config, WARN)
+  if sentence:
+    logger.warning('Long images: %s', sentence)
 
 
 def find_train(config: ConfigDict) -> tuple[Split | None, Split | None]:

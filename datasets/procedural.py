@@ -104,6 +104,9 @@ class ProceduralSource:
       defect_type=defect_type,
       read=functools.partial(_draw, key, defect_type),
       original=lambda _: (draw_image(key, defect_type, ORIGINAL_SIZE), ''),
+      whole_mask=None
+      if defect_type == GOOD
+      else lambda _, shape: draw_mask(key, defect_type, shape[0]).astype(bool),
     )
 
 

@@ -34,12 +34,18 @@ class Sample:
     original: maps a decoder to the image at its original size, uint8 RGB
       [height, width, 3], and a note for the user, or ''; raises DataError if
       the image cannot be read.
+    masks: paths of its ground-truth files; empty if there are none.
+    whole_mask: maps a decoder, and the height and width of the image, to the
+      mask at that size, bool [height, width]; raises DataError if it cannot be
+      used. None if there is no mask.
   """
 
   path: str
   defect_type: str
   read: Callable[[Preprocessor, int], Reading]
   original: Callable[[Decoder], tuple[np.ndarray, str]]
+  masks: tuple[str, ...] = ()
+  whole_mask: Callable[[Decoder, tuple[int, int]], np.ndarray] | None = None
 
 
 def file_sample(path: str, defect_type: str, mask_path: str | None) -> Sample:
@@ -57,7 +63,24 @@ def file_sample(path: str, defect_type: str, mask_path: str | None) -> Sample:
       path, mask_path, mask_size
     ),
     original=lambda decoder: decoder.image(path),
+    masks=(mask_path,) if mask_path else (),
+    whole_mask=functools.partial(_whole_mask, mask_path) if mask_path else None,
   )
+
+
+def _whole_mask(
+  path: str, decoder: Decoder, shape: tuple[int, int]
+) -> np.ndarray:
+  """Reads a mask at its own size, which must be that of its image."""
+  mask = decoder.mask(path)
+  if mask.shape != shape:
+    raise DataError(
+      f'The mask {path} has {mask.shape[1]}×{mask.shape[0]} pixels and its '
+      f'image {shape[1]}×{shape[0]}: make them the same size.'
+    )
+  if not mask.any():
+    raise DataError(f'{path} marks nothing: mark the defect, or remove it.')
+  return mask
 
 
 class Source(Protocol):
