@@ -75,13 +75,14 @@ def _copies(looks: Sequence[Look]) -> list[Finding]:
 def _trivial(looks: Sequence[Look]) -> list[Finding]:
   """Finds scores without a model that separate good from defective."""
   found = []
+  chance = ', or it is chance, since they are few' if _few(looks) else ''
   brightness, nearest = brightness_auroc(looks), nearest_auroc(looks)
   if brightness is not None and max(brightness, 1 - brightness) >= SEPARATES:
     found.append(
       Finding(
         'LIGHT: brightness alone separates good from defective test images '
         f'(AUROC {brightness:.3f}), so a model may detect the lighting and not '
-        'defects; config.data.normalize_brightness removes it.'
+        f'defects{chance}; config.data.normalize_brightness removes it.'
       )
     )
   if nearest is not None and nearest >= SEPARATES:
@@ -89,8 +90,8 @@ def _trivial(looks: Sequence[Look]) -> list[Finding]:
       Finding(
         'ALIKE: the distance to the nearest training image, at 16 px and equal '
         f'brightness, separates good from defective test images (AUROC '
-        f'{nearest:.3f}). If both splits show the same parts, the test set '
-        'does not measure detection on new parts: see config.data.part.'
+        f'{nearest:.3f}){chance}. If both splits show the same parts, the test '
+        'set does not measure detection on new parts: see config.data.part.'
       )
     )
   return found

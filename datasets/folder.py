@@ -14,7 +14,6 @@ from afgan_jax.system.errors import DataError, MissingPath
 from datasets.hold_out import Division
 from datasets.labels import GOOD_NAMES, join
 from datasets.layout import Layout, base_folder, read_layout
-from datasets.mask_folders import mask_folders
 from datasets.source import GOOD, Sample, file_sample
 
 # Suffixes of mask names, after the image's name without its extension.
@@ -183,7 +182,7 @@ class FolderSource:
     """Says that there are no masks, if there are defective images."""
     root = self._root()
     kinds = [kind for kind in self._files[1] if kind != GOOD]
-    if not kinds or self._layout.masks or mask_folders(root):
+    if not kinds:
       return []
     return [
       'No masks were found, so there are no pixel metrics; they are looked for '

@@ -24,6 +24,7 @@ from afgan_jax.system.errors import (
   PartlyFailed,
   UsageError,
 )
+from afgan_jax.system.files import expand_home
 from afgan_jax.system.log import logger
 
 MODES = (
@@ -126,7 +127,7 @@ def _dispatch(
   mode: str, load_data: Callable[[], Any], inspect: Callable[..., str]
 ) -> None:
   config = _CONFIG.value
-  workdir = pathlib.Path(_WORKDIR.value or default_workdir())
+  workdir = pathlib.Path(_path(_WORKDIR) or default_workdir())
   _check_flags(mode)
   if mode == 'inspect':  # Needs no JAX.
     from afgan_jax.config.rules import check_config, check_group_sizes
@@ -141,12 +142,12 @@ def _dispatch(
 
   if mode != 'benchmark':  # The benchmark measures compilation.
     compilation_cache.enable()
-  output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
+  output = pathlib.Path(_path(_OUTPUT)) if _OUTPUT.value else None
   if mode == 'predict':
     commands.predict(
       config,
       workdir,
-      _INPUT.value,
+      _path(_INPUT),
       output,
       resume=_RESUME.value,
       overwrite=_OVERWRITE.value,
@@ -154,13 +155,18 @@ def _dispatch(
     return
   data = load_data()
   if mode == 'evaluate':
-    commands.evaluate(config, workdir, data, _DATA.value, output)
+    commands.evaluate(config, workdir, data, _path(_DATA), output)
   elif mode == 'calibrate':
-    commands.calibrate(config, workdir, data, _DATA.value)
+    commands.calibrate(config, workdir, data, _path(_DATA))
   elif mode == 'benchmark':
     commands.benchmark(config, data)
   else:
     getattr(commands, mode)(config, workdir, data)
+
+
+def _path(flag: flags.FlagHolder[str | None]) -> str | None:
+  """Returns the path in a flag, with `~` expanded, which no shell does here."""
+  return flag.value and expand_home(flag.value)
 
 
 def _check_flags(mode: str) -> None:
