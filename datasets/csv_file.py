@@ -61,6 +61,7 @@ def read_csv(path: pathlib.Path, wanted: Sequence[str]) -> CsvFile:
   """
   try:
     text, note = _decode(path.read_bytes())
+    text = text.lstrip('\ufeff')  # Some programs write two marks.
     head, rest, separator = _split_head(text, wanted)
     reader = csv.reader(
       io.StringIO(rest, newline=''),

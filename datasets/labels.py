@@ -39,16 +39,45 @@ def is_good(name: str) -> bool:
   """Returns True if a name says that images are good.
 
   Args:
-    name: of a folder, or a label, in any case, with or without a number in
-      front and words such as 'images' at the end: 'OK', '0.normal', 'i.O.',
-      'Good parts', 'defect_free'.
+    name: of a folder, or a label, in any case, with or without a number before
+      or behind and words such as 'images' at the end: 'OK', '0.normal', 'i.O.',
+      'Good parts', 'defect_free', 'ok (2)'.
   """
-  folded = unicodedata.normalize('NFKC', name).casefold()
-  words = [word for word in re.split(r'[\s._\-‐-―]+', folded) if word]
+  words = _words(name)
   if len(words) > 1 and words[0].isdecimal():
     words = words[1:]
   joined = ''.join(words)
   return joined in _GOOD or _FILLERS.sub('', joined) in _GOOD
+
+
+def good_among(names: Iterable[str]) -> frozenset[str]:
+  """Finds the names of good images among those of all kinds.
+
+  Args:
+    names: of the kinds of a data set. If none of them is good by itself, words
+      that all of them have do not count: 'ok_front' beside 'def_front'.
+
+  Returns:
+    Some of the names.
+  """
+  names = set(names)
+  found = frozenset(name for name in names if is_good(name))
+  if found or len(names) < 2:
+    return found
+  words = {name: _words(name) for name in names}
+  common = set.intersection(*map(set, words.values()))
+  return frozenset(
+    name
+    for name in names
+    if is_good(' '.join(word for word in words[name] if word not in common))
+  )
+
+
+def _words(name: str) -> list[str]:
+  """Splits a name into words in lower case, without a copy's number."""
+  folded = unicodedata.normalize('NFKC', name).casefold()
+  folded = re.sub(r'\s*\([0-9]+\)$', '', folded)
+  return [word for word in re.split(r'[\s._\-‐-―]+', folded) if word]
 
 
 def is_absent(label: str) -> bool:

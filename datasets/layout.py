@@ -1,54 +1,35 @@
 """Finds out which images of a folder are good, defective, training or test."""
 
 import dataclasses
-import functools
-import os
 import pathlib
-from collections import defaultdict
 
-from afgan_jax.preprocessing.drawn import drawn_in
 from afgan_jax.preprocessing.listing import images_in
+from datasets.kinds import (
+  Group,
+  Kinds,
+  Masks,
+  list_visible,
+  read_group,
+  read_groups,
+)
 from datasets.labels import (
   GOOD_NAMES,
   are_unclear,
   describe_good,
-  is_good,
+  good_among,
   join,
 )
-from datasets.mask_folders import TRUTH, split_masks
+from datasets.mask_folders import (
+  TRUTH,
+  is_mask_folder,
+  mask_folders,
+  split_masks,
+)
 from datasets.source import GOOD
-
-Kinds = dict[str, list[pathlib.Path]]
-Masks = dict[pathlib.Path, list[pathlib.Path]]
 
 _TRAIN, _TEST = ('train', 'training'), ('test', 'testing')
 # Folders beside `good` that are no kinds of defects.
 _OTHERS = ('val', 'valid', 'validation', 'unlabeled', 'unlabelled', 'unsorted')
-
-
-@dataclasses.dataclass(frozen=True)
-class Group:
-  """Images by kind, as the subfolders of a folder say.
-
-  Attributes:
-    kinds: paths by the name of the defect, good ones by `GOOD`; none is empty.
-    names: of the subfolders of good images.
-    masks: files that were taken for masks, by their folder.
-  """
-
-  kinds: Kinds
-  names: tuple[str, ...] = ()
-  masks: Masks = dataclasses.field(default_factory=dict)
-
-  @property
-  def good(self) -> list[pathlib.Path]:
-    """The good images."""
-    return self.kinds.get(GOOD, [])
-
-  @property
-  def defective(self) -> Kinds:
-    """The other images, by the name of the defect."""
-    return {name: x for name, x in self.kinds.items() if name != GOOD}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,11 +64,15 @@ def read_layout(root: pathlib.Path) -> Layout:
   """
   train, test = _subfolders(root, _TRAIN), _subfolders(root, _TEST)
   if train:
-    return _read_splits(train, test)
-  beside = _read_group(root, (*_TRAIN, *_TEST, *_OTHERS, TRUTH))
+    learnt, measured = _read_together([train, test])
+    return _with_masks(root, _read_splits(learnt, measured, train))
+  reserved = (*_TRAIN, *_TEST, *_OTHERS)
+  folders = [x for x in list_visible(root) if x.name.casefold() not in reserved]
+  beside = read_group(root, folders, good_among(_kind_names(folders)))
+  (measured,) = _read_together([test])
   if beside.names:
-    return _read_beside(beside, root, test)
-  return _read_plain(beside, root, test)
+    return _read_beside(beside, measured, root, test)
+  return _with_masks(root, _read_plain(beside, measured, root))
 
 
 def base_folder(root: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
@@ -102,9 +87,35 @@ def base_folder(root: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
   return root / first if is_split and path.parent != root else root
 
 
-def _read_splits(train: list[pathlib.Path], test: list[pathlib.Path]) -> Layout:
+def _read_together(places: list[list[pathlib.Path]]) -> list[Group]:
+  """Reads splits, whose kinds have the same names."""
+  found = [x for folders in places for y in folders for x in list_visible(y)]
+  good = good_among(_kind_names(found))
+  return [read_groups(folders, good) for folders in places]
+
+
+def _kind_names(folders: list[pathlib.Path]) -> list[str]:
+  return [x.name for x in folders if not is_mask_folder(x.name)]
+
+
+def _with_masks(root: pathlib.Path, layout: Layout) -> Layout:
+  """Adds folders of masks beside `train` and `test`."""
+  images = [path for paths in layout.test.values() for path in paths]
+  for folder in mask_folders(root):
+    if folder.name != TRUTH:
+      images += images_in(folder)
+  _, masks = split_masks(images, root)
+  return dataclasses.replace(
+    layout,
+    notes=(*layout.notes, *_mask_notes(masks)),
+    masks={**layout.masks, **masks},
+  )
+
+
+def _read_splits(
+  learnt: Group, measured: Group, train: list[pathlib.Path]
+) -> Layout:
   """Reads `train/good` and `test/<kind>`."""
-  learnt, measured = _read_groups(train), _read_groups(test)
   good, notes = learnt.good, []
   if not learnt.kinds:
     # Without subfolders: training images are good.
@@ -124,10 +135,13 @@ def _read_splits(train: list[pathlib.Path], test: list[pathlib.Path]) -> Layout:
 
 
 def _read_beside(
-  beside: Group, root: pathlib.Path, test: list[pathlib.Path]
+  beside: Group,
+  measured: Group,
+  root: pathlib.Path,
+  test: list[pathlib.Path],
 ) -> Layout:
   """Reads `good` and beside it a folder for each kind of defect."""
-  measured, notes = _read_groups(test), _other_notes(root)
+  notes = _other_notes(root)
   if measured.kinds and not beside.defective:
     return _layout(beside.good, measured, beside, notes)
   if measured.kinds:
@@ -142,14 +156,12 @@ def _read_beside(
   return dataclasses.replace(layout, test=test, undivided=bool(test))
 
 
-def _read_plain(
-  beside: Group, root: pathlib.Path, test: list[pathlib.Path]
-) -> Layout:
+def _read_plain(beside: Group, measured: Group, root: pathlib.Path) -> Layout:
   """Reads good images in the folder itself, and `test/<kind>`."""
   good, masks = split_masks(images_in(root, recursive=False), root)
   unclear = () if good else _unclear(beside)
   learnt = Group({}, masks=masks)
-  return _layout(good, _read_groups(test), learnt, [], unclear)
+  return _layout(good, measured, learnt, [], unclear)
 
 
 def _layout(
@@ -197,50 +209,8 @@ def _other_notes(root: pathlib.Path) -> list[str]:
   ]
 
 
-def _read_groups(folders: list[pathlib.Path]) -> Group:
-  """Reads folders that differ only in the case of their names as one."""
-  return functools.reduce(_merge, map(_read_group, folders), Group({}))
-
-
-def _merge(first: Group, second: Group) -> Group:
-  kinds = {
-    name: first.kinds.get(name, []) + second.kinds.get(name, [])
-    for name in [*first.kinds, *second.kinds]
-  }
-  names = first.names + second.names
-  return Group(kinds, names, {**first.masks, **second.masks})
-
-
-def _read_group(
-  folder: pathlib.Path, reserved: tuple[str, ...] = (TRUTH,)
-) -> Group:
-  """Lists images by subfolder, without empty and reserved ones and masks."""
-  folders = [x for x in _visible(folder) if x.name.casefold() not in reserved]
-  found = [path for x in sorted(folders) for path in images_in(x)]
-  images, masks = split_masks(found, folder)
-  kinds, names = defaultdict(list), []
-  for path in images:
-    name = path.relative_to(folder).parts[0]
-    if is_good(name):
-      names.append(name)
-    kinds[GOOD if is_good(name) else name].append(path)
-  return Group(dict(kinds), tuple(dict.fromkeys(names)), masks)
-
-
 def _subfolders(
   root: pathlib.Path, names: tuple[str, ...]
 ) -> list[pathlib.Path]:
   """Lists subfolders with one of the names, in any case."""
-  return sorted(x for x in _visible(root) if x.name.casefold() in names)
-
-
-def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
-  """Lists subfolders that are neither hidden nor filled by this program."""
-  entries = list(folder.iterdir()) if folder.is_dir() else []
-  folders = [x.name for x in entries if x.is_dir()]
-  own = drawn_in(os.fspath(folder), folders, [x.name for x in entries])
-  return [
-    folder / name
-    for name in folders
-    if not name.startswith('.') and name not in own
-  ]
+  return sorted(x for x in list_visible(root) if x.name.casefold() in names)

@@ -13,6 +13,7 @@ from afgan_jax.system.log import logger
 from datasets.folder import FolderSource
 from datasets.from_config import open_path, open_source
 from datasets.hold_out import hold_out
+from datasets.labels import GOOD_NAMES
 from datasets.source import Sample, Source, Split, read_split
 from datasets.squeeze import WARN, describe_squeeze, size_of
 from datasets.table import TableSource
@@ -153,7 +154,9 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   if folder is not None:
     raise DataError(
       f'{folder} has no test images: put good ones into test/good and '
-      'defective ones into test/<defect>.'
+      'defective ones into test/<defect>, or into good and beside it a folder '
+      'for each kind of defect, or list them in a table (.csv); folders of '
+      f'good images may be called {", ".join(GOOD_NAMES)}.'
     )
   return None
 

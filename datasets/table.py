@@ -12,8 +12,8 @@ from datasets.hold_out import Division
 from datasets.labels import (
   GOOD_NAMES,
   describe_good,
+  good_among,
   is_absent,
-  is_good,
   is_zero,
   join,
 )
@@ -113,7 +113,7 @@ class TableSource:
       rest = f', and {join(others[:10])} as defective' if others else ''
       notes.append(f'The label {join(zeros)} is read as good{rest}.')
     else:
-      notes += describe_good([label for label in labels if is_good(label)])
+      notes += describe_good(sorted(self._good))
     twice = len(self._file.lines) - len(self._rows)
     if twice:
       notes.append(
@@ -158,6 +158,10 @@ class TableSource:
       for row in rows
     ]
 
+  @functools.cached_property
+  def _good(self) -> frozenset[str]:
+    return good_among(line['label'] for _, line in self._file.lines)
+
   def _check_columns(self, file: CsvFile) -> None:
     for name in ('path', 'label'):
       if name not in file.columns:
@@ -171,7 +175,7 @@ class TableSource:
   def _check_labels(self) -> None:
     """Refuses labels of which it is unclear whether they are good."""
     labels = {line['label'] for _, line in self._file.lines}
-    words = sorted(label for label in labels if is_good(label))
+    words = sorted(self._good)
     zeros = sorted(label for label in labels if is_zero(label))
     if words and zeros:
       raise DataError(
@@ -194,7 +198,7 @@ class TableSource:
         f'{place}: the label {label!r} does not say whether the image is good: '
         f'write {GOOD!r} or the name of a defect.'
       )
-    if is_good(label) or is_zero(label):
+    if label in self._good or is_zero(label):
       label = GOOD
     if 'split' in line and split.casefold() not in _SPLITS:
       raise DataError(

@@ -33,3 +33,20 @@ def describe_few(
     f'figures are uncertain{known}: use at least {FEW_GOOD} good and '
     f'{FEW_DEFECTIVE} defective ones.'
   )
+
+
+def describe_few_held_out(num_good: int) -> str:
+  """Describes how uncertain figures on few held-out good images are.
+
+  Args:
+    num_good: held-out images, on which synthetic defects are put.
+
+  Returns:
+    A sentence; '' with at least `FEW_GOOD` images.
+  """
+  if num_good >= FEW_GOOD:
+    return ''
+  return (
+    f'With few held-out images, {num_good} good ones, figures are uncertain: '
+    f'hold out at least {FEW_GOOD} (config.calibration.fraction).'
+  )

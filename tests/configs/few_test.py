@@ -1,4 +1,4 @@
-from afgan_jax.config.few import describe_few
+from afgan_jax.config.few import describe_few, describe_few_held_out
 
 
 def test_enough_images_need_no_word():
@@ -19,3 +19,8 @@ def test_an_interval_without_width_is_not_shown_as_certain():
   assert 'more than an interval from resampling' in sentence
   assert '1.0000' not in sentence
   assert 'interval' not in describe_few(3, 3)
+
+
+def test_few_held_out_images_are_told():
+  assert describe_few_held_out(20) == ''
+  assert '19 good ones' in describe_few_held_out(19)

@@ -33,7 +33,7 @@ def _counts(source):
   ['good', 'Good', 'OK', 'ok', 'Normal', 'PASS', 'passed', 'non-defective']
   + ['nondefective', 'Non_Defective', 'defect-free', 'defect free', 'no_defect']
   + ['Gut', 'gutteile', 'IO', 'i.O.', 'i.o', '0.normal', '00_good', 'OK images']
-  + ['good_parts', '良品', 'ＯＫ', 'fehlerfrei'],
+  + ['good_parts', '良品', 'ＯＫ', 'fehlerfrei', 'ok (2)', '1_good'],
 )
 def test_usual_words_for_good_are_known(name):
   assert is_good(name)
@@ -69,6 +69,11 @@ def test_other_words_are_kinds_of_defects(name):
     (dict(OK=5, good=5, NG=3), (8, {'good': 2, 'NG': 3})),
     (dict(train=4, test__good=1, test__hole=2), (4, {'good': 1, 'hole': 2})),
     (dict(good=4, test__ok=1, test__hole=2), (4, {'good': 1, 'hole': 2})),
+    (
+      dict(train__ok_front=4, test__ok_front=2, test__def_front=3),
+      (4, {'good': 2, 'def_front': 3}),
+    ),
+    (dict(screw_ok=5, screw_ng=2), (4, {'good': 1, 'screw_ng': 2})),
     ({'train__i.O.': 4, 'test__n.i.O.': 2}, (4, {'n.i.O.': 2})),
   ],
 )
@@ -77,7 +82,7 @@ def test_layouts_are_understood(tmp_path, folders, expected):
   source = FolderSource(str(tmp_path))
   assert _counts(source) == expected
   names = {name.split('__')[-1] for name in folders}
-  others = sorted(name for name in names if is_good(name) and name != 'good')
+  others = names - expected[1].keys() - {'good', 'train'}
   notes = ' '.join(source.notes())
   assert all(f'{name!r}' in notes for name in others), notes
   assert ('read as good' in notes) == bool(others or 'train' in names)
@@ -181,6 +186,15 @@ def test_folders_of_masks_are_no_kinds_of_defects(tmp_path, name, split):
   notes = ' '.join(source.notes())
   assert f'2 files in {tmp_path}/{split}{name} are taken for masks' in notes
   assert source.skipped() == ()
+
+
+def test_masks_beside_the_splits_are_told(tmp_path):
+  _make(tmp_path, train__good=3, test__bad=2, masks__bad=2, plans=1)
+  source = FolderSource(str(tmp_path))
+  notes = ' '.join(source.understood())
+  assert f'2 files in {tmp_path}/masks are taken for masks' in notes
+  (skipped,) = source.skipped()
+  assert '1 files are skipped' in skipped and 'plans/0.png' in skipped
 
 
 def test_a_kind_of_defect_may_be_named_like_masks(tmp_path):
