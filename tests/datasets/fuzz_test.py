@@ -215,9 +215,8 @@ def test_tables_end_in_arrays_or_in_a_sentence(
     Image.new('L', (4, 4)).save(root / 'a.png')
     lines = [header.replace(',', separator)]
     text = '\n'.join([*lines, *(separator.join(row) for row in rows)])
-    data = text.encode(
-      encoding, 'surrogateescape' if encoding[3:] == '-8' else 'replace'
-    )
+    errors = 'surrogateescape' if encoding == 'utf-8' else 'replace'
+    data = text.encode(encoding, errors)
     (root / 't.csv').write_bytes(data + tail)
     config = _config(root / 't.csv')
     _check(root, lambda: load.load_train(config))
