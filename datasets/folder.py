@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from collections import Counter
 
 from afgan_jax.preprocessing.listing import (
   EXTENSIONS,
@@ -14,10 +15,11 @@ from afgan_jax.system.errors import DataError, MissingPath
 from datasets.hold_out import Division
 from datasets.labels import GOOD_NAMES, join
 from datasets.layout import Layout, base_folder, read_layout
+from datasets.mask_folders import TRUTH, is_mask_folder, mask_places
 from datasets.source import GOOD, Sample, file_sample
 
 # Suffixes of mask names, after the image's name without its extension.
-_MASK_SUFFIXES = ('_mask', '', '_gt')
+_MASK_SUFFIXES = ('_mask', '', '_gt', '_label')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,24 +86,23 @@ class FolderSource:
   def notes(self) -> tuple[str, ...]:
     """Describes how names were understood, and which masks are missing."""
     root = self._root()
-    truth = root / 'ground_truth'
+    found = {
+      defect_type: {path: self._mask(path, defect_type) for path in paths}
+      for defect_type, paths in self._files[1].items()
+    }
+    used = {mask for masks in found.values() for mask in masks.values()}
     notes = [*self.understood(), *drawn_notes(root)]
-    if not truth.is_dir():
-      return (*notes, *self._without_masks())
-    used = set()
-    for defect_type, paths in self._files[1].items():
-      masks = {path: self._mask(path, defect_type) for path in paths}
-      used.update(masks.values())
-      unmasked = [path for path, mask in masks.items() if mask is None]
-      if unmasked and defect_type != GOOD:
-        notes.append(
-          f'{len(unmasked)} of {len(paths)} images of {defect_type!r} have no '
-          f'mask and are left out of pixel metrics, e.g. {unmasked[0]}.'
-        )
+    notes += self._missing_masks(found)
+    truth = root / TRUTH
+    named = [
+      truth,
+      *filter(lambda x: is_mask_folder(x.name), self._layout.masks),
+    ]
     orphans = [
       path
-      for path in images_in(truth)
-      if path not in used and path.relative_to(truth).parts[0] != GOOD
+      for folder in dict.fromkeys(named)
+      for path in images_in(folder)
+      if path not in used and path.relative_to(folder).parts[0] != GOOD
     ]
     if orphans:
       notes.append(f'{len(orphans)} masks have no image, e.g. {orphans[0]}.')
@@ -178,16 +179,27 @@ class FolderSource:
       f'{", ".join(EXTENSIONS)}.'
     )
 
-  def _without_masks(self) -> list[str]:
-    """Says that there are no masks, if there are defective images."""
-    root = self._root()
-    kinds = [kind for kind in self._files[1] if kind != GOOD]
-    if not kinds:
-      return []
+  def _missing_masks(
+    self, found: dict[str, dict[pathlib.Path, pathlib.Path | None]]
+  ) -> list[str]:
+    """Says which defective images have no mask."""
+    notes, total = [], 0
+    for defect_type, masks in found.items():
+      unmasked = [path for path, mask in masks.items() if mask is None]
+      total += len(masks) - len(unmasked)
+      if unmasked and defect_type != GOOD:
+        notes.append(
+          f'{len(unmasked)} of {len(masks)} images of {defect_type!r} have no '
+          f'mask and are left out of pixel metrics, e.g. {unmasked[0]}.'
+        )
+    if total or not notes:
+      return notes
+    kind = next(kind for kind in found if kind != GOOD)
+    folder = self._root() / TRUTH
     return [
       'No masks were found, so there are no pixel metrics; they are looked for '
-      f'in {root / "ground_truth"} under the name of the image, e.g. '
-      f'{root / "ground_truth" / kinds[0] / "<image>_mask.png"}.'
+      f'in {folder} under the name of the image, e.g. '
+      f'{folder / kind / "<image>_mask.png"}.'
     ]
 
   def _root(self) -> pathlib.Path:
@@ -207,12 +219,20 @@ class FolderSource:
       return None
     root = pathlib.Path(self.path)
     base = base_folder(root, path)
-    # Masks are in the same subfolders below `ground_truth` as the images.
-    relative = path.relative_to(base)
-    masks = root / 'ground_truth' / relative.parent
-    for suffix in _MASK_SUFFIXES:
-      for extension in ('.png', '.PNG'):
-        mask = masks / (relative.stem + suffix + extension)
-        if mask.is_file():
-          return mask
+    folders = (root / TRUTH, *self._layout.masks)
+    is_alone = self._namesakes[path.stem] == 1
+    for place in mask_places(path, base, folders, is_alone=is_alone):
+      # In the image's own folder the bare name is that of an image.
+      beside = place == path.parent
+      for suffix in _MASK_SUFFIXES:
+        for extension in ('.png', '.PNG'):
+          mask = place / (path.stem + suffix + extension)
+          if mask.is_file() and (suffix or not beside):
+            return mask
     return None
+
+  @functools.cached_property
+  def _namesakes(self) -> Counter[str]:
+    """Counts the defective images of each name."""
+    kinds = self._files[1].items()
+    return Counter(x.stem for kind, xs in kinds if kind != GOOD for x in xs)

@@ -3,7 +3,7 @@
 import pathlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # Always a folder of masks.
 TRUTH = 'ground_truth'
@@ -14,6 +14,8 @@ MASK_FOLDERS = (
   *('annotations', 'annotation', 'segmentation', 'segmentations', 'seg'),
   *('segmentation_masks', 'defect_masks', 'gt_masks', 'label_images'),
 )
+# Folders of images within a kind, beside which masks lie.
+_IMAGES = ('images', 'image', 'imgs', 'img')
 # Ends of the name of a mask, after the name of its image.
 MASK_ENDINGS = ('_mask', '-mask', '_gt', '-gt', '_label', '_labels', '_seg')
 _ENDING = re.compile(
@@ -48,6 +50,49 @@ def mask_folders(root: pathlib.Path) -> list[pathlib.Path]:
     range(len(found)), key=lambda i: (MASK_FOLDERS.index(names[i]), found[i])
   )
   return [found[i] for i in order]
+
+
+def mask_places(
+  image: pathlib.Path,
+  base: pathlib.Path,
+  folders: Iterable[pathlib.Path],
+  *,
+  is_alone: bool,
+) -> list[pathlib.Path]:
+  """Lists the folders in which the masks of an image may lie.
+
+  For `test/bad/x.png` and the folder `masks` these are `masks/bad` and, if no
+  other image has this name, `masks`; for `bad/images/x.png` and `bad/masks` it
+  is `bad/masks`.
+
+  Args:
+    image: path of the image.
+    base: below which the first subfolder is the image's kind, see
+      `layout.base_folder`.
+    folders: of masks, the preferred one first; each beside the image's kind,
+      beside its split, or within its kind; or the image's own folder.
+    is_alone: whether the name of the image is that of no other.
+
+  Returns:
+    Existing folders, the preferred one first.
+  """
+  places = []
+  for folder in folders:
+    if folder == image.parent:  # Files such as `x_mask.png` beside `x.png`.
+      places.append(folder)
+      continue
+    is_above = folder.parent == base or folder.parent in base.parents
+    start = base if is_above else folder.parent
+    if start not in image.parents:
+      continue
+    tail = image.parent.relative_to(start).parts
+    places.append(folder.joinpath(*tail))
+    if tail and tail[-1].casefold() in _IMAGES:
+      tail = tail[:-1]
+      places.append(folder.joinpath(*tail))
+    if is_alone:
+      places += [folder.joinpath(*tail[:n]) for n in range(len(tail))[::-1]]
+  return [place for place in dict.fromkeys(places) if place.is_dir()]
 
 
 def split_masks(

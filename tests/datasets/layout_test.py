@@ -266,3 +266,55 @@ def test_paths_are_opened_by_what_they_are(tmp_path, monkeypatch):
     DataError, match='images.xlsx is a file: .*save workbooks'
   ):
     open_path(config, str(tmp_path / 'images.xlsx'))
+
+
+def _masks(tmp_path):
+  """Returns the mask of each defective image, both relative to the folder."""
+  source = FolderSource(str(tmp_path))
+  return {
+    str(pathlib.Path(sample.path).relative_to(tmp_path)): [
+      str(pathlib.Path(mask).relative_to(tmp_path)) for mask in sample.masks
+    ]
+    for sample in source.test()
+    if sample.defect_type != 'good'
+  }
+
+
+@pytest.mark.parametrize(
+  'image, mask',
+  [
+    ('test/bad/x.png', 'ground_truth/bad/x_mask.png'),
+    ('test/bad/x.png', 'ground_truth/x_mask.png'),
+    ('test/bad/x.png', 'masks/bad/x.png'),
+    ('test/bad/x.png', 'masks/x.png'),
+    ('test/bad/x.png', 'test/masks/bad/x.png'),
+    ('Test/bad/x.png', 'GT/bad/x_gt.png'),
+    ('test/bad/images/x.png', 'test/bad/masks/x.png'),
+    ('test/bad/images/x.png', 'ground_truth/bad/x.png'),
+    ('test/bad/images/x.png', 'ground_truth/bad/images/x.png'),
+    ('test/bad/x.png', 'test/bad/masks/x.png'),
+    ('test/bad/x.png', 'test/bad/x_mask.png'),
+    ('bad/x.png', 'masks/x.png'),
+    ('bad/x.png', 'masks/bad/x_label.png'),
+    ('bad/x.png', 'bad/x_mask.png'),
+    ('bad/monday/x.png', 'masks/bad/monday/x.png'),
+    ('bad/monday/x.png', 'masks/x.png'),
+  ],
+)
+def test_masks_are_found_where_people_put_them(tmp_path, image, mask):
+  is_split = image.lower().startswith('test')
+  names = [image, mask, 'train/good/a.png' if is_split else 'good/a.png']
+  for name in names:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    Image.new('L', (8, 8), 255).save(tmp_path / name)
+  assert _masks(tmp_path) == {image: [mask]}
+  notes = ' '.join(FolderSource(str(tmp_path)).notes())
+  assert 'No masks' not in notes and 'no mask' not in notes
+
+
+def test_one_mask_is_not_that_of_two_images(tmp_path):
+  _make(tmp_path, good=3, bad=1, hole=1, masks=1)
+  assert _masks(tmp_path) == {'bad/0.png': [], 'hole/0.png': []}
+  notes = ' '.join(FolderSource(str(tmp_path)).notes())
+  assert 'No masks were found' in notes
+  assert '1 masks have no image' in notes
