@@ -146,7 +146,7 @@ def compare_scores(folder: pathlib.Path, reference: pathlib.Path) -> dict:
 
 
 def _read_scores(path: pathlib.Path) -> dict[str, tuple[str, float]]:
-  with path.open(encoding='utf-8', newline='') as file:
+  with path.open(encoding='utf-8-sig', newline='') as file:
     return {
       row['path']: (row['label'], float(row['score']))
       for row in csv.DictReader(file)

@@ -1,11 +1,13 @@
 """Opens the source of images that a config names."""
 
 import os
+import pathlib
 
 from ml_collections import ConfigDict
 
 from afgan_jax.config.schema import FIELDS
 from afgan_jax.system.errors import DataError
+from afgan_jax.system.files import expand_home
 from datasets import btad, mpdd, mvtec_ad, mvtec_ad_2, mvtec_loco, visa
 from datasets.folder import FolderSource
 from datasets.hold_out import Division
@@ -23,6 +25,7 @@ PUBLIC = {
   'mvtec_loco': mvtec_loco.open_category,
   'mvtec_ad_2': mvtec_ad_2.open_category,
 }
+TABLES = ('.csv', '.tsv', '.txt')
 
 
 def open_source(config: ConfigDict) -> Source:
@@ -57,9 +60,9 @@ def open_source(config: ConfigDict) -> Source:
       'config.data.path.'
     )
   if data.source == 'tfds':
-    return open_prepared(data.path, data.category)
+    return open_prepared(expand_home(data.path), data.category)
   if data.source in PUBLIC:
-    return PUBLIC[data.source](data.path, data.category)
+    return PUBLIC[data.source](expand_home(data.path), data.category)
   return open_path(config, data.path)
 
 
@@ -96,12 +99,25 @@ def open_path(
 
   Args:
     config: see `configs/default.py`.
-    path: of the folder, or of a .csv file.
+    path: of the folder, or of a table (.csv, .tsv or .txt); `~` is the home
+      folder.
     test_fraction: test fraction of the good images if no folder or column
       defines a split; None for `config.data.test_fraction`.
+
+  Raises:
+    DataError: if the path is a file that is no table.
   """
+  path = expand_home(path)
   if test_fraction is None:
     test_fraction = config.data.test_fraction
   division = Division(test_fraction, config.data.part)
-  kind = TableSource if path.lower().endswith('.csv') else FolderSource
-  return kind(path, division)
+  if pathlib.Path(path).is_dir():  # Whatever its name is.
+    return FolderSource(path, division)
+  if path.lower().endswith(TABLES):
+    return TableSource(path, division)
+  if pathlib.Path(path).is_file():
+    raise DataError(
+      f'{path} is a file: give a folder of images, or a table as CSV '
+      f'({", ".join(TABLES)}); save workbooks as CSV, and unpack archives.'
+    )
+  return FolderSource(path, division)

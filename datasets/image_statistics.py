@@ -30,7 +30,12 @@ class Look:
     brightness: mean intensity, [0, 255].
     digest: SHA-256 of its pixels.
     thumbnail: intensities at 16×16 px, normalized to mean 1, float32 [256].
+    mode: of the file, as Pillow names it; 'RGB' for generated images, '' if
+      unknown.
+    defective_pixels: at the image's own size; 0 for a good image, None if a
+      defective one has no mask that can be used.
     note: a remark for the user, or ''.
+    mask_notes: remarks on its masks, e.g. why they cannot be used.
     error: reason why the image cannot be read, or ''; with an error, the
       statistics are undefined.
   """
@@ -42,7 +47,10 @@ class Look:
   brightness: float = 0.0
   digest: bytes = b''
   thumbnail: np.ndarray | None = None
+  mode: str = ''
+  defective_pixels: int | None = None
   note: str = ''
+  mask_notes: tuple[str, ...] = ()
   error: str = ''
 
 
@@ -70,12 +78,13 @@ def _look_at(split: str, sample: Sample, decoder: Decoder) -> Look:
   try:
     image, note = sample.original(decoder)
   except DataError as error:
-    return Look(sample, split, error=str(error))
+    return Look(sample, split, mode=_mode(sample.path), error=str(error))
   height, width = image.shape[:2]
   picture = Image.fromarray(image)
   small = np.asarray(picture.reduce(min(8, height, width)))
   tiny = picture.resize((_THUMBNAIL,) * 2, reducing_gap=2.0).convert('L')
   thumbnail = np.asarray(tiny, np.float32).ravel()
+  defective_pixels, mask_notes = _measure_mask(sample, decoder, (height, width))
   return Look(
     sample,
     split,
@@ -86,7 +95,39 @@ def _look_at(split: str, sample: Sample, decoder: Decoder) -> Look:
       np.ascontiguousarray(image), usedforsecurity=False
     ).digest(),
     thumbnail=thumbnail / max(float(thumbnail.mean()), 1.0),
+    mode=_mode(sample.path, 'RGB'),
+    defective_pixels=defective_pixels,
     note=note and f'{sample.path}: {note}',
+    mask_notes=mask_notes,
+  )
+
+
+def _mode(path: str, generated: str = '') -> str:
+  """Returns the mode of a file, which is opened and not decoded."""
+  if not os.path.exists(path):
+    return generated
+  try:
+    with Image.open(path) as image:
+      return image.mode
+  # Decoders may raise any exception on damaged files.
+  except Exception:
+    return ''
+
+
+def _measure_mask(
+  sample: Sample, decoder: Decoder, shape: tuple[int, int]
+) -> tuple[int | None, tuple[str, ...]]:
+  """Counts defective pixels, None if that is impossible; adds remarks."""
+  if sample.defect_type == GOOD:
+    return 0, ()
+  if sample.truth is None:
+    return None, ()
+  try:
+    truth = sample.truth(decoder, shape)
+  except DataError as error:
+    return None, (str(error),)
+  return int(np.count_nonzero(truth.defective)), tuple(
+    f'{sample.masks[index]}: {note}' for index, note in truth.notes
   )
 
 

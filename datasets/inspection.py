@@ -1,64 +1,82 @@
 """Inspects a data set before hours of training."""
 
+import contextlib
 import pathlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
+from afgan_jax.system.files import replacing
 from datasets import contact_sheet, load
+from datasets.findings import Finding, find_all
 from datasets.from_config import open_source
-from datasets.image_statistics import (
-  Look,
-  brightness_auroc,
-  find_copies,
-  look_at,
-  nearest_auroc,
+from datasets.image_statistics import Look, look_at
+from datasets.inspection_record import (
+  RECORD,
+  check_folder,
+  make_record,
+  write_record,
 )
+from datasets.notes import merge_notes
 from datasets.source import Sample
 
-# AUROC from which a trivial score is said to separate the test set.
-SEPARATES = 0.95
 _MAX_LISTED = 10
 
 
 def inspect(config: ConfigDict, folder: pathlib.Path) -> str:
-  """Inspects a data set and writes a contact sheet.
+  """Inspects a data set and writes what it finds.
 
-  The file is `contact_sheet.jpg`, with preprocessed images of each kind.
+  The files are `contact_sheet.jpg`, with preprocessed images of each kind, and
+  `inspection.json`, see `inspection_record.make_record`.
 
   Args:
     config: see `configs/default.py`.
-    folder: of the contact sheet.
+    folder: of the files.
 
   Returns:
     A description of the data set with warnings, as text.
 
   Raises:
-    DataError: if the data set cannot be used or the sheet cannot be written.
+    DataError: if the data set cannot be used, the files cannot be written, or
+      the folder holds a run on another data set.
   """
+  check_folder(config, folder)
   source = open_source(config)
   looks = look_at(source, Preprocessor.from_config(config).decoder)
-  text = describe(looks, source.notes() + source.skipped())
+  notes = source.notes() + source.skipped()
+  found = find_all([look for look in looks if not look.error], config)
+  text = describe(looks, notes, found)
   groups = defaultdict(list)
   for look in looks:
     if not look.error:
       groups[look.split, look.sample.defect_type].append(look.sample)
-  if not groups:
-    return text
-  rows = _rows(config, groups)
-  path = folder / 'contact_sheet.jpg'
-  try:
+  rows = _rows(config, groups) if groups else []
+  record, sheet = folder / RECORD, folder / 'contact_sheet.jpg'
+  with _explained_errors(sheet):
     folder.mkdir(parents=True, exist_ok=True)
-    contact_sheet.draw(rows).save(path, quality=90, subsampling=0)
+  if rows:
+    with _explained_errors(sheet), replacing(sheet) as temporary:
+      drawing = contact_sheet.draw(rows)
+      drawing.save(temporary, 'jpeg', quality=90, subsampling=0)
+  with _explained_errors(record):
+    write_record(record, make_record(looks, notes, found))
+  shown = f'{sheet} shows examples of each kind, and ' if rows else ''
+  return f'{text}\n\n{shown}{record} lists all images.'
+
+
+@contextlib.contextmanager
+def _explained_errors(path: pathlib.Path) -> Iterator[None]:
+  """Turns errors of writing a file into a sentence that names it."""
+  try:
+    yield
   except OSError as error:
     raise DataError(
       f'{path} cannot be written ({error.strerror}): give another --workdir.'
     ) from error
-  return f'{text}\n\n{path} shows examples of each kind.'
 
 
 def _rows(
@@ -85,25 +103,40 @@ def _rows(
   return rows
 
 
-def describe(looks: Sequence[Look], notes: Sequence[str]) -> str:
+def describe(
+  looks: Sequence[Look],
+  notes: Sequence[str],
+  found: Sequence[Finding] | None = None,
+) -> str:
   """Describes a data set as text.
 
   Args:
     looks: see `look_at`.
     notes: see `Source.notes`.
+    found: see `find_all`; None to find it without a config.
 
   Returns:
     Lines: a table of the images, then warnings, errors and notes.
   """
   readable = [look for look in looks if not look.error]
-  lines = [*_table(readable), *_warnings(readable)]
+  lines = [*_table(readable)]
+  for finding in find_all(readable) if found is None else found:
+    lines += ['', finding.title, *_first(finding.lines)]
   errors = [look.error for look in looks if look.error]
   if errors:
     lines += ['', f'{len(errors)} images cannot be read:', *_first(errors)]
-  remarks = [*notes, *(look.note for look in readable if look.note)]
+  remarks = [*notes, *_remarks(readable)]
   if remarks:
     lines += ['', *_first(remarks)]
   return '\n'.join(lines)
+
+
+def _remarks(looks: Sequence[Look]) -> tuple[str, ...]:
+  """Returns the notes on images and masks; those on all of them once."""
+  notes = [note for x in looks for note in (x.note, *x.mask_notes) if note]
+  paths = [look.sample.path for look in looks]
+  masks = [mask for look in looks for mask in look.sample.masks]
+  return merge_notes(notes, paths, masks)
 
 
 def _table(looks: Sequence[Look]) -> list[str]:
@@ -137,46 +170,6 @@ def _table(looks: Sequence[Look]) -> list[str]:
     ).rstrip()
     for row in rows
   ]
-
-
-def _warnings(looks: Sequence[Look]) -> list[str]:
-  lines = []
-  copies = find_copies(looks)
-  leaks = [pair for pair in copies if pair[0].split != pair[1].split]
-  for pairs, title in (
-    (
-      [pair for pair in leaks if pair[1].split == 'test'],
-      'LEAK: {} test images are copies of training images:',
-    ),
-    (
-      [pair for pair in leaks if pair[1].split == 'validation'],
-      'LEAK: {} validation images are copies of other images:',
-    ),
-    (
-      [pair for pair in copies if pair not in leaks],
-      '{} images are copies of others in the same split:',
-    ),
-  ):
-    if pairs:
-      names = [f'{b.sample.path} of {a.sample.path}' for a, b in pairs]
-      lines += ['', title.format(len(pairs)), *_first(names)]
-  brightness, nearest = brightness_auroc(looks), nearest_auroc(looks)
-  if brightness is not None and max(brightness, 1 - brightness) >= SEPARATES:
-    lines += [
-      '',
-      'LIGHT: brightness alone separates good from defective test images '
-      f'(AUROC {brightness:.3f}), so a model may detect the lighting and not '
-      'defects; config.data.normalize_brightness removes it.',
-    ]
-  if nearest is not None and nearest >= SEPARATES:
-    lines += [
-      '',
-      'ALIKE: the distance to the nearest training image, at 16 px and equal '
-      f'brightness, separates good from defective test images (AUROC '
-      f'{nearest:.3f}). If both splits show the same parts, the test set does '
-      'not measure detection on new parts: see config.data.part.',
-    ]
-  return lines
 
 
 def _first(lines: Sequence[str]) -> list[str]:

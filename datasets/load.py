@@ -10,10 +10,17 @@ from ml_collections import ConfigDict
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
+from datasets.folder import FolderSource
 from datasets.from_config import open_path, open_source
 from datasets.hold_out import hold_out
-from datasets.source import Sample, held_out_samples
+from datasets.labels import GOOD_NAMES
+from datasets.source import Sample, Source, held_out_samples
 from datasets.split import Split, read_split
+from datasets.squeeze import WARN, describe_squeeze, size_of
+from datasets.table import TableSource
+
+# Images whose size is read to find out whether they are long.
+_NUM_MEASURED = 32
 
 
 def load_train(config: ConfigDict) -> tuple[Split, Split]:
@@ -32,7 +39,9 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
       do not match `config.data.part`.
   """
   source = open_source(config)
-  split = _read_good(config, source.train())
+  samples = source.train()
+  _tell(config, source, samples)
+  split = _read_good(config, samples)
   separate = held_out_samples(source)
   if separate:
     return split, _read_good(config, separate)
@@ -45,6 +54,20 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
   return split.take(np.flatnonzero(~held_out)), split.take(
     np.flatnonzero(held_out)
   )
+
+
+def _tell(
+  config: ConfigDict, source: Source, samples: Sequence[Sample]
+) -> None:
+  """Logs how names were understood, and that long images are squeezed."""
+  if isinstance(source, FolderSource | TableSource):
+    for note in source.understood():
+      logger.info(note)
+  some = samples[:: -(-len(samples) // _NUM_MEASURED)]
+  sizes = (size_of(sample.path) for sample in some)
+  sentence = describe_squeeze(filter(None, sizes), config, WARN)
+  if sentence:
+    logger.warning('Long images: %s', sentence)
 
 
 def find_train(config: ConfigDict) -> tuple[Split | None, Split | None]:
@@ -136,7 +159,9 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   if folder is not None:
     raise DataError(
       f'{folder} has no test images: put good ones into test/good and '
-      'defective ones into test/<defect>.'
+      'defective ones into test/<defect>, or into good and beside it a folder '
+      'for each kind of defect, or list them in a table (.csv); folders of '
+      f'good images may be called {", ".join(GOOD_NAMES)}.'
     )
   return None
 

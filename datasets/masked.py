@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from afgan_jax.preprocessing.defect_masks import DefectMask
+from afgan_jax.preprocessing.ground_truth import GroundTruth
 from afgan_jax.preprocessing.prepared import PreparedImage, Reading
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.reading import limit
@@ -32,7 +33,8 @@ def masked_sample(
     path=path,
     defect_type=defect_type,
     read=functools.partial(_read, path, read_masks),
-    original=lambda decoder: decoder.image(path),
+    original=lambda decoder: decoder.sole_image(path),
+    truth=lambda _, shape: GroundTruth(_union(path, read_masks(), shape), ()),
     defects=functools.partial(_read_each, path, read_masks)
     if separate
     else None,
@@ -72,18 +74,25 @@ def add_mask(
   shape = prepared.original.shape[:2]
   try:
     masks = read_masks()
-    for number, (mask, _) in enumerate(masks):
-      check_mask(mask, shape, f'Mask {number} of {path}')
+    whole = _union(path, masks, shape)
   except DataError as error:
     reading = Reading(prepared.pixels, None, (*notes, str(error)))
     return limit(reading, path, prepared, size)
-  whole = np.any([mask for mask, _ in masks], axis=0)
   union = prepared.frame.cut_mask(whole, size)
   # A defect that is small beside another one must not disappear.
   for mask, _ in _cut_each(prepared, masks, size):
     union |= mask
   reading = Reading(prepared.pixels, union.astype(np.uint8), notes)
   return limit(reading, path, prepared, size)
+
+
+def _union(
+  path: str, masks: Sequence[DefectMask], shape: tuple[int, int]
+) -> np.ndarray:
+  """Checks the masks of an image and returns their union."""
+  for number, (mask, _) in enumerate(masks):
+    check_mask(mask, shape, f'Mask {number} of {path}')
+  return np.any([mask for mask, _ in masks], axis=0)
 
 
 def _cut_each(

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from afgan_jax.system.errors import DataError
+from afgan_jax.system.errors import DataError, MissingPath
 from datasets.folder import FolderSource
 
 TEXTURES = ('carpet', 'grid', 'leather', 'tile', 'wood')
@@ -34,7 +34,8 @@ def open_category(path: str, category: str) -> FolderSource:
     The source.
 
   Raises:
-    DataError: if the category is unknown or not in the folder.
+    DataError: if the category is unknown or not in the folder, then a
+      `MissingPath`.
   """
   if category not in CATEGORIES:
     raise DataError(
@@ -43,11 +44,12 @@ def open_category(path: str, category: str) -> FolderSource:
     )
   folder = pathlib.Path(path) / category
   if not folder.is_dir():
-    raise DataError(
+    raise MissingPath(
+      path,
       f'{folder} is not a folder: download MVTec AD from {WEBSITE} ({LICENCE}) '
       f'and unpack it so that it contains {folder}/train/good/*.png, '
       f'{folder}/test/<good or a defect>/*.png and '
       f'{folder}/ground_truth/<defect>/*_mask.png, or set config.data.path to '
-      'the folder that contains the categories.'
+      'the folder that contains the categories.',
     )
   return FolderSource(str(folder))

@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from afgan_jax.preprocessing.ground_truth import GroundTruth
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 from afgan_jax.system.errors import DataError
 from datasets.procedural_defects import DEFECTS, NUM_TEETH, Defect, smoothstep
@@ -104,6 +105,11 @@ class ProceduralSource:
       defect_type=defect_type,
       read=functools.partial(_draw, key, defect_type),
       original=lambda _: (draw_image(key, defect_type, ORIGINAL_SIZE), ''),
+      truth=None
+      if defect_type == GOOD
+      else lambda _, shape: GroundTruth(
+        draw_mask(key, defect_type, shape[0]).astype(bool), ()
+      ),
     )
 
 

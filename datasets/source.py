@@ -12,6 +12,10 @@ import numpy as np
 
 from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.defect_masks import DefectMask
+from afgan_jax.preprocessing.ground_truth import (
+  GroundTruth,
+  read_ground_truth,
+)
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 
 GOOD = 'good'
@@ -34,6 +38,9 @@ class Sample:
     defects: maps a preprocessor and the side of the masks in pixels to the mask
       of each defect, if `read` returns a mask; None if the source has only
       masks of all defects together.
+    truth: maps a decoder, and the height and width of the image, to its
+      defective pixels at that size; raises DataError if they cannot be used.
+      None if there is no mask.
   """
 
   path: str
@@ -42,6 +49,7 @@ class Sample:
   original: Callable[[Decoder], tuple[np.ndarray, str]]
   masks: tuple[str, ...] = ()
   defects: Callable[[Preprocessor, int], tuple[DefectMask, ...]] | None = None
+  truth: Callable[[Decoder, tuple[int, int]], GroundTruth] | None = None
 
 
 def file_sample(
@@ -65,6 +73,11 @@ def file_sample(
     ),
     original=lambda decoder: decoder.sole_image(path),
     masks=masks,
+    truth=(
+      lambda decoder, shape: read_ground_truth(decoder, masks, path, shape)
+    )
+    if masks
+    else None,
   )
 
 

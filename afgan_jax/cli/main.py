@@ -27,6 +27,7 @@ from afgan_jax.system.errors import (
   PartlyFailed,
   UsageError,
 )
+from afgan_jax.system.files import expand_home
 from afgan_jax.system.log import logger
 
 MODES = (
@@ -140,7 +141,7 @@ def _dispatch(
   mode: str, load_data: Callable[[], Any], inspect: Callable[..., str]
 ) -> None:
   config = _CONFIG.value
-  workdir = pathlib.Path(_WORKDIR.value or default_workdir())
+  workdir = pathlib.Path(_path(_WORKDIR) or default_workdir())
   _check_flags(mode)
   if mode == 'inspect':  # Needs no JAX.
     from afgan_jax.config.rules import check_config, check_group_sizes
@@ -156,13 +157,13 @@ def _dispatch(
   if mode != 'benchmark':  # The benchmark measures compilation.
     compilation_cache.enable()
     compilation_cache.announce()
-  output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
+  output = pathlib.Path(_path(_OUTPUT)) if _OUTPUT.value else None
   given = given_config()
   if mode == 'predict':
     commands.predict(
       given,
       workdir,
-      _INPUT.value,
+      _path(_INPUT),
       output,
       resume=_RESUME.value,
       overwrite=_OVERWRITE.value,
@@ -171,13 +172,18 @@ def _dispatch(
     return
   data = load_data()
   if mode == 'evaluate':
-    commands.evaluate(given, workdir, data, _DATA.value, output)
+    commands.evaluate(given, workdir, data, _path(_DATA), output)
   elif mode == 'calibrate':
-    commands.calibrate(given, workdir, data, _DATA.value, wanted())
+    commands.calibrate(given, workdir, data, _path(_DATA), wanted())
   elif mode == 'benchmark':
     commands.benchmark(config, data)
   else:
     getattr(commands, mode)(given, workdir, data)
+
+
+def _path(flag: flags.FlagHolder[str | None]) -> str | None:
+  """Returns the path in a flag, with `~` expanded, which no shell does here."""
+  return flag.value and expand_home(flag.value)
 
 
 def _check_flags(mode: str) -> None:

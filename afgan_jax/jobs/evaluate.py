@@ -14,7 +14,7 @@ from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.jobs.images import calibrate_detector
 from afgan_jax.jobs.measure import measure
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
-from afgan_jax.system.files import write_text
+from afgan_jax.system.files import write_table, write_text
 from afgan_jax.system.workdir import check_not_file
 from afgan_jax.tracking.history import read_history
 from afgan_jax.training.collapse import describe_training
@@ -152,7 +152,7 @@ def measure_and_write(
     trained_on=None if known is None else leaks.trained_on(known, test.images),
   )
   output.mkdir(parents=True, exist_ok=True)
-  write_text(output / 'scores.csv', _scores_csv(test, evaluation.scores))
+  write_table(output / 'scores.csv', _scores_csv(test, evaluation.scores))
   content = json.dumps(evaluation.metrics, indent=2)
   write_text(output / 'metrics.json', content + '\n')
   publish(evaluation, output)

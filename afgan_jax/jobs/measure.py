@@ -11,6 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 import afgan_jax
+from afgan_jax.config.few import describe_few
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector, Scores
 from afgan_jax.jobs.images import score_images
@@ -77,6 +78,7 @@ def measure(
   }
   metrics['pro_curves'] = _pop_pro_curves(metrics)
   metrics['notes'] += _explain_undefined(metrics, test, train_images)
+  metrics['notes'] += _say_if_few(metrics)
   return Evaluation(
     detector.config, test, scores, metrics, detector.calibration, history or {}
   )
@@ -198,6 +200,19 @@ def _explain_undefined(
   if train_images is None:
     reasons.append('Trivial scores are not measured: no training images.')
   return reasons
+
+
+def _say_if_few(metrics: dict[str, Any]) -> list[str]:
+  """Says that figures are uncertain, if there are few test images."""
+  if metrics['image_auroc'] is None and metrics['line'] is None:
+    return []
+  counts = metrics['counts']
+  sentence = describe_few(
+    counts['test_good'],
+    counts['test_defective'],
+    metrics['intervals_95']['image_auroc'],
+  )
+  return [sentence] if sentence else []
 
 
 def _baselines(

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.augment.probe import KINDS
 from afgan_jax.checkpoints.store import Given
+from afgan_jax.config.few import describe_few_held_out
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
@@ -139,14 +140,17 @@ def summary(figures: dict[str, Any]) -> str:
   }
   for name, values in figures['pixel_baselines'].items():
     trivial[name] = trivial.get(name, {}) | values
+  num_good = figures['counts']['held_out']
+  few = describe_few_held_out(num_good)
   return '\n'.join(
     [
-      f'{figures["counts"]["held_out"]} held-out good images against synthetic '
+      f'{num_good} held-out good images against synthetic '
       'defects on them, of kinds that were not trained on',
       f'{"":<17}' + ''.join(f'{name:>14}' for name in names),
       row('mean over kinds', figures),
       *(row(f'  {name}', values) for name, values in trivial.items()),
       *(row(kind, values) for kind, values in figures['by_kind'].items()),
+      *([few] if few else []),
     ]
   )
 

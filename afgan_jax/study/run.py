@@ -14,7 +14,7 @@ from afgan_jax.jobs.train import Trained, train
 from afgan_jax.study.plan import Run, Study, make_plan
 from afgan_jax.study.results import collect, read_metrics
 from afgan_jax.system.errors import DataError, Interrupted, UsageError
-from afgan_jax.system.files import write_text
+from afgan_jax.system.files import write_table, write_text
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
 
@@ -129,5 +129,5 @@ def _write_tables(
   workdir.mkdir(parents=True, exist_ok=True)
   results = collect(study, failures)
   write_text(workdir / 'tables.md', tables.markdown(results))
-  write_text(workdir / 'tables.csv', to_csv(results))
+  write_table(workdir / 'tables.csv', to_csv(results))
   figure.write(results, workdir / 'figure_6.png')

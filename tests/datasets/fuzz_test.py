@@ -75,6 +75,14 @@ FOLDERS = st.sampled_from(
     'ground_truth/hole',
     'test/hole/deep',
     'train',
+    'OK',
+    'NG',
+    'masks',
+    'Train/Good',
+    'test/ok',
+    'test/hole/masks',
+    'test/0',
+    'overlays',
   ]
 )
 
@@ -150,9 +158,40 @@ def test_folders_are_inspected_or_refused_in_a_sentence(tree):
     _check(root, lambda: describe(look_at(source), source.notes()))
 
 
+@SETTINGS
+@given(tree=trees(), table=st.booleans())
+def test_no_file_is_passed_over_in_silence(tree, table):
+  with tempfile.TemporaryDirectory() as folder:
+    root = pathlib.Path(folder)
+    _write(root, tree)
+    if table:
+      (root / 'predictions.jsonl').write_text('')
+    source = open_source(_config(root, **{'data.test_fraction': 0.5}))
+    try:
+      used = [s.path for s in (*source.train(), *source.test())]
+    except DataError:
+      return  # Refused in a sentence.
+    assert len(set(used)) == len(used)
+    told = 0
+    for note in (*source.skipped(), *source.notes()):
+      if ' are skipped because ' in note or ' are taken for masks' in note:
+        told += int(note.split()[0])
+    own = [root / 'overlays'] if table else []
+    truth = [root / 'ground_truth']
+    files = 0
+    for path in root.rglob('*'):
+      if path.is_file() and not set(own) & set(path.parents):
+        # Masks are used or told by `notes`.
+        is_image = path.suffix.lower() in ('.png', '.jpg', '.bmp', '.tif')
+        is_image |= path.suffix.lower() in ('.webp', '.gif')
+        files += not (is_image and set(truth) & set(path.parents))
+    assert len(used) + told == files
+
+
 CELLS = st.one_of(
   st.sampled_from(
     ['a.png', 'train', 'test', 'good', 'hole', '', '"', '../a.png', 'path']
+    + ['OK', 'NG', '0', '1', './a.png', 'nan']
   ),
   NAMES,
 )
@@ -165,13 +204,20 @@ CELLS = st.one_of(
   ),
   rows=st.lists(st.lists(CELLS, max_size=5), max_size=5),
   tail=st.binary(max_size=3),
+  separator=st.sampled_from(',;\t|'),
+  encoding=st.sampled_from(['utf-8', 'utf-8-sig', 'utf-16', 'cp1252']),
 )
-def test_tables_end_in_arrays_or_in_a_sentence(header, rows, tail):
+def test_tables_end_in_arrays_or_in_a_sentence(
+  header, rows, tail, separator, encoding
+):
   with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
     Image.new('L', (4, 4)).save(root / 'a.png')
-    lines = [header, *(','.join(row) for row in rows)]
-    (root / 't.csv').write_bytes(os.fsencode('\n'.join(lines)) + tail)
+    lines = [header.replace(',', separator)]
+    text = '\n'.join([*lines, *(separator.join(row) for row in rows)])
+    errors = 'surrogateescape' if encoding == 'utf-8' else 'replace'
+    data = text.encode(encoding, errors)
+    (root / 't.csv').write_bytes(data + tail)
     config = _config(root / 't.csv')
     _check(root, lambda: load.load_train(config))
     _check(root, lambda: load.load_test(config))

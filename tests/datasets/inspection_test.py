@@ -1,5 +1,7 @@
 """What is told of a data set, on folders whose secrets are known."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -167,3 +169,156 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
   (tmp_path / 'run').write_text('a file')
   with pytest.raises(DataError, match='contact_sheet.jpg cannot be written'):
     inspect(_config(tmp_path / 'images'), tmp_path / 'run')
+
+
+def _record(config, folder):
+  text = inspect(config, folder)
+  return text, json.loads((folder / 'inspection.json').read_text('utf-8'))
+
+
+def test_the_record_has_the_facts_of_each_image(tmp_path):
+  root = tmp_path / 'images'
+  _write_set(root, num=3)
+  copied = (root / 'train/good/0.png').read_bytes()
+  (root / 'test/good/2.png').write_bytes(copied)
+  Image.new('I;16', (20, 10), 700).save(root / 'test/scar/deep.png')
+  mask = np.zeros((10, 20), np.uint8)
+  mask[2:5, 3:10] = 255
+  _write(root / 'ground_truth/scar/deep_mask.png', mask)
+  empty = root / 'ground_truth/scar/1_mask.png'
+  _write(empty, np.zeros((SIZE, SIZE)))
+  (root / 'test/scar/0.png').write_bytes(b'no image')
+  text, record = _record(_config(root), tmp_path / 'run')
+  assert list(record) == ['images', 'notes']
+  by_path = {image['path']: image for image in record['images']}
+  assert len(by_path) == len(record['images']) == 10
+  assert by_path[f'{root}/test/scar/deep.png'] == {
+    'path': f'{root}/test/scar/deep.png',
+    'split': 'test',
+    'label': 1,
+    'defect_type': 'scar',
+    'width': 20,
+    'height': 10,
+    'mode': 'I;16',
+    'mask': [f'{root}/ground_truth/scar/deep_mask.png'],
+    'defective_pixels': 21,
+    'notes': [],
+  }
+  good = by_path[f'{root}/train/good/1.png']
+  assert (good['split'], good['label'], good['defect_type']) == (
+    'train',
+    0,
+    'good',
+  )
+  assert (good['mode'], good['mask'], good['defective_pixels']) == (
+    'RGB',
+    [],
+    0,
+  )
+  broken = by_path[f'{root}/test/scar/0.png']
+  assert broken['width'] is broken['height'] is broken['mode'] is None
+  assert 'cannot be read as an image' in broken['notes'][0]
+  marked = by_path[f'{root}/test/scar/1.png']
+  assert marked['mask'] == [str(empty)] and marked['defective_pixels'] is None
+  assert 'marks nothing' in marked['notes'][0]
+  assert by_path[f'{root}/test/scar/2.png']['defective_pixels'] is None
+  (copy,) = by_path[f'{root}/test/good/2.png']['notes']
+  assert copy == f'a copy of {root}/train/good/0.png, in train'
+  # The same facts are printed.
+  assert 'LEAK: 1 test images' in record['notes'][0]
+  assert any('FEW: ' in note for note in record['notes'])
+  for words in ('LEAK: 1 test', 'FEW: ', 'marks nothing', 'inspection.json'):
+    assert words in text
+
+
+def test_areas_are_those_of_upright_images(tmp_path):
+  root, exif = tmp_path / 'images', Image.Exif()
+  exif[0x0112] = 6  # Rotated by a quarter.
+  _write(root / 'train/good/0.png', np.full((8, 8), 9))
+  (root / 'test/hole').mkdir(parents=True)
+  Image.new('L', (12, 6)).save(root / 'test/hole/a.jpg', exif=exif)
+  mask = np.zeros((12, 6))
+  mask[:2, :3] = 255
+  _write(root / 'ground_truth/hole/a_mask.png', mask)
+  _, record = _record(_config(root), tmp_path)
+  image = record['images'][-1]
+  assert (image['width'], image['height']) == (6, 12)
+  assert image['defective_pixels'] == 6
+
+
+def test_generated_images_have_a_record_too(tmp_path):
+  fields = {
+    'data.procedural.num_train': 1,
+    'data.procedural.num_test_good': 1,
+    'data.procedural.num_test_per_defect': 1,
+  }
+  _, record = _record(tiny_config(**fields), tmp_path)
+  for image in record['images']:
+    assert (image['width'], image['mode'], image['mask']) == (256, 'RGB', [])
+    assert bool(image['defective_pixels']) == bool(image['label'])
+
+
+def test_inspection_twice_gives_the_same(tmp_path):
+  # The contact sheet lies among the images, where it must not be one of them.
+  for i in range(3):
+    _write(tmp_path / f'{i}.png', np.full((8, 8), 9 + i))
+  _, first = _record(_config(tmp_path), tmp_path)
+  assert (tmp_path / 'contact_sheet.jpg').exists()
+  _, second = _record(_config(tmp_path), tmp_path)
+  assert second['images'] == first['images'] and len(first['images']) == 3
+
+
+@pytest.mark.parametrize(
+  'good, bad, few', [(20, 10, 0), (19, 10, 1), (20, 9, 1)]
+)
+def test_few_test_images_are_said_to_be_few(tmp_path, good, bad, few):
+  rng = np.random.default_rng(0)
+  for kind, count in (('good', good), ('bad', bad)):
+    for i in range(count):
+      image = rng.integers(0, 256, (8, 8))
+      _write(tmp_path / f'images/test/{kind}/{i}.png', image)
+  _write(tmp_path / 'images/train/good/0.png', rng.integers(0, 256, (8, 8)))
+  text = inspect(_config(tmp_path / 'images'), tmp_path)
+  sentence = f'few test images, {good} good and {bad} defective'
+  assert (sentence in text) == bool(few)
+
+
+def test_long_images_are_told_with_numbers(tmp_path):
+  _write(tmp_path / 'images/a.png', np.full((20, 500), 9))
+  config = _config(tmp_path / 'images')
+  text = inspect(config, tmp_path)
+  assert (
+    'LONG: an image of 500×20 px becomes 16×16 px, which squeezes it 25 to 1; '
+    'config.data.geometry=pad keeps its proportions, at 16×1 px, and '
+    'config.image_size=256 with config.tile_size=16 at 256×10 px, in tiles.'
+  ) in text
+  config.data.geometry = 'pad'
+  text = inspect(config, tmp_path)
+  assert 'LONG: an image of 500×20 px is shown at only 16×1 px; ' in text
+  config.data.geometry = 'object'
+  assert 'LONG' not in inspect(config, tmp_path)
+
+
+def _store_run(workdir, data):
+  workdir.mkdir(exist_ok=True)
+  (workdir / 'config.json').write_text(json.dumps({'data': data}))
+
+
+def test_the_workdir_of_another_data_set_is_refused(tmp_path):
+  for name in ('a', 'b'):
+    _write(tmp_path / name / '0.png', np.full((8, 8), 9))
+  run, config = tmp_path / 'run', _config(tmp_path / 'a')
+  stored = {'source': 'folder', 'path': str(tmp_path / 'b'), 'category': ''}
+  _store_run(run, stored)
+  with pytest.raises(DataError, match=r'run on another data set \(.*/b\)'):
+    inspect(config, run)
+  assert sorted(path.name for path in run.iterdir()) == ['config.json']
+  _store_run(run, {'source': 'procedural', 'path': ''})
+  with pytest.raises(DataError, match=r'another data set \(procedural\)'):
+    inspect(config, run)
+  # The same folder by another name, and one that was renamed since.
+  for path in (tmp_path / 'b' / '..' / 'a', tmp_path / 'gone'):
+    _store_run(run, stored | {'path': str(path)})
+    inspect(config, run)
+  (run / 'config.json').write_text('damaged')
+  inspect(config, run)

@@ -245,3 +245,28 @@ def test_of_another_folder_all_good_images_count(tmp_path):
   split = load_test(config, str(tmp_path / 'other'))
   assert split.defect_types == ('good',) * 5 + ('hole',)
   assert len(load_good(config, str(tmp_path / 'other'))) == 5
+
+
+def test_how_names_were_read_is_told_before_training(tmp_path, caplog):
+  caplog.set_level('INFO')
+  for name in ('train/OK/a', 'test/OK/b', 'test/NG/c'):
+    _write(tmp_path / f'{name}.png')
+  config = tiny_config(**{'data.source': 'folder', 'data.path': str(tmp_path)})
+  load_train(config)
+  assert caplog.messages == ["'OK' is read as good."]
+
+
+@pytest.mark.parametrize(
+  'size, geometry, told',
+  [((100, 4), 'stretch', 1), ((100, 4), 'pad', 1), ((12, 4), 'stretch', 0)]
+  + [((100, 4), 'object', 0)],
+)
+def test_long_images_are_told_once(tmp_path, caplog, size, geometry, told):
+  config = _folder_config(tmp_path, 3, **{'data.geometry': geometry})
+  Image.new('L', size).save(tmp_path / '001.png')
+  load_train(config)
+  sentences = [text for text in caplog.messages if 'Long images' in text]
+  assert len(sentences) == told
+  if told and geometry == 'stretch':
+    assert 'squeezes it 25 to 1' in sentences[0]
+    assert 'config.data.geometry=pad' in sentences[0]

@@ -58,7 +58,7 @@ def test_scores_are_written_in_full_precision(tmp_path):
   detector = Detector.from_state(config, state)
   measure_and_write(detector, tmp_path, tmp_path, split, split)
   scores = score_images(config, state, split.images)
-  with (tmp_path / 'scores.csv').open(encoding='utf-8') as file:
+  with (tmp_path / 'scores.csv').open(encoding='utf-8-sig') as file:
     rows = list(csv.DictReader(file))
   assert [row['path'] for row in rows] == list(split.paths)
   for name in ('score', 'reconstruction_error', 'latent_error'):
@@ -66,3 +66,22 @@ def test_scores_are_written_in_full_precision(tmp_path):
       np.array([float(row[name]) for row in rows], np.float32), scores[name]
     )
   assert not list(tmp_path.glob('*.tmp'))
+
+
+def test_few_test_images_are_said_to_be_few_beside_every_figure(tmp_path):
+  config = tiny_config()
+  detector = Detector.from_state(config, programs.create_state(config))
+  split = _split(['good'] * 3 + ['scratch'] * 2)
+  metrics = measure_and_write(
+    detector, tmp_path, tmp_path, split, split
+  ).metrics
+  low, high = metrics['intervals_95']['image_auroc']
+  sentence = next(
+    note for note in metrics['notes'] if 'few test images' in note
+  )
+  assert '3 good and 2 defective' in sentence
+  assert low == high or f'{low:.4f} to {high:.4f}' in sentence
+  assert sentence in summary(metrics)
+  assert '3 good and 2 defective' in (tmp_path / 'report.html').read_text(
+    'utf-8'
+  )
