@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.checkpoints.store import restore
+from afgan_jax.checkpoints.store import Given, restore
 from afgan_jax.devices import Devices
 from afgan_jax.methods.state import TrainState
-from afgan_jax.metrics import threshold
-from afgan_jax.metrics.regions import Region, regions_in_image
+from afgan_jax.metrics import calibration_file, fit_threshold
+from afgan_jax.metrics.regions import Region, find_in_image
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.preprocessor import (
   ImageLike,
@@ -22,6 +22,11 @@ from afgan_jax.preprocessing.preprocessor import (
 )
 from afgan_jax.scoring import Scores, announce, make_scorer
 from afgan_jax.system.errors import MissingThreshold
+
+_NO_REGION = (
+  'defective by its score as a whole: no pixel of the map is above the pixel '
+  'threshold, so there is no region'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +39,10 @@ class Prediction:
     verdict: 'good' or 'defective'.
     anomaly_map: float32 [height, width], at the size of the original image;
       None only from `Detector.interpret(..., with_map=False)`.
-    regions: where the map is above the pixel threshold, by descending area, in
-      pixels of the original image.
+    regions: of a defective image, where its map is above the pixel threshold,
+      by descending area, in pixels of the original image; none of a good one.
     note: a remark on the image for the user, or ''.
+    region_threshold: the map is above it in the regions; None without regions.
   """
 
   score: float
@@ -45,6 +51,7 @@ class Prediction:
   anomaly_map: np.ndarray | None
   regions: list[Region]
   note: str = ''
+  region_threshold: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,6 +68,8 @@ class Detector:
       `Preprocessor.prepare` to `methods.base.Scores`, in batches of
       `config.score.batch_size`, the last one padded.
     calibration: the thresholds; None if there are none yet.
+    no_threshold: says why a loaded run has no calibration; None if it has one,
+      or if the detector was not loaded.
   """
 
   config: ConfigDict
@@ -68,12 +77,13 @@ class Detector:
   preprocessor: Preprocessor
   score: Callable[[np.ndarray], Scores]
   calibration: Calibration | None = None
+  no_threshold: MissingThreshold | None = None
 
   @classmethod
   def load(
     cls,
     workdir: str | os.PathLike[str],
-    config: ConfigDict | None = None,
+    config: Given = None,
     *,
     devices: Devices = None,
     **fields: Any,
@@ -82,15 +92,16 @@ class Detector:
 
     Args:
       workdir: folder of the run.
-      config: to use instead of the run's own; it must agree with that in all
-        fields that the weights depend on. None for the run's own.
+      config: to use instead of the run's own, or a function that makes it from
+        that; it must agree with that in all fields that the weights depend on.
+        None for the run's own.
       devices: that share each batch; None for all.
       **fields: values that override fields of the config, by dotted names,
         e.g. `**{'score.batch_size': 1}` for images that come one by one.
 
     Returns:
       The detector, without a calibration if there is none for this checkpoint
-      and score.
+      and score; `require_calibration` then says why.
 
     Raises:
       UsageError: if there is no checkpoint, or its config or format does not
@@ -98,10 +109,14 @@ class Detector:
     """
     workdir = pathlib.Path(workdir)
     config, state = restore(workdir, config, fields)
-    calibration = threshold.load(workdir)
-    if calibration and not calibration.fits(config, int(state.step)):
-      calibration = None
-    return cls.from_state(config, state, calibration, devices=devices)
+    detector = cls.from_state(config, state, devices=devices)
+    try:
+      calibration = calibration_file.load_fitting(
+        workdir, config, detector.step
+      )
+    except MissingThreshold as error:
+      return dataclasses.replace(detector, no_threshold=error)
+    return dataclasses.replace(detector, calibration=calibration)
 
   @classmethod
   def from_state(
@@ -128,24 +143,43 @@ class Detector:
       calibration,
     )
 
-  def calibrate(self, pixels: np.ndarray) -> 'Detector':
+  def calibrate(
+    self, pixels: np.ndarray, false_reject_rate: float | None = None
+  ) -> 'Detector':
     """Calibrates the thresholds on held-out good images.
 
     Args:
       pixels: of the images, [n, size, size, 3], in [0, 255], n ≥ 1.
+      false_reject_rate: the requested rate of rejected good images, in (0, 1);
+        None for `config.calibration.false_reject_rate`.
 
     Returns:
       The detector with the new calibration.
     """
     announce(self.config, len(pixels))
     scores = self.score(pixels)
-    calibration = threshold.fit(
+    calibration = fit_threshold.fit(
       scores['score'],
       scores['map'].max(axis=(1, 2)),
       config=self.config,
       step=self.step,
+      false_reject_rate=false_reject_rate,
     )
-    return dataclasses.replace(self, calibration=calibration)
+    return dataclasses.replace(self, calibration=calibration, no_threshold=None)
+
+  def require_calibration(self) -> Calibration:
+    """Returns the calibration.
+
+    Raises:
+      MissingThreshold: if there is none; the message says why.
+    """
+    if self.calibration is not None:
+      return self.calibration
+    reason = self.no_threshold or MissingThreshold(
+      'The detector has no threshold for this checkpoint and score.'
+    )
+    # A new one, since each raise adds to the traceback.
+    raise type(reason)(*reason.args)
 
   def predict(self, image: ImageLike) -> Prediction:
     """Predicts the verdict, anomaly map and defective regions of an image.
@@ -188,18 +222,21 @@ class Detector:
     Raises:
       MissingThreshold: if there is no threshold.
     """
-    calibration = self.calibration
-    if calibration is None:
-      raise MissingThreshold(
-        'The detector has no threshold for this checkpoint and score.'
-      )
+    calibration = self.require_calibration()
     frame = prepared.frame
     defective = score > calibration.threshold
+    regions, region_threshold = [], None
+    if defective:
+      regions, region_threshold = find_in_image(frame, values, calibration)
+    notes = [prepared.note] if prepared.note else []
+    if defective and not regions:
+      notes.append(_NO_REGION)
     return Prediction(
       score=float(score),
       probability=float(calibration.probability(np.asarray(score))),
       verdict='defective' if defective else 'good',
       anomaly_map=frame.restore(values) if with_map else None,
-      regions=regions_in_image(frame, values, calibration.pixel_threshold),
-      note=prepared.note,
+      regions=regions,
+      note='; '.join(notes),
+      region_threshold=region_threshold,
     )

@@ -120,6 +120,32 @@ def test_a_prediction_is_consistent_in_itself(detector, image):
   assert good.verdict == 'good' and good.probability <= 0.5
 
 
+@pytest.mark.parametrize('threshold', [0.0, 0.05, 0.1, 0.2, 0.4, 1.0])
+@pytest.mark.parametrize('size', [(7, 9), (16, 16), (100, 60)])
+def test_verdict_and_regions_never_contradict(detector, size, threshold):
+  calibration = dataclasses.replace(
+    detector.calibration, threshold=threshold, pixel_threshold=threshold
+  )
+  changed = dataclasses.replace(detector, calibration=calibration)
+  rng = np.random.default_rng(3)
+  for _ in range(3):
+    pixels = rng.integers(0, 256, (*size, 3), np.uint8)
+    prediction = changed.predict(pixels)
+    assert bool(prediction.regions) == (prediction.verdict == 'defective')
+    assert prediction.note == ''
+
+
+def test_a_defect_without_a_place_is_said(detector, image):
+  # Of a score that is no value of the map.
+  calibration = dataclasses.replace(
+    detector.calibration, score={'image': 'paper'}, pixel_threshold=99.0
+  )
+  changed = dataclasses.replace(detector, calibration=calibration)
+  prediction = changed.predict(image)
+  assert prediction.verdict == 'defective' and prediction.regions == []
+  assert 'no pixel' in prediction.note
+
+
 @pytest.mark.parametrize(
   'array',
   [

@@ -9,7 +9,7 @@ is used.
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
@@ -38,6 +38,9 @@ _WRITTEN_LAST = ('_CHECKPOINT_METADATA', 'commit_success.txt')
 _MARGIN = 2**24
 
 T = TypeVar('T')
+# A config to use in place of the stored one, or a function that changes it;
+# None for the stored one.
+Given: TypeAlias = ConfigDict | Callable[[ConfigDict], ConfigDict] | None
 
 
 class Checkpoints:
@@ -195,15 +198,16 @@ def latest_step(workdir: pathlib.Path) -> int:
 
 def restore(
   workdir: pathlib.Path,
-  given: ConfigDict | None = None,
+  given: Given = None,
   fields: Mapping[str, Any] | None = None,
 ) -> tuple[ConfigDict, TrainState]:
   """Restores the newest checkpoint of a run, for scoring.
 
   Args:
     workdir: of the run.
-    given: config to use; it must agree with the run's in all fields that the
-      weights depend on. None for the run's own config.
+    given: config to use, or a function that makes it from the run's own; it
+      must agree with that in all fields that the weights depend on. None for
+      the run's own config.
     fields: values that override fields of the config, by dotted names; the
       weights must not depend on them.
 
@@ -221,13 +225,13 @@ def restore(
 
     def read(checkpoint: Checkpoint) -> tuple[ConfigDict, TrainState]:
       stored = checkpoint.read_config()
-      if given is None and stored.method not in METHODS:
+      if not isinstance(given, ConfigDict) and stored.method not in METHODS:
         # Importing it could run any code that is installed here.
         raise UsageError(
           f'{workdir} was trained with config.method={stored.method!r}, a '
           'class of another package: give its config as well if you trust it.'
         )
-      config = stored if given is None else given
+      config = given(stored) if callable(given) else given or stored
       if fields:
         config = config.copy_and_resolve_references()
         config.update_from_flattened_dict(fields)

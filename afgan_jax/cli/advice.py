@@ -6,11 +6,23 @@ _ADVICE = {
   errors.MissingCheckpoint: (
     'train there first, or give the --workdir of a trained model'
   ),
+  # Before its base class.
+  errors.OtherScores: (
+    'give the former values, or set a threshold for these with '
+    '--mode=calibrate and the same fields'
+  ),
   errors.MissingThreshold: 'set it with --mode=calibrate',
+  errors.NothingToCalibrate: (
+    'give good images that were not trained on with --data=FOLDER, or both '
+    'thresholds by hand with --threshold and --pixel_threshold, or train with '
+    'config.calibration.fraction above 0'
+  ),
   errors.NothingHeldOut: (
     'give good images that were not trained on with --mode=calibrate '
     '--data=FOLDER, or train with config.calibration.fraction above 0'
   ),
+  errors.TrainedOn: 'give good images that were not trained on',
+  errors.MovedData: 'give their new place with --config.data.path=FOLDER',
   errors.ConfigConflict: 'set the values of the run, or give another --workdir',
   errors.WorkdirInUse: (
     'wait until the other run has ended, or give another --workdir'

@@ -12,11 +12,15 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from afgan_jax.checkpoints.store import Given
 from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.jobs.data import Data
 from afgan_jax.metrics.evaluation import Evaluation
-from afgan_jax.system.errors import MissingThreshold, PartlyFailed
+from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.metrics.wanted import Wanted
+from afgan_jax.system.errors import PartlyFailed
 
+_RATE = 'calibration.false_reject_rate'
 _NO_TEST_IMAGES = (
   'There are no test images, so nothing can be measured; --mode=validate '
   'measures on synthetic defects.'
@@ -42,7 +46,7 @@ def train(
 
 
 def evaluate(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   data: Data,
   folder: str | None = None,
@@ -56,12 +60,12 @@ def evaluate(
   from afgan_jax.jobs.evaluate import evaluate, output_folder
 
   evaluation = evaluate(config, workdir, data, folder, output)
+  if evaluation is not None and evaluation.calibration is not None:
+    _note_rate(evaluation.calibration, config, evaluation.config)
   _print_evaluation(evaluation, output_folder(workdir, folder, output))
 
 
-def validate(
-  config: ConfigDict | None, workdir: pathlib.Path, data: Data
-) -> None:
+def validate(config: Given, workdir: pathlib.Path, data: Data) -> None:
   """Validates a run on synthetic defects, see `jobs.validate`."""
   from afgan_jax.jobs.validate import validate
 
@@ -70,23 +74,23 @@ def validate(
 
 
 def calibrate(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   data: Data,
   folder: str | None,
+  wanted: Wanted = Wanted(),  # noqa: B008  It is frozen.
 ) -> None:
-  """Recalibrates the threshold, see `jobs.calibrate`."""
+  """Calibrates the threshold or sets it by hand, see `jobs.calibrate`."""
   from afgan_jax.jobs.calibrate import calibrate
 
-  calibration = calibrate(config, workdir, data, folder)
-  print(
-    f'An image is defective if its score is above {calibration.threshold!r}.'
-  )
-  print(calibration.guarantee())
+  calibration = calibrate(config, workdir, data, folder, wanted)
+  print(calibration.describe())
+  if not calibration.by_hand:
+    print(calibration.guarantee())
 
 
 def predict(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   pattern: str,
   output: pathlib.Path | None,
@@ -103,21 +107,22 @@ def predict(
   """
   from afgan_jax.detector import Detector
   from afgan_jax.jobs import predict as job
-  from afgan_jax.preprocessing.listing import find_images
+  from afgan_jax.preprocessing.listing import find_images, passed_over
 
   paths = [] if watch else find_images(pattern)
   # Images that come one by one need not be padded to a batch.
-  fields = {'score.batch_size': 1} if watch else {}
+  fields: dict[str, Any] = {'score.batch_size': 1} if watch else {}
   detector = Detector.load(workdir, config, **fields)
-  if detector.calibration is None:
-    raise MissingThreshold(
-      f'{workdir} has no threshold for this checkpoint and score.'
-    )
+  calibration = detector.require_calibration()
+  print(calibration.describe())
+  _note_rate(calibration, config, detector.config)
   output = output or workdir / 'predictions'
   if watch:
     count = job.watch(detector, pattern, output, overwrite=overwrite)
     print(f'Stopped after {count} images; the tables are in {output}.')
     return
+  for note in passed_over(pattern):
+    print(note)
   failed = job.predict(
     detector, paths, output, resume=resume, overwrite=overwrite
   )
@@ -198,6 +203,21 @@ def _print_validation(
   if collapsed:
     print(collapsed)
   print(summary(figures))
+
+
+def _note_rate(
+  calibration: Calibration, given: Given, used: ConfigDict
+) -> None:
+  """Prints that the rate of a given config is not that of the threshold."""
+  rate = used.calibration.false_reject_rate
+  asked = isinstance(given, ConfigDict) or _RATE in getattr(given, 'names', ())
+  if (
+    asked and not calibration.by_hand and rate != calibration.false_reject_rate
+  ):
+    print(
+      f'config.calibration.false_reject_rate is {rate:.2%}, and the threshold '
+      'is for another rate; --mode=calibrate makes one.'
+    )
 
 
 def _note_slow_dtype(config: ConfigDict) -> None:

@@ -3,7 +3,6 @@
 Imports only fast modules, so that a wrong flag is reported at once.
 """
 
-import difflib
 import pathlib
 import runpy
 import sys
@@ -12,8 +11,12 @@ import traceback
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from afgan_jax.config.store import flatten
+from afgan_jax.cli.fields import misspelt_field
+from afgan_jax.cli.stored_fields import MODES, StoredFields, take_fields
 from afgan_jax.system.errors import UsageError
+
+# The --config.* flags of a command without --config.
+_fields: list[str] = []
 
 
 def parse_flags(argv: list[str]) -> list[str]:
@@ -29,8 +32,9 @@ def parse_flags(argv: list[str]) -> list[str]:
   file, colon, _ = _config_file(argv).partition(':')
   if file and not pathlib.Path(file).is_file():
     sys.exit(_flag_error(argv, f'--config={file}: the file does not exist'))
+  arguments, fields = (argv, []) if file else take_fields(argv)
   try:
-    rest = flags.FLAGS(argv)
+    rest = flags.FLAGS(arguments)
   except flags.Error as error:
     sentence = str(error).splitlines()[0]
     if colon and 'positional argument' in str(error):
@@ -44,16 +48,36 @@ def parse_flags(argv: list[str]) -> list[str]:
   config = flags.FLAGS['config'].value
   if config is not None and not isinstance(config, ConfigDict):
     sys.exit(_flag_error(argv, _config_error(argv)))
+  _fields[:] = fields
+  if fields and flags.FLAGS['mode'].value not in MODES:
+    sentence = f'{fields[0]}: there is no config to set it in'
+    sys.exit(_flag_error(argv, sentence))
   if len(rest) > 1:
     sentence = f'{rest[1]!r} is not a flag: flags begin with --.'
     sys.exit(_flag_error(argv, sentence))
   return rest
 
 
+def given_config() -> ConfigDict | StoredFields | None:
+  """Returns the config of the flags.
+
+  Returns:
+    That of --config, with its fields set; without --config a function that sets
+    fields in the config of a run; None if no field is set either.
+  """
+  config = flags.FLAGS['config'].value
+  if config is None and _fields:
+    return StoredFields(_fields)
+  return config
+
+
 def _flag_error(argv: list[str], sentence: str) -> int:
   sentence = sentence.rstrip('.')
   if not _config_file(argv) and 'config.' in sentence:
-    sentence += ' (fields can be set only if --config names a file)'
+    sentence += (
+      '; give a --config, or with --mode=evaluate, validate, calibrate or '
+      'predict the --workdir of a run'
+    )
   print(sentence if sentence.endswith('?') else f'{sentence}.', file=sys.stderr)
   return 2
 
@@ -97,7 +121,7 @@ def _config_error(argv: list[str]) -> str:
     return (
       f'get_config of --config={file} must return a ConfigDict, not {config!r}'
     )
-  return _misspelt_field(argv, config)
+  return misspelt_field(argv, config)
 
 
 def _location(error: Exception) -> str:
@@ -108,16 +132,3 @@ def _location(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     file, line = frame.filename, frame.lineno
   return f' in line {line} of {file}' if line else ''
-
-
-def _misspelt_field(argv: list[str], config: ConfigDict) -> str:
-  fields = flatten(config)
-  for argument in argv:
-    name = argument.lstrip('-').partition('=')[0]
-    if (
-      name.startswith('config.') and name.removeprefix('config.') not in fields
-    ):
-      known = [f'config.{field}' for field in fields]
-      nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
-      return f'There is no field {name}: did you mean {nearest[0]}?'
-  return 'A --config.* flag names an unknown field of the config'

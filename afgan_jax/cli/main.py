@@ -16,7 +16,10 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from afgan_jax.cli.advice import advise
-from afgan_jax.cli.flags import default_workdir, parse_flags
+from afgan_jax.cli.flags import default_workdir, given_config, parse_flags
+from afgan_jax.cli.stored_fields import WrongField
+from afgan_jax.cli.threshold_flags import wanted
+from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system import cpu
 from afgan_jax.system.errors import (
   DataError,
@@ -101,11 +104,16 @@ def _main(load_data: Callable[[], Any], inspect: Callable[..., str]) -> int:
   logging.set_verbosity(logging.WARNING)  # Orbax logs every save.
   # Pillow warns of odd metadata in images that it can read.
   warnings.filterwarnings('ignore', module='PIL')
+  # Matplotlib warns of a home folder that it cannot write, as we do.
+  standard_logging.getLogger('matplotlib').setLevel(standard_logging.ERROR)
   # File names may not be valid text; stderr escapes them by default.
   sys.stdout.reconfigure(errors='backslashreplace')
   show_log()
   try:
     _dispatch(_MODE.value, load_data, inspect)
+  except WrongField as error:
+    print(error, file=sys.stderr)
+    return 2
   except (UsageError, DataError) as error:
     print(advise(error), file=sys.stderr)
     return 1
@@ -148,9 +156,10 @@ def _dispatch(
   if mode != 'benchmark':  # The benchmark measures compilation.
     compilation_cache.enable()
   output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
+  given = given_config()
   if mode == 'predict':
     commands.predict(
-      config,
+      given,
       workdir,
       _INPUT.value,
       output,
@@ -161,13 +170,13 @@ def _dispatch(
     return
   data = load_data()
   if mode == 'evaluate':
-    commands.evaluate(config, workdir, data, _DATA.value, output)
+    commands.evaluate(given, workdir, data, _DATA.value, output)
   elif mode == 'calibrate':
-    commands.calibrate(config, workdir, data, _DATA.value)
+    commands.calibrate(given, workdir, data, _DATA.value, wanted())
   elif mode == 'benchmark':
     commands.benchmark(config, data)
   else:
-    getattr(commands, mode)(config, workdir, data)
+    getattr(commands, mode)(given, workdir, data)
 
 
 def _check_flags(mode: str) -> None:
@@ -176,6 +185,12 @@ def _check_flags(mode: str) -> None:
     raise UsageError(
       '--data is only for --mode=evaluate and --mode=calibrate; for training '
       'set config.data.path.'
+    )
+  wanted().check()
+  if mode != 'calibrate' and wanted() != Wanted():
+    raise UsageError(
+      '--false_reject_rate, --threshold and --pixel_threshold are only for '
+      '--mode=calibrate; other modes use the threshold that it stores.'
     )
   if bool(_INPUT.value) != (mode == 'predict'):
     raise UsageError('--mode=predict needs --input, and no other mode has it.')

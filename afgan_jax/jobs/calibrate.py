@@ -1,46 +1,120 @@
-"""Recalibrates the threshold of a trained run."""
+"""Recalibrates the threshold of a trained run, or sets it by hand."""
 
+import dataclasses
+import os
 import pathlib
 
 from ml_collections import ConfigDict
 
+from afgan_jax.checkpoints.store import Given
 from afgan_jax.detector import Detector
-from afgan_jax.jobs.data import Data
-from afgan_jax.metrics import threshold
-from afgan_jax.metrics.threshold import Calibration
-from afgan_jax.system.errors import NothingHeldOut
+from afgan_jax.jobs import leaks
+from afgan_jax.jobs.data import Data, Images, of_run
+from afgan_jax.metrics import calibration_file
+from afgan_jax.metrics.fit_threshold import set_by_hand, without_images
+from afgan_jax.metrics.threshold import Calibration, is_of_map
+from afgan_jax.metrics.wanted import Wanted
+from afgan_jax.system.errors import NothingToCalibrate, TrainedOn
 
 
 def calibrate(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   data: Data,
   folder: str | None = None,
+  wanted: Wanted = Wanted(),  # noqa: B008  It is frozen.
 ) -> Calibration:
   """Calibrates the threshold on held-out or other good images.
 
+  A threshold set by hand replaces that of the stored calibration, so that no
+  image is read if there is one for this checkpoint and score.
+
   Args:
-    config: overrides fields that the weights do not depend on; None keeps the
-      run's own config.
+    config: overrides fields that the weights do not depend on, see
+      `checkpoints.store.restore`; None keeps the run's own config.
     workdir: of the run; its `calibration.json` is replaced.
     data: loads the images.
     folder: good images that were not trained on; None for the held-out ones.
+    wanted: the rate or threshold.
 
   Returns:
     The calibration with the new threshold.
 
   Raises:
-    NothingHeldOut: if there are no held-out images.
+    TrainedOn: if good images of the folder were trained on.
+    NothingToCalibrate: if there are no held-out images and they are needed.
+    UsageError: if a wanted value is not allowed.
   """
+  wanted.check()
   detector = Detector.load(workdir, config)
+  base = None
+  if wanted.by_hand and not folder and wanted.false_reject_rate is None:
+    base = detector.calibration or _from_hand_alone(detector, wanted)
+  if base is None:
+    good = _good_images(detector.config, workdir, data, folder)
+    base = _measure(detector, good, folder, wanted)
+  if wanted.by_hand:
+    base = set_by_hand(base, wanted.threshold, wanted.pixel_threshold)
+  calibration = dataclasses.replace(base, requested=True)
+  calibration_file.save(workdir, calibration)
+  return calibration
+
+
+def _from_hand_alone(detector: Detector, wanted: Wanted) -> Calibration | None:
+  """Makes a calibration without images, if both thresholds are given."""
+  if wanted.threshold is None or wanted.pixel_threshold is None:
+    return None
+  return without_images(
+    wanted.threshold,
+    wanted.pixel_threshold,
+    config=detector.config,
+    step=detector.step,
+  )
+
+
+def _good_images(
+  config: ConfigDict, workdir: pathlib.Path, data: Data, folder: str | None
+) -> Images:
+  """Loads good images that were not trained on; takes those of `calibrate`."""
   if folder:
-    good = data.load_good(detector.config, folder)
-  else:
-    _, good = data.load_train(detector.config)
-  if not len(good):
-    raise NothingHeldOut(
+    good = data.load_good(config, folder)
+    known = leaks.training_images(workdir, lambda: data.find_train(config)[0])
+    leaks.check_new(known, good, folder)
+    return good
+  with of_run(config):
+    train_split, held_out = data.load_train(config)
+  known = leaks.training_images(workdir, lambda: train_split)
+  good = leaks.leave_out(known, held_out)
+  if len(held_out) and not len(good):
+    raise TrainedOn(
+      f'All {len(held_out)} images that would be held out now were trained on, '
+      'so the data set has changed since training.'
+    )
+  return good
+
+
+def _measure(
+  detector: Detector, good: Images, folder: str | None, wanted: Wanted
+) -> Calibration:
+  """Calibrates a detector on good images that were not trained on."""
+  if len(good):
+    rate = wanted.false_reject_rate
+    calibration = detector.calibrate(good.pixels, rate).require_calibration()
+    images = os.path.abspath(folder) if folder else ''
+    return dataclasses.replace(calibration, images=images)
+  if wanted.threshold is None:
+    raise NothingToCalibrate(
       'No good images were held out (config.calibration.fraction).'
     )
-  calibration = detector.calibrate(good.pixels).calibration
-  threshold.save(workdir, calibration)
-  return calibration
+  if not is_of_map(detector.config):
+    raise NothingToCalibrate(
+      'No good images were held out to find the pixel threshold, and '
+      f'config.score.image={detector.config.score.image!r} has other units '
+      'than the map.'
+    )
+  return without_images(
+    wanted.threshold,
+    wanted.threshold,
+    config=detector.config,
+    step=detector.step,
+  )

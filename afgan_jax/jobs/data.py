@@ -1,13 +1,15 @@
 """Defines the interface through which jobs load images."""
 
-from collections.abc import Callable
+import contextlib
+import pathlib
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.metrics.evaluation import LabelledImages
-from afgan_jax.system.errors import NothingHeldOut
+from afgan_jax.system.errors import DataError, MovedData, NothingHeldOut
 
 
 class Images(Protocol):
@@ -16,12 +18,17 @@ class Images(Protocol):
   Attributes:
     pixels: float [n, size, size, 3] in [0, 255], not rounded; used for scoring.
     images: the same, rounded to uint8; used for training.
+    paths: one per image.
   """
 
   pixels: np.ndarray
   images: np.ndarray
+  paths: tuple[str, ...]
 
   def __len__(self) -> int: ...
+
+  def take(self, indices: np.ndarray) -> 'Images':
+    """Returns the images at `indices`."""
 
 
 class Data(Protocol):
@@ -33,6 +40,35 @@ class Data(Protocol):
   load_good: Callable[[ConfigDict, str], Images]
   # Makes batches on the host; returns None if the devices make them.
   host_batches: Callable[[np.ndarray, ConfigDict], Any]
+
+
+@contextlib.contextmanager
+def of_run(config: ConfigDict) -> Iterator[None]:
+  """Explains the errors of loading a run's own images if they have moved.
+
+  Args:
+    config: of the run.
+
+  Raises:
+    MovedData: images could not be loaded, and their folder does not exist.
+  """
+  try:
+    yield
+  except DataError as error:
+    if has_moved(config):
+      raise MovedData(
+        f'{config.data.path} does not exist, and config.data.path of this run '
+        'expects its images there.'
+      ) from error
+    raise
+
+
+def has_moved(config: ConfigDict) -> bool:
+  """Returns True if a config names a folder or file that does not exist."""
+  data = config.data
+  if data.source == 'procedural' or not data.path:
+    return False
+  return not pathlib.Path(data.path).expanduser().exists()
 
 
 def check_held_out(held_out: Images) -> None:

@@ -1,14 +1,16 @@
 """Evaluates a detector on labelled images and writes the results."""
 
 import csv
+import dataclasses
 import io
 import json
 import pathlib
+from collections.abc import Sequence
 
-from ml_collections import ConfigDict
-
+from afgan_jax.checkpoints.store import Given
 from afgan_jax.detector import Detector, Scores
-from afgan_jax.jobs.data import Data, Images
+from afgan_jax.jobs import leaks
+from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.jobs.measure import measure
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
 from afgan_jax.system.files import write_text
@@ -20,7 +22,7 @@ _TERMS = ('score', 'reconstruction_error', 'latent_error')
 
 
 def evaluate(
-  config: ConfigDict | None,
+  config: Given,
   workdir: pathlib.Path,
   data: Data,
   folder: str | None = None,
@@ -29,8 +31,8 @@ def evaluate(
   """Restores a run and evaluates it on its own or on other test images.
 
   Args:
-    config: overrides fields that the weights do not depend on; None keeps the
-      run's own config.
+    config: overrides fields that the weights do not depend on, see
+      `checkpoints.store.restore`; None keeps the run's own config.
     workdir: of the run.
     data: loads the images.
     folder: contains the test images; None for the config's source.
@@ -46,13 +48,54 @@ def evaluate(
   """
   output = output_folder(workdir, folder, output)
   detector = Detector.load(workdir, config)
-  test = data.load_test(detector.config, folder)
+  if folder:
+    test = data.load_test(detector.config, folder)
+  else:
+    with of_run(detector.config):
+      test = data.load_test(detector.config)
   train_split, held_out = data.find_train(detector.config)
-  if detector.calibration is None and held_out:
-    detector = detector.calibrate(held_out.pixels)
   if test is None:
     return None
-  return measure_and_write(detector, workdir, output, test, train_split)
+  known = leaks.training_images(workdir, lambda: train_split)
+  detector, notes = _with_threshold(
+    detector, held_out and leaks.leave_out(known, held_out)
+  )
+  if known is None:
+    notes.append(leaks.unknown('test images'))
+  return measure_and_write(
+    detector, workdir, output, test, train_split, notes=notes, known=known
+  )
+
+
+def _with_threshold(
+  detector: Detector, held_out: Images | None
+) -> tuple[Detector, list[str]]:
+  """Calibrates a detector without a threshold, for this evaluation alone.
+
+  Args:
+    detector: as loaded.
+    held_out: good images that were not trained on; None if unknown.
+
+  Returns:
+    The detector, with a threshold if there are such images, and a note if that
+    threshold is not the stored one.
+  """
+  if detector.calibration is not None:
+    return detector, []
+  reason = str(detector.no_threshold)
+  if not held_out:
+    return detector, [reason]
+  detector = detector.calibrate(held_out.pixels)
+  calibration = dataclasses.replace(
+    detector.require_calibration(), temporary=True
+  )
+  return (
+    dataclasses.replace(detector, calibration=calibration),
+    [
+      f'{reason} This evaluation has one of its own, calibrated on '
+      f'{calibration.num_images} held-out good images and not stored.'
+    ],
+  )
 
 
 def output_folder(
@@ -75,6 +118,9 @@ def measure_and_write(
   output: pathlib.Path,
   test: LabelledImages,
   train_split: Images | None,
+  *,
+  notes: Sequence[str] = (),
+  known: leaks.Known | None = None,
 ) -> Evaluation:
   """Evaluates a detector on test images and writes the results.
 
@@ -85,6 +131,9 @@ def measure_and_write(
       TensorBoard files; created if missing.
     test: the labelled images.
     train_split: the training images; None skips the trivial baselines.
+    notes: remarks on the evaluation, a sentence each.
+    known: hashes of the images that were trained on, see `leaks`; None if
+      unknown.
 
   Returns:
     The evaluation.
@@ -98,6 +147,8 @@ def measure_and_write(
     None if train_split is None else train_split.images,
     describe_training(detector.config, history),
     history,
+    notes=notes,
+    trained_on=None if known is None else leaks.trained_on(known, test.images),
   )
   output.mkdir(parents=True, exist_ok=True)
   write_text(output / 'scores.csv', _scores_csv(test, evaluation.scores))

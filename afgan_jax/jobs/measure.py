@@ -3,6 +3,7 @@
 import importlib.metadata
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -35,6 +36,9 @@ def measure(
   train_images: np.ndarray | None,
   training: dict[str, Any] | None = None,
   history: History | None = None,
+  *,
+  notes: Sequence[str] = (),
+  trained_on: np.ndarray | None = None,
 ) -> Evaluation:
   """Scores labelled images and computes their metrics.
 
@@ -46,6 +50,8 @@ def measure(
     training: how training ended, see `collapse.describe_training`; None if
       unknown.
     history: losses of training; None if unknown.
+    notes: remarks on the evaluation, a sentence each.
+    trained_on: which of the images were trained on, bool [n]; None if unknown.
 
   Returns:
     The evaluation.
@@ -57,9 +63,8 @@ def measure(
   metrics = {
     **_detection_metrics(detector, test, scores),
     **_baselines(detector.config, test, train_images),
-    'counts': _counts(test, train_images),
-    'left_out': list(test.left_out),
-    'notes': list(test.notes),
+    'counts': _counts(test, train_images, trained_on),
+    **_remarks(test, notes, trained_on),
     'training': training,
     'pixel_metrics_size': test.masks.shape[1],
     'step': detector.step,
@@ -109,14 +114,40 @@ def _pop_pro_curves(metrics: dict[str, Any]) -> dict[str, Any]:
   }
 
 
+def _remarks(
+  test: LabelledImages, notes: Sequence[str], trained_on: np.ndarray | None
+) -> dict[str, Any]:
+  """Returns what a reader must know of the images, a leak first."""
+  leak = _leak(test, trained_on)
+  return {
+    'left_out': list(test.left_out),
+    'leak': leak,
+    'notes': [*filter(None, [leak]), *notes, *test.notes],
+  }
+
+
+def _leak(test: LabelledImages, trained_on: np.ndarray | None) -> str | None:
+  """Describes test images that were trained on; None for none."""
+  if trained_on is None or not trained_on.any():
+    return None
+  return (
+    f'LEAK: {trained_on.sum()} of the {len(trained_on)} test images were '
+    f'trained on, such as {test.paths[int(trained_on.argmax())]}, so that no '
+    'figure here says how new images fare.'
+  )
+
+
 def _counts(
-  test: LabelledImages, train_images: np.ndarray | None
+  test: LabelledImages,
+  train_images: np.ndarray | None,
+  trained_on: np.ndarray | None,
 ) -> dict[str, Any]:
   return {
     'train': None if train_images is None else len(train_images),
     'test_good': int(np.sum(test.labels == 0)),
     'test_defective': int(np.sum(test.labels == 1)),
     'test_by_type': dict(sorted(Counter(test.defect_types).items())),
+    'test_trained_on': None if trained_on is None else int(trained_on.sum()),
   }
 
 

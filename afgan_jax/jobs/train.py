@@ -12,11 +12,14 @@ from afgan_jax.checkpoints.store import latest_step
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.detector import Detector
+from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
 from afgan_jax.jobs.validate import validate_detector
-from afgan_jax.metrics import threshold
+from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.evaluation import Evaluation
+from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.system.errors import MissingThreshold
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
 
@@ -73,19 +76,19 @@ def train(
     left = num_steps(config, len(train_split)) - latest_step(workdir)
     if on_start and left > 0:
       on_start(config, left)
+    known = leaks.record(workdir, train_split.images)
     detector = _train_detector(
-      config, workdir, train_split, held_out, make_batches
+      config, workdir, train_split, held_out, known, make_batches
     )
     if blind:
       figures = validate_detector(detector, workdir, held_out, train_split)
       return Trained(detector, None, figures)
     if test is None:
       return Trained(detector, None, None)
-    return Trained(
-      detector,
-      measure_and_write(detector, workdir, workdir, test, train_split),
-      None,
+    evaluation = measure_and_write(
+      detector, workdir, workdir, test, train_split, known=known
     )
+    return Trained(detector, evaluation, None)
 
 
 def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
@@ -101,18 +104,53 @@ def _train_detector(
   workdir: pathlib.Path,
   train_split: Images,
   held_out: Images,
+  known: leaks.Known,
   make_batches: Any,
 ) -> Detector:
   """Trains a detector, and calibrates it if images were held out."""
   from afgan_jax.training import loop
 
+  before = latest_step(workdir)
   state = loop.train(config, workdir, train_split.images, make_batches)
   logger.info(
     'Trained to step %d; the checkpoints are in %s.', state.step, workdir
   )
   detector = Detector.from_state(config, state)
+  requested = _requested_threshold(workdir, detector)
+  if requested is not None and before == detector.step:
+    logger.info(
+      'The threshold that was set after training stays. %s',
+      requested.describe(),
+    )
+    return dataclasses.replace(detector, calibration=requested)
+  # If all are copies, a threshold of copies is better than none.
+  held_out = leaks.leave_out(known, held_out) or held_out
   if len(held_out):
     detector = detector.calibrate(held_out.pixels)
-    threshold.save(workdir, detector.calibration)
+    calibration_file.save(workdir, detector.calibration)
     logger.info(detector.calibration.guarantee())
   return detector
+
+
+def _requested_threshold(
+  workdir: pathlib.Path, detector: Detector
+) -> Calibration | None:
+  """Returns the threshold that a user set after training, if it still fits.
+
+  Logs a warning if there is one of another checkpoint or score.
+  """
+  try:
+    stored = calibration_file.load(workdir)
+  except MissingThreshold:  # Damaged; training writes it anew.
+    return None
+  if stored is None or not stored.requested:
+    return None
+  if stored.fits(detector.config, detector.step):
+    return stored
+  logger.warning(
+    'The threshold %r, %s, belongs to other weights or scores and counts no '
+    'longer.',
+    stored.threshold,
+    stored.source(),
+  )
+  return None

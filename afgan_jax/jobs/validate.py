@@ -11,9 +11,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.augment.probe import KINDS
+from afgan_jax.checkpoints.store import Given
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
-from afgan_jax.jobs.data import Data, Images, check_held_out
+from afgan_jax.jobs.data import Data, Images, check_held_out, of_run
 from afgan_jax.jobs.probes import NUM_IMAGES, make_probes
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.image import image_metrics, pixel_metrics
@@ -30,13 +31,13 @@ _SCORE = 'score: '  # Prefix of the names of the model's other image scores.
 
 
 def validate(
-  config: ConfigDict | None, workdir: pathlib.Path, data: Data
+  config: Given, workdir: pathlib.Path, data: Data
 ) -> tuple[Detector, dict[str, Any]]:
   """Restores a run and validates it on synthetic defects of unseen kinds.
 
   Args:
-    config: overrides fields that the weights do not depend on; None keeps the
-      run's own config.
+    config: overrides fields that the weights do not depend on, see
+      `checkpoints.store.restore`; None keeps the run's own config.
     workdir: of the run.
     data: loads the images.
 
@@ -47,7 +48,8 @@ def validate(
     NothingHeldOut: if no good images were held out.
   """
   detector = Detector.load(workdir, config)
-  train_split, held_out = data.load_train(detector.config)
+  with of_run(detector.config):
+    train_split, held_out = data.load_train(detector.config)
   check_held_out(held_out)
   return detector, validate_detector(detector, workdir, held_out, train_split)
 

@@ -22,10 +22,11 @@ def line_figures(
     defect_types: 'good' or the name of the defect, one per image.
 
   Returns:
-    'threshold'; 'num_calibration_images'; 'promised_false_reject_rate', the
-    guaranteed bound; 'false_reject_rate', the share of good images rejected;
-    'missed_rate', the share of defective images not detected, and
-    'missed_rate_by_type'. A rate of no images is None.
+    'threshold'; 'threshold_source', where it comes from, in words;
+    'num_calibration_images' behind it; 'promised_false_reject_rate', the
+    guaranteed bound, None for a threshold set by hand; 'false_reject_rate', the
+    share of good images rejected; 'missed_rate', the share of defective images
+    not detected, and 'missed_rate_by_type'. A rate of no images is None.
   """
   rejected = scores > calibration.threshold
   types = np.array(defect_types)
@@ -35,7 +36,10 @@ def line_figures(
 
   return {
     'threshold': calibration.threshold,
-    'num_calibration_images': calibration.num_images,
+    'threshold_source': calibration.source(),
+    'num_calibration_images': 0
+    if calibration.by_hand
+    else calibration.num_images,
     'promised_false_reject_rate': calibration.guaranteed_rate,
     'false_reject_rate': rate(types == GOOD, rejected),
     'missed_rate': rate(types != GOOD, ~rejected),

@@ -1,24 +1,21 @@
-"""Calibrates the threshold and probabilities on held-out good images.
+"""Defines the calibration: thresholds, probabilities and their origin.
 
-No defective image and no test image is used.
+`fit_threshold` makes it, `calibration_file` stores it.
 """
 
 import dataclasses
+import hashlib
 import json
 import math
-import pathlib
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.system.errors import MissingThreshold
-from afgan_jax.system.files import write_text
+from afgan_jax.config.method_fields import fields_of
 
 FEW = 16  # Fewer good images give a warning.
-_FILE = 'calibration.json'
-# Fields whose name in the file differs; older versions wrote that name too.
-_STORED = {'guaranteed_rate': 'promised_rate'}
-_FIELDS = {stored: field for field, stored in _STORED.items()}
+# Scores in the units of the anomaly map: some pixel is at least as high.
+_OF_MAP = ('max', 'top_k')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,27 +23,54 @@ class Calibration:
   """Thresholds of a checkpoint, stored in `calibration.json`.
 
   Attributes:
-    num_images: number of held-out good images.
-    false_reject_rate: requested rate of rejected good images.
+    num_images: number of good images that were scored; 0 for none.
+    false_reject_rate: requested rate of rejected good images; None for a
+      threshold set by hand.
     guaranteed_rate: bound on the probability that a new good image, drawn like
       the held-out ones, is rejected; larger than the requested rate if there
-      are too few images.
+      are too few images; None for a threshold set by hand.
     threshold: an image is defective if its score is above.
-    pixel_threshold: a pixel is defective if the map is above; a new good image
-      has such a pixel with a probability of at most `guaranteed_rate`.
+    pixel_threshold: a pixel of a defective image is defective if the map is
+      above; a new good image has such a pixel with a probability of at most
+      `guaranteed_rate`.
     scale: of the logistic function from scores to probabilities.
     step: of the checkpoint that was calibrated.
     score: the fields of `config.score` that were used.
+    by_hand: whether the user set `threshold`.
+    pixel_by_hand: whether the user set `pixel_threshold`.
+    images: the folder of the good images; '' for those held out of training.
+    date: of the calibration, YYYY-MM-DD; '' if unknown.
+    requested: whether the user asked for it after training; training that adds
+      no step then keeps it.
+    temporary: whether it was made for one evaluation and is not stored.
   """
 
   num_images: int
-  false_reject_rate: float
-  guaranteed_rate: float
+  false_reject_rate: float | None
+  guaranteed_rate: float | None
   threshold: float
   pixel_threshold: float
   scale: float
   step: int
   score: dict[str, str | float]
+  by_hand: bool = False
+  pixel_by_hand: bool = False
+  images: str = ''
+  date: str = ''
+  requested: bool = False
+  temporary: bool = False
+
+  @property
+  def digest(self) -> str:
+    """A hash of all that decides on predictions, 8 hexadecimal digits."""
+    values = [self.threshold, self.pixel_threshold, self.scale, self.step]
+    text = json.dumps([*values, self.score], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+  @property
+  def score_is_of_map(self) -> bool:
+    """Whether scores are values of the map, so that a pixel is as high."""
+    return self.score.get('image') in _OF_MAP
 
   def probability(self, scores: np.ndarray) -> np.ndarray:
     """Maps scores monotonically to [0, 1], with 0.5 at the threshold.
@@ -64,21 +88,67 @@ class Calibration:
     return 0.5 * (1 + np.tanh(z / 2))  # Logistic function without overflow.
 
   def fits(self, config: ConfigDict, step: int) -> bool:
-    """Returns True if it was made for this checkpoint, score and rate.
+    """Returns True if it was made for this checkpoint and score.
 
     Args:
       config: of the scores.
       step: of the checkpoint.
     """
-    rate = config.calibration.false_reject_rate
+    return self.step == step and not self.changed_fields(config)
+
+  def changed_fields(self, config: ConfigDict) -> list[str]:
+    """Lists the fields of the score that differ from the calibrated ones.
+
+    Args:
+      config: of the scores.
+
+    Returns:
+      For each field its name and both values, such as 'config.score.smoothing
+      (was 0.1, is 0.2)'.
+    """
+    known = fields_of(config.method)
+    changed = []
+    for name, value in score_fields(config).items():
+      field = known.get(f'score.{name}')
+      # Versions without a field had the value that its absence implies.
+      was = self.score.get(name, field.before if field else None)
+      if was != value:
+        changed.append(f'config.score.{name} (was {was!r}, is {value!r})')
+    return changed
+
+  def source(self) -> str:
+    """Describes where the threshold comes from, to follow its value."""
+    on = f' on {self.date}' if self.date else ''
+    if self.by_hand:
+      return f'set by hand{on}, which guarantees no rate of false rejects'
+    if self.images:
+      images = f'{self.num_images} good images of {self.images}'
+    else:
+      images = f'{self.num_images} held-out good images'
+    only = ', for this evaluation alone' if self.temporary else ''
     return (
-      self.step == step
-      and self.score == _score_fields(config)
-      and self.false_reject_rate == rate
+      f'calibrated on {images} for a false-reject rate of '
+      f'{self.false_reject_rate:.2%}{on}{only}'
     )
+
+  def describe(self) -> str:
+    """Describes both thresholds and where they come from in a sentence."""
+    text = (
+      f'An image is defective if its score is above {self.threshold!r} '
+      f'({self.source()})'
+    )
+    if self.pixel_by_hand or self.pixel_threshold != self.threshold:
+      by_hand = ', set by hand' if self.pixel_by_hand else ''
+      text += f'; the pixel threshold is {self.pixel_threshold!r}{by_hand}'
+    return f'{text}.'
 
   def guarantee(self) -> str:
     """Describes the guaranteed rate of rejected good images in sentences."""
+    if self.guaranteed_rate is None or self.false_reject_rate is None:
+      return (
+        'The threshold was set by hand: no rate of rejected good images is '
+        'guaranteed.'
+      )
     text = (
       'A new good image will be rejected with a probability of at most '
       f'{self.guaranteed_rate:.2%}, from {self.num_images} held-out good '
@@ -98,92 +168,13 @@ class Calibration:
     return text
 
 
-def conformal_quantile(
-  scores: np.ndarray, false_reject_rate: float
-) -> tuple[float, float]:
-  """Computes the conformal quantile of scores of good images.
-
-  A new score exchangeable with the n given ones exceeds the k-th smallest with
-  a probability of at most (n + 1 − k) / (n + 1), for any distribution (Vovk et
-  al., Algorithmic Learning in a Random World, 2005). k is the smallest with a
-  probability of at most the requested rate, or n if there is none.
-
-  Args:
-    scores: of good images, [n], n ≥ 1.
-    false_reject_rate: the requested rate, in (0, 1).
-
-  Returns:
-    The threshold and the guaranteed rate.
-  """
-  n = len(scores)
-  # Tolerance for rounding errors, e.g. of 0.1 · 10.
-  k = min(math.ceil((n + 1) * (1 - false_reject_rate) - 1e-9), n)
-  return float(np.sort(scores)[k - 1]), (n + 1 - k) / (n + 1)
+def is_of_map(config: ConfigDict) -> bool:
+  """Returns True if `config.score.image` is in the units of the map."""
+  return config.score.image in _OF_MAP
 
 
-def fit(
-  scores: np.ndarray,
-  map_maxima: np.ndarray,
-  *,
-  config: ConfigDict,
-  step: int,
-) -> Calibration:
-  """Fits the thresholds and the scale of the probabilities.
-
-  Args:
-    scores: of held-out good images, [n], n ≥ 1.
-    map_maxima: the largest value of each of their maps, [n].
-    config: of the scores; `calibration.false_reject_rate` is the requested
-      rate of rejected good images.
-    step: of the checkpoint.
-
-  Returns:
-    The calibration.
-  """
-  false_reject_rate = config.calibration.false_reject_rate
-  threshold, guaranteed_rate = conformal_quantile(scores, false_reject_rate)
-  pixel_threshold, _ = conformal_quantile(map_maxima, false_reject_rate)
-  # The logistic of −ln 9 is 0.1.
-  scale = (threshold - float(np.median(scores))) / math.log(9)
-  return Calibration(
-    num_images=len(scores),
-    false_reject_rate=false_reject_rate,
-    guaranteed_rate=guaranteed_rate,
-    threshold=threshold,
-    pixel_threshold=pixel_threshold,
-    # Equal scores have no spread; a small scale then gives 0 or 1.
-    scale=max(scale, 1e-6 * abs(threshold), 1e-12),
-    step=step,
-    score=_score_fields(config),
-  )
-
-
-def _score_fields(config: ConfigDict) -> dict[str, str | float]:
+def score_fields(config: ConfigDict) -> dict[str, str | float]:
+  """Returns the fields of a config that scores depend on, beside weights."""
   fields = config.score.to_dict()
   del fields['batch_size']  # No score depends on it.
   return fields
-
-
-def save(workdir: pathlib.Path, calibration: Calibration) -> None:
-  """Writes `calibration.json` beside the checkpoints."""
-  fields = dataclasses.asdict(calibration)
-  content = json.dumps({_STORED.get(k, k): fields[k] for k in fields}, indent=2)
-  write_text(workdir / _FILE, content + '\n')
-
-
-def load(workdir: pathlib.Path) -> Calibration | None:
-  """Reads `calibration.json`; None if there is none.
-
-  Raises:
-    MissingThreshold: if the file is damaged.
-  """
-  path = workdir / _FILE
-  if not path.exists():
-    return None
-  try:
-    stored = json.loads(path.read_text())
-    return Calibration(
-      **{_FIELDS.get(name, name): value for name, value in stored.items()}
-    )
-  except (ValueError, TypeError) as error:
-    raise MissingThreshold(f'{path} is damaged.') from error

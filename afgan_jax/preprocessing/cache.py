@@ -105,7 +105,8 @@ class Cache:
     for status, path in sorted(found, key=lambda x: -x[0].st_mtime_ns):
       left -= status.st_size
       if left < 0:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # E.g. of another user.
+          path.unlink()
 
   def _path(self, key: str) -> pathlib.Path:
     return self.folder / key[:2] / key

@@ -73,11 +73,13 @@ def verdict(metrics: dict[str, Any]) -> list[str]:
     metrics: of `evaluate`.
 
   Returns:
-    A sentence on training if it has collapsed, one or two on the image metric
-    and one on each pixel metric.
+    A sentence on test images that were trained on, if any; one on training if
+    it has collapsed; one or two on the image metric and one on each pixel
+    metric.
   """
   collapsed = metrics['training'] and metrics['training']['collapsed']
-  sentences = [collapsed] if collapsed else []
+  leak = metrics.get('leak')
+  sentences = [sentence for sentence in (leak, collapsed) if sentence]
   sentences += _image_verdict(metrics)
   baselines = metrics['pixel_baselines']
   for key, name in (('pixel_auroc', 'Pixel AUROC'), ('aupro_0.3', 'AUPRO 0.3')):

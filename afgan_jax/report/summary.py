@@ -38,7 +38,9 @@ def scalars(metrics: dict[str, Any]) -> dict[str, float]:
 def summary(metrics: dict[str, Any]) -> str:
   """Formats the metrics of `evaluate` as text for the user."""
   counts, baselines = metrics['counts'], metrics['baselines']
-  lines = [
+  leak = metrics.get('leak')
+  lines = [leak] if leak else []
+  lines += [
     f'{counts["test_good"]} good and {counts["test_defective"]} defective '
     'test images; pixel metrics at {0}×{0}'.format(
       metrics['pixel_metrics_size']
@@ -58,13 +60,16 @@ def summary(metrics: dict[str, Any]) -> str:
       lines.append(_row(f'  baseline {kind}', values and values[name]))
   line = metrics['line']
   if line is not None:
-    lines.append('at the calibrated threshold')
+    lines.append(
+      f'at the threshold {line["threshold"]!r}, {line["threshold_source"]}'
+    )
     lines.append(_row('  good images rejected', line['false_reject_rate']))
     lines.append(_row('  defective images missed', line['missed_rate']))
   training = metrics['training']
   if training and training['collapsed']:
     lines.append(training['collapsed'])
-  lines += [*metrics['notes'], *metrics['left_out']]
+  notes = [note for note in metrics['notes'] if note != leak]
+  lines += [*notes, *metrics['left_out']]
   return '\n'.join(lines)
 
 

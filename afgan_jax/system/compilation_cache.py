@@ -24,7 +24,8 @@ def enable() -> None:
 
   JAX's own environment variables take precedence: JAX_COMPILATION_CACHE_DIR
   sets another folder, or disables the cache if it is empty. If the folder
-  cannot be written, a warning is logged and nothing is cached.
+  cannot be written, or a user has none, as in a container, a warning is logged
+  and nothing is cached, decoded images neither.
   """
   if _SECONDS not in os.environ:
     jax.config.update(_SECONDS.lower(), MIN_COMPILE_SECONDS)
@@ -38,8 +39,9 @@ def enable() -> None:
     prune(folder, MAX_BYTES)
   except (OSError, RuntimeError) as error:
     logger.warning(
-      'Compiled programs are not cached (%s): set %s to another folder, or to '
-      'nothing to disable the cache.',
+      'Neither compiled programs nor decoded images are cached (%s): set '
+      'XDG_CACHE_HOME to a folder that can be written; an empty %s disables '
+      'the cache of programs.',
       error,
       _FOLDER,
     )

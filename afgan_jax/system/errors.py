@@ -16,8 +16,20 @@ class MissingThreshold(UsageError):
   """No threshold was calibrated for this checkpoint and score."""
 
 
+class OtherScores(MissingThreshold):
+  """The stored threshold belongs to other fields of the score."""
+
+
 class NothingHeldOut(UsageError):
   """No good images were held out of training."""
+
+
+class NothingToCalibrate(NothingHeldOut):
+  """No good images were held out for a threshold."""
+
+
+class TrainedOn(UsageError):
+  """Images that should be new to the networks were trained on."""
 
 
 class ConfigConflict(UsageError):
@@ -78,6 +90,10 @@ class MissingPath(DataError):
   def __init__(self, path: str, message: str):
     super().__init__(message)
     self.path = path
+
+
+class MovedData(DataError):
+  """The images of a run are no longer where its config says."""
 
 
 class PartlyFailed(Exception):  # noqa: N818

@@ -110,10 +110,11 @@ def test_another_score_gets_its_own_threshold(runs):
   workdir = runs / 'run1'
   before = (workdir / 'calibration.json').read_text()
   modes.evaluate(config, workdir, load)
-  line = json.loads((workdir / 'metrics.json').read_text())['line']
-  assert line['threshold'] != json.loads(before)['threshold']
+  metrics = json.loads((workdir / 'metrics.json').read_text())
+  assert metrics['line']['threshold'] != json.loads(before)['threshold']
+  assert 'config.score.image' in metrics['notes'][0]
   assert (workdir / 'calibration.json').read_text() == before
-  with pytest.raises(UsageError, match='no threshold'):
+  with pytest.raises(UsageError, match='config.score.image'):
     modes.predict(
       config,
       workdir,

@@ -242,6 +242,31 @@ CASES = {
     1,
     ['config.score.image', 'median', 'paper', 'max', 'top_k'],
   ),
+  'rate above 1': (
+    ['--mode=calibrate', '--workdir={tmp}/empty', '--false_reject_rate=1.5'],
+    1,
+    ['1.5', 'below 1'],
+  ),
+  'threshold that is no number': (
+    ['--mode=calibrate', '--workdir={tmp}/empty', '--threshold=high'],
+    2,
+    ['--threshold=high'],
+  ),
+  'infinite threshold': (
+    ['--mode=calibrate', '--workdir={tmp}/empty', '--threshold=inf'],
+    1,
+    ['inf', 'finite'],
+  ),
+  'threshold while evaluating': (
+    ['--mode=evaluate', '--workdir={tmp}/empty', '--threshold=0.5'],
+    1,
+    ['--threshold', '--mode=calibrate'],
+  ),
+  'field without config while restoring nothing': (
+    ['--mode=evaluate', '--workdir={tmp}/empty', '--config.score.image=max'],
+    1,
+    ['{tmp}/empty', 'no checkpoint'],
+  ),
   'data while training': (
     [DEMO, '--data={tmp}/empty'],
     1,

@@ -227,6 +227,60 @@ def test_training_sets_a_threshold(workdir):
   assert line['threshold'] == calibration['threshold']
 
 
+def test_fields_need_no_config_where_a_run_is_restored(
+  workdir, folder, tmp_path
+):
+  restored = f'--workdir={workdir}'
+  # The data set has another place now.
+  (tmp_path / 'moved').symlink_to(folder)
+  output = run(
+    '--mode=evaluate',
+    restored,
+    '--config.data.path',
+    tmp_path / 'moved',
+    f'--output={tmp_path / "results"}',
+    '--config.score.image=max',
+    '--config.data.skip_unreadable',
+  )
+  assert 'config.score.image (was ' in output  # Not the threshold's score.
+  with (tmp_path / 'results' / 'scores.csv').open() as file:
+    paths = [row['path'] for row in csv.DictReader(file)]
+  assert all(path.startswith(str(tmp_path / 'moved')) for path in paths)
+  assert len(paths) == 9
+  for fields, code, words in (
+    (['--config.score.imag=max'], 2, 'config.score.image?'),
+    (['--config.scor.image=max'], 2, 'config.score.image?'),
+    (['--config.score.smoothing=much'], 2, 'could not convert'),
+    (['--config.score.smoothing=9'], 1, 'from 0 to 0.25'),
+    (['--config.image_size=32'], 1, 'config.image_size (was 16, is 32)'),
+    (['--config.data.path=/none'], 1, '--config.data.path=FOLDER'),
+    (['--config.score.image=max', 'stray'], 2, "'stray' is not a flag"),
+    (['--mode=train', '--config.score.image=max'], 2, 'config.score.image'),
+  ):
+    complaint = run('--mode=evaluate', restored, *fields, code=code)
+    (line,) = complaint.splitlines()
+    assert words in line and 'Traceback' not in line
+
+
+def test_a_threshold_by_hand_is_used_until_the_next(workdir, folder, tmp_path):
+  calibrate = ('--mode=calibrate', f'--workdir={workdir}')
+  output = run(*calibrate, '--threshold=0.5', '--pixel_threshold=0.25')
+  assert 'above 0.5' in output and 'set by hand' in output
+  output = run(
+    '--mode=predict',
+    f'--workdir={workdir}',
+    f'--input={folder / "test" / "good"}',
+    f'--output={tmp_path}',
+    '--config.predict.overlay=none',
+  )
+  assert 'above 0.5' in output and 'set by hand' in output
+  assert not (tmp_path / 'overlays').exists()
+  output = run('--mode=evaluate', f'--workdir={workdir}')
+  assert 'at the threshold 0.5, set by hand' in output
+  output = run(*calibrate, '--false_reject_rate=0.25')
+  assert '25.00%' in output and 'by hand' not in output
+
+
 def test_calibrate_takes_other_good_images(workdir, folder):
   output = run(
     '--mode=calibrate',

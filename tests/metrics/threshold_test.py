@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from afgan_jax.metrics import threshold as calibrations
+from afgan_jax.metrics import calibration_file, fit_threshold
+from afgan_jax.metrics.fit_threshold import conformal_quantile
 from afgan_jax.metrics.line import line_figures
-from afgan_jax.metrics.threshold import conformal_quantile
 from afgan_jax.system.errors import UsageError
 from configs import default
 
@@ -12,7 +12,7 @@ def _fit(scores, rate=0.1, step=7):
   config = default.get_config()
   config.calibration.false_reject_rate = rate
   scores = np.asarray(scores)
-  return calibrations.fit(scores, 2 * scores, config=config, step=step)
+  return fit_threshold.fit(scores, 2 * scores, config=config, step=step)
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_promise_says_what_cannot_be_promised():
 
 def test_it_survives_save_and_load(tmp_path):
   calibration = _fit(np.random.default_rng(0).random(20))
-  assert calibrations.load(tmp_path) is None
-  calibrations.save(tmp_path, calibration)
-  assert calibrations.load(tmp_path) == calibration
+  assert calibration_file.load(tmp_path) is None
+  calibration_file.save(tmp_path, calibration)
+  assert calibration_file.load(tmp_path) == calibration
   (tmp_path / 'calibration.json').write_text('{"threshold": ')
   with pytest.raises(UsageError, match='calibration.json is damaged'):
-    calibrations.load(tmp_path)
+    calibration_file.load(tmp_path)
 
 
 def test_it_fits_its_own_checkpoint_and_score_only():

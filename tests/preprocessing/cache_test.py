@@ -143,6 +143,19 @@ def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path):
   assert len(_read(tmp_path, tmp_path / 'cache')) == 2
 
 
+def test_entries_that_cannot_be_removed_do_no_harm(tmp_path, monkeypatch):
+  cache = Cache(tmp_path / 'cache', 0)
+  cache.put(cache.key('x', b'1'), [np.zeros(10, np.uint8)], {})
+
+  def refuse(path, missing_ok=False):
+    raise PermissionError(13, 'Permission denied', str(path))
+
+  monkeypatch.setattr(type(tmp_path), 'unlink', refuse)
+  cache.prune()
+  (tmp_path / 'file').write_text('no folder')
+  Cache(tmp_path / 'file' / 'images', 0).prune()
+
+
 def test_the_config_says_whether_and_how_much(tmp_path, monkeypatch, decoded):
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'home'))
   _write(tmp_path / 'images/a.png')

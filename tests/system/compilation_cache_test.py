@@ -20,7 +20,18 @@ jax.jit(lambda x: x + 1)(1.0).block_until_ready()
 """
 
 
-def run(**variables):
+# As in a container that is given a user's number alone.
+NOBODY = """
+import pwd
+
+def _unknown(uid):
+  raise KeyError(f'uid not found: {uid}')
+
+pwd.getpwuid = _unknown
+"""
+
+
+def run(before='', **variables):
   """Returns folder and threshold as JAX has them, and what stderr says."""
   environment = {
     name: value
@@ -28,7 +39,7 @@ def run(**variables):
     if not name.startswith(('JAX_', 'XDG_'))
   }
   done = subprocess.run(
-    [sys.executable, '-c', PROGRAM],
+    [sys.executable, '-c', before + PROGRAM],
     cwd=ROOT,
     env=environment | {'JAX_PLATFORMS': 'cpu'} | variables,
     check=True,
@@ -84,6 +95,24 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_line(tmp_path):
   assert folder == 'None'
   assert len(stderr.splitlines()) == 1
   assert str(tmp_path) in stderr and 'JAX_COMPILATION_CACHE_DIR' in stderr
+
+
+@pytest.mark.parametrize('cache', [None, 'relative'])
+def test_a_user_without_an_entry_is_told_in_a_line(monkeypatch, cache):
+  monkeypatch.delenv('HOME')
+  variables = {} if cache is None else {'XDG_CACHE_HOME': cache}
+  folder, _, stderr = run(NOBODY, **variables)
+  assert folder == 'None'
+  assert len(stderr.splitlines()) == 1
+  assert 'decoded images' in stderr and 'XDG_CACHE_HOME' in stderr
+
+
+@pytest.mark.parametrize('name', ['HOME', 'XDG_CACHE_HOME'])
+def test_a_home_that_is_a_file_is_told_in_a_line(tmp_path, name):
+  (tmp_path / 'file').write_text('not a folder')
+  folder, _, stderr = run(**{name: str(tmp_path / 'file')})
+  assert folder == 'None'
+  assert len(stderr.splitlines()) == 1 and str(tmp_path) in stderr
 
 
 def test_the_oldest_files_go_first(tmp_path):

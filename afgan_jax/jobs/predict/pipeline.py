@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent import futures
 from itertools import chain
 
@@ -14,7 +14,7 @@ from afgan_jax.system.threads import in_batches, map_ahead
 
 def predict_rows(
   detector: Detector, paths: Sequence[str], output: pathlib.Path
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
   """Predicts images and writes their pictures.
 
   Threads read and write while the devices compute. Memory does not depend on

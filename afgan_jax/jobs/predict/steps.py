@@ -38,7 +38,7 @@ class Item:
   Attributes:
     path: of the file.
     stamp: of the file, before it was read.
-    page: from 1; None as long as the file could not be opened.
+    page: from 1; 0 as long as the file could not be opened.
     pages: of the file.
     pixels: that its first page claims to have.
     prepared: the page; without its original if that is too large to keep.
@@ -49,8 +49,8 @@ class Item:
 
   path: str
   stamp: Stamp | None = None
-  page: int | None = None
-  pages: int | None = None
+  page: int = 0
+  pages: int = 0
   pixels: int = 0
   prepared: PreparedImage | None = None
   error: str | None = None
@@ -164,7 +164,7 @@ class Pipeline:
     """
     row = dict.fromkeys(COLUMNS) | {'path': item.path}
     row |= self.thresholds | {'model': self.model}
-    row |= {'page': item.page, 'pages': item.pages}
+    row |= {'page': item.page or None, 'pages': item.pages or None}
     if item.stamp:
       row |= item.stamp._asdict()
     notes = []
@@ -175,8 +175,13 @@ class Pipeline:
     if item.error is None:
       try:
         with self.budget.use(item.pixels):
-          row |= self._interpret(item)
-          notes += self._draw(item)
+          prediction = self.detector.interpret(
+            item.prepared, item.score, item.map, with_map=False
+          )
+          for name in ('score', 'probability', 'verdict', 'regions'):
+            row[name] = getattr(prediction, name)
+          notes = [prediction.note]
+          notes += self._draw(item, prediction.region_threshold)
       except Exception as error:
         if isinstance(error, OSError) and is_full(error):
           raise OutputFull(
@@ -188,14 +193,7 @@ class Pipeline:
       'note': '; '.join(filter(None, notes)) or None,
     }
 
-  def _interpret(self, item: Item) -> Row:
-    prediction = self.detector.interpret(
-      item.prepared, item.score, item.map, with_map=False
-    )
-    columns = ('score', 'probability', 'verdict', 'regions')
-    return {name: getattr(prediction, name) for name in columns}
-
-  def _draw(self, item: Item) -> list[str]:
+  def _draw(self, item: Item, region_threshold: float | None) -> list[str]:
     """Writes the pictures and returns notes on them."""
     if not self.pictures.kinds:
       return []
@@ -205,10 +203,10 @@ class Pipeline:
       note = _CHANGED if original is None else ''
     page = item.page if item.pages > 1 else None
     frame = item.prepared.frame
-    return [
-      note,
-      self.pictures.write(item.path, page, original, frame, item.map),
-    ]
+    other = self.pictures.write(
+      item.path, page, original, frame, item.map, region_threshold
+    )
+    return [note, other]
 
   def _original(self, item: Item) -> np.ndarray | None:
     """Decodes a page again; returns None if the file has changed."""

@@ -1,0 +1,163 @@
+"""Finds images that a run was trained on among others, by their content.
+
+A run stores a hash of each training image as its networks see it, rounded to
+bytes, so that copies are found whatever their names and folders.
+"""
+
+import hashlib
+import json
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import PIL
+
+from afgan_jax.jobs.data import Images
+from afgan_jax.system.errors import TrainedOn
+from afgan_jax.system.files import write_text
+from afgan_jax.system.log import logger
+
+FILE = 'training_images.json'
+# Hashes of training images.
+Known = frozenset[str]
+
+
+def hashes(images: np.ndarray) -> list[str]:
+  """Hashes images.
+
+  Args:
+    images: uint8 [n, size, size, 3].
+
+  Returns:
+    16 hexadecimal digits for each.
+  """
+  return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in images]
+
+
+def record(workdir: pathlib.Path, images: np.ndarray) -> Known:
+  """Adds the training images of a run to its file.
+
+  Args:
+    workdir: of the run.
+    images: that it is trained on from now on, uint8 [n, size, size, 3].
+
+  Returns:
+    The hashes of all images that it was ever trained on.
+  """
+  earlier, _ = _read(workdir)
+  known = frozenset(hashes(images)) | (earlier or frozenset())
+  # Another version may decode or resize the same file to other bytes.
+  content = {'pillow': PIL.__version__, 'images': sorted(known)}
+  write_text(workdir / FILE, json.dumps(content, indent=1) + '\n')
+  return known
+
+
+def training_images(
+  workdir: pathlib.Path, find_train: Callable[[], Images | None]
+) -> Known | None:
+  """Returns the hashes of the images that a run was trained on.
+
+  Args:
+    workdir: of the run.
+    find_train: loads the training images of the config, or returns None if they
+      are gone; called if the file is missing, as in runs of older versions, or
+      was written with another version of Pillow.
+
+  Returns:
+    The hashes; None if they cannot be known.
+  """
+  known, is_current = _read(workdir)
+  if known is not None and is_current:
+    return known
+  train_split = find_train()
+  if train_split is None:
+    return None
+  return frozenset(hashes(train_split.images)) | (known or frozenset())
+
+
+def trained_on(known: Known, images: np.ndarray) -> np.ndarray:
+  """Finds the images that were trained on.
+
+  Args:
+    known: from `training_images`.
+    images: uint8 [n, size, size, 3].
+
+  Returns:
+    bool [n].
+  """
+  return np.array([value in known for value in hashes(images)], bool)
+
+
+def check_new(known: Known | None, good: Images, folder: str) -> None:
+  """Checks that good images for a threshold were not trained on.
+
+  Logs a warning if that cannot be known.
+
+  Args:
+    known: from `training_images`.
+    good: the images.
+    folder: that contains them.
+
+  Raises:
+    TrainedOn: if some were.
+  """
+  if known is None:
+    logger.warning(unknown(f'the images of {folder}'))
+    return
+  found = trained_on(known, good.images)
+  if found.any():
+    raise TrainedOn(
+      f'{found.sum()} of the {len(good)} good images of {folder} were trained '
+      f'on, such as {good.paths[int(found.argmax())]}: they score lower than '
+      'new ones.'
+    )
+
+
+def leave_out(known: Known | None, held_out: Images) -> Images:
+  """Leaves out held-out images that were trained on, with a warning.
+
+  They may be copies of training images, or the data set has changed since
+  training, so that other images are held out than then.
+
+  Args:
+    known: from `training_images`; None leaves out none.
+    held_out: good images.
+
+  Returns:
+    The others, possibly none.
+  """
+  if known is None or not len(held_out):
+    return held_out
+  found = trained_on(known, held_out.images)
+  if not found.any():
+    return held_out
+  logger.warning(
+    '%d of the %d held-out good images were trained on, or are copies of '
+    'training images, such as %s; they are left out of the calibration.',
+    found.sum(),
+    len(held_out),
+    held_out.paths[int(found.argmax())],
+  )
+  return held_out.take(np.flatnonzero(~found))
+
+
+def unknown(images: str) -> str:
+  """Says that it cannot be checked whether images were trained on."""
+  return (
+    f'It cannot be checked whether {images} were trained on: the run has no '
+    f'{FILE} of this version, and its data set is not there.'
+  )
+
+
+def _read(workdir: pathlib.Path) -> tuple[Known | None, bool]:
+  """Reads the file of a run.
+
+  Returns:
+    The hashes, None if the file is missing or damaged, and whether the present
+    version of Pillow made them.
+  """
+  try:
+    content = json.loads((workdir / FILE).read_text(encoding='utf-8'))
+    return frozenset(content['images']), content['pillow'] == PIL.__version__
+  except (OSError, ValueError, KeyError, TypeError):
+    return None, False
