@@ -125,8 +125,9 @@ def _run(
     if rows:
       for row in rows:
         tables.write(row)
-        result = row['error'] or f'{row["verdict"]}, score {row["score"]:.4g}'
-        logger.info('%s: %s', path, result)
+        page = f', page {row["page"]}' if (row['pages'] or 1) > 1 else ''
+        line = f'{path}{page}: {row["verdict"]}, score {row["score"]}'
+        logger.info('%s', row['error'] or line)
       arrivals.done(path)
       count += 1
   return count
