@@ -109,6 +109,8 @@ def predict(
   from afgan_jax.jobs import predict as job
   from afgan_jax.preprocessing.listing import find_images, passed_over
 
+  if watch:
+    job.require_folder(pattern)
   paths = [] if watch else find_images(pattern)
   # Images that come one by one need not be padded to a batch.
   fields: dict[str, Any] = {'score.batch_size': 1} if watch else {}

@@ -102,6 +102,9 @@ def test_scan_leaves_out_what_is_hidden_drawn_or_no_image(tmp_path):
   save(tmp_path / 'out' / 'overlays' / 'a.png.jpg')
   save(tmp_path / 'out' / 'contact_sheet.png')
   (tmp_path / 'out' / 'predictions.jsonl').touch()
+  save(tmp_path / 'runs' / 'demo' / 'sheet.png')
+  (tmp_path / 'runs' / 'demo' / 'config.json').touch()
+  (tmp_path / 'runs' / 'demo' / 'checkpoints').mkdir()
   save(tmp_path / 'maps' / 'z.png')  # Nobody's table is beside.
   os.symlink(tmp_path, tmp_path / 'sub' / 'loop')
   os.symlink(tmp_path / 'gone.png', tmp_path / 'link.png')

@@ -73,8 +73,7 @@ def watch(
     OutputFull: if the disk is full; the rows so far are kept.
   """
   require_threshold(detector)
-  if not os.path.isdir(folder):
-    raise DataError(f'{folder} is not a folder: create it, or name another.')
+  require_folder(folder)
   with claim_output(output), catch_interrupts() as received:
     if overwrite:
       write_lines(output, [])
@@ -89,6 +88,12 @@ def watch(
       count = _run(pipeline, arrivals, tables, pace, received)
     write_sheet(detector, output, detector.config.predict.sheet)
   return count
+
+
+def require_folder(folder: str) -> None:
+  """Raises DataError if a path is not that of a folder."""
+  if not os.path.isdir(folder):
+    raise DataError(f'{folder} is not a folder: create it, or name another.')
 
 
 def _remember(
