@@ -107,8 +107,10 @@ def predict(
   """
   from afgan_jax.detector import Detector
   from afgan_jax.jobs import predict as job
-  from afgan_jax.preprocessing.listing import find_images
+  from afgan_jax.preprocessing.listing import find_images, passed_over
 
+  if watch:
+    job.require_folder(pattern)
   paths = [] if watch else find_images(pattern)
   # Images that come one by one need not be padded to a batch.
   fields: dict[str, Any] = {'score.batch_size': 1} if watch else {}
@@ -121,6 +123,8 @@ def predict(
     count = job.watch(detector, pattern, output, overwrite=overwrite)
     print(f'Stopped after {count} images; the tables are in {output}.')
     return
+  for note in passed_over(pattern):
+    print(note)
   failed = job.predict(
     detector, paths, output, resume=resume, overwrite=overwrite
   )

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from afgan_jax.metrics.regions import Region, find_defects
+from afgan_jax.metrics.regions import Region, find_in_image
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.prepared import PreparedImage
 
@@ -27,6 +27,7 @@ class Prediction:
     regions: of a defective image, where its map is above the pixel threshold,
       by descending area, in pixels of the original image; none of a good one.
     note: a remark on the image for the user, or ''.
+    region_threshold: the map is above it in the regions; None without regions.
   """
 
   score: float
@@ -35,6 +36,7 @@ class Prediction:
   anomaly_map: np.ndarray | None
   regions: list[Region]
   note: str = ''
+  region_threshold: float | None = None
 
 
 def interpret(
@@ -59,7 +61,9 @@ def interpret(
   """
   frame = prepared.frame
   defective = score > calibration.threshold
-  regions = find_defects(frame, values, calibration) if defective else []
+  regions, region_threshold = [], None
+  if defective:
+    regions, region_threshold = find_in_image(frame, values, calibration)
   notes = [prepared.note] if prepared.note else []
   if defective and not regions:
     notes.append(_NO_REGION)
@@ -70,4 +74,5 @@ def interpret(
     anomaly_map=frame.restore(values) if with_map else None,
     regions=regions,
     note='; '.join(notes),
+    region_threshold=region_threshold,
   )

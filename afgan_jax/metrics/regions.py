@@ -8,11 +8,7 @@ from scipy import ndimage
 
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.geometry import Frame
-from afgan_jax.preprocessing.restoring import (
-  highest_in_image,
-  pixels_above,
-  reduce_frame,
-)
+from afgan_jax.preprocessing.restoring import reduce_frame
 
 # In larger images, regions are found in a smaller copy of the map.
 MAX_PIXELS = 4_000_000
@@ -41,31 +37,88 @@ def find_regions(values: np.ndarray, threshold: float) -> list[Region]:
   return regions_of(values > threshold)
 
 
-def regions_in_image(
+def find_defects(
+  anomaly_map: np.ndarray, values: np.ndarray, calibration: Calibration
+) -> list[Region]:
+  """Finds the regions of an image that is judged defective.
+
+  They are where the map is above the pixel threshold. If it is nowhere, but the
+  score is made of the largest values of the map, they are where the map is
+  above the threshold of the score, for that is what the verdict rests on.
+
+  Args:
+    anomaly_map: at the size of the image, [height, width].
+    values: the same at the size of the networks, [size, size]. A small peak may
+      be lower in `anomaly_map`, which is interpolated from it.
+    calibration: the thresholds.
+
+  Returns:
+    The regions, by descending area; none if no value is above these thresholds.
+  """
+  threshold = defect_threshold(anomaly_map, values, calibration)
+  return [] if threshold is None else find_regions(anomaly_map, threshold)
+
+
+def defect_threshold(
+  anomaly_map: np.ndarray, values: np.ndarray, calibration: Calibration
+) -> float | None:
+  """Returns the threshold that the regions of a defective image are above.
+
+  Args:
+    anomaly_map: as for `find_defects`.
+    values: likewise.
+    calibration: likewise.
+
+  Returns:
+    The threshold; None if there are no regions.
+  """
+  highest, peak = anomaly_map.max(), float(values.max())
+  if highest > calibration.pixel_threshold:
+    return calibration.pixel_threshold
+  thresholds = [calibration.pixel_threshold]
+  if calibration.score_is_of_map:
+    thresholds.append(calibration.threshold)
+  for threshold in thresholds:
+    if peak > threshold:
+      # Lowered as much as the peak was by interpolation.
+      lowered = (
+        threshold * min(float(highest) / peak, 1) if peak > 0 else threshold
+      )
+      if highest > lowered:
+        return lowered
+  return None
+
+
+def find_in_image(
   frame: Frame,
   values: np.ndarray,
-  threshold: float,
+  calibration: Calibration,
   max_pixels: int = MAX_PIXELS,
-) -> list[Region]:
-  """Finds the regions of an image where its anomaly map exceeds a threshold.
+) -> tuple[list[Region], float | None]:
+  """Finds the regions of a defective image, see `find_defects`.
 
   Args:
     frame: of the map in the image.
     values: the map, [rows, columns].
-    threshold: exclusive.
+    calibration: the thresholds.
     max_pixels: in a larger image, regions are found in a copy of the restored
       map of about as many pixels, with at least two for each value of the map:
       edges are then at multiples of a few pixels.
 
   Returns:
-    The 8-connected regions in pixels of the image, by descending area.
+    The regions in pixels of the image, by descending area; and the threshold
+    that the restored map is above in them, None if there are none.
   """
   coarse, rows, columns = reduce_frame(frame, values.shape, max_pixels)
-  regions = regions_of(pixels_above(coarse, values, threshold))
-  if rows == columns == 1:
-    return regions
-  regions = [_enlarge(region, rows, columns) for region in regions]
-  return sorted(regions, key=lambda region: -region['area'])
+  anomaly_map = coarse.restore(values)
+  threshold = defect_threshold(anomaly_map, values, calibration)
+  if threshold is None:
+    return [], None
+  regions = find_regions(anomaly_map, threshold)
+  if rows > 1 or columns > 1:
+    regions = [_enlarge(region, rows, columns) for region in regions]
+    regions.sort(key=lambda region: -region['area'])
+  return regions, threshold
 
 
 def _enlarge(region: Region, rows: float, columns: float) -> Region:
@@ -96,15 +149,15 @@ def regions_of(mask: np.ndarray) -> list[Region]:
   """
   if not mask.any():
     return []
-  top, bottom = _extent(np.any(mask, axis=1))
-  left, right = _extent(np.any(mask, axis=0))
+  (top, bottom), (left, right) = (_extent(mask, axis) for axis in (1, 0))
   labels, count = ndimage.label(
     mask[top:bottom, left:right], np.ones((3, 3), int)
   )
   # `bincount` copies its argument to 64 bits, so it gets a few rows at a time.
-  areas = np.zeros(count + 1, int)
-  for rows in _slabs(labels):
-    areas += np.bincount(rows.ravel(), minlength=count + 1)
+  counts = [
+    np.bincount(rows.ravel(), minlength=count + 1) for rows in _slabs(labels)
+  ]
+  areas = np.sum(counts, axis=0)
   regions = [
     Region(
       x=left + columns.start,
@@ -118,41 +171,9 @@ def regions_of(mask: np.ndarray) -> list[Region]:
   return sorted(regions, key=lambda region: -region['area'])
 
 
-def find_defects(
-  frame: Frame, values: np.ndarray, calibration: Calibration
-) -> list[Region]:
-  """Finds the regions of an image that is judged defective.
-
-  They are where the map is above the pixel threshold. If it is nowhere, but the
-  score is made of the largest values of the map, they are where the map is
-  above the threshold of the score, for that is what the verdict rests on.
-
-  Args:
-    frame: of the map in the image.
-    values: the map at the size of the networks, [height, width]. A small peak
-      may be lower in the image, where the map is interpolated.
-    calibration: the thresholds.
-
-  Returns:
-    The regions, by descending area; none if no value is above these thresholds.
-  """
-  regions = regions_in_image(frame, values, calibration.pixel_threshold)
-  thresholds = [calibration.pixel_threshold]
-  if calibration.score_is_of_map:
-    thresholds.append(calibration.threshold)
-  peak = float(values.max())
-  for threshold in thresholds:
-    if not regions and peak > threshold:
-      lowered = threshold
-      if peak > 0:  # As much as the peak was lowered by interpolation.
-        lowered *= min(highest_in_image(frame, values) / peak, 1)
-      regions = regions_in_image(frame, values, lowered)
-  return regions
-
-
-def _extent(occupied: np.ndarray) -> tuple[int, int]:
-  """Returns the first index of a True value and the one behind the last."""
-  (places,) = np.nonzero(occupied)
+def _extent(mask: np.ndarray, axis: int) -> tuple[int, int]:
+  """Returns the first occupied index of the other axis and the last plus 1."""
+  (places,) = np.nonzero(mask.any(axis=axis))
   return int(places[0]), int(places[-1]) + 1
 
 

@@ -37,18 +37,6 @@ def pixels_above(
   return mask
 
 
-def highest_in_image(
-  frame: Frame, values: np.ndarray, part_pixels: int = 2**22
-) -> float:
-  """Returns the highest value of the restored map; arguments as above."""
-  highest = -np.inf if frame.inside is None else 0.0
-  for rows, columns, part in _parts(frame, values, part_pixels, -np.inf):
-    if frame.inside is not None:
-      part = part[frame.inside[rows, columns]]
-    highest = max(highest, float(part.max(initial=-np.inf)))
-  return highest
-
-
 def reduce_frame(
   frame: Frame, shape: tuple[int, ...], max_pixels: int
 ) -> tuple[Frame, float, float]:

@@ -232,6 +232,21 @@ CASES = {
     1,
     ['--overwrite', '--mode=predict'],
   ),
+  'watch while training': (
+    [DEMO, '--watch'],
+    1,
+    ['--watch', '--mode=predict'],
+  ),
+  'watch of no folder': (
+    [
+      '--mode=predict',
+      '--watch',
+      '--workdir={tmp}/empty',
+      '--input={tmp}/none',
+    ],
+    1,
+    ['{tmp}/none', 'not a folder'],
+  ),
   'no such input': (
     ['--mode=predict', '--workdir={tmp}/empty', '--input={tmp}/no*.png'],
     1,

@@ -16,13 +16,14 @@ from afgan_jax.preprocessing.listing import EXTENSIONS
 # that comes back must not be predicted again.
 REMEMBERED = 100_000
 _DRAWN = ('overlays', 'maps', 'masks')
+_RUN = {'config.json', 'checkpoints'}  # Of a workdir.
 
 
 def scan(folder: str) -> Iterator[tuple[str, Stamp]]:
   """Lists the images in a folder and its subfolders.
 
   Hidden files and folders are left out, and so are pictures beside a table of
-  predictions. Links are followed; each folder is visited once.
+  predictions, and workdirs. Links are followed; each folder is visited once.
 
   Args:
     folder: to search.
@@ -47,7 +48,10 @@ def scan(folder: str) -> Iterator[tuple[str, Stamp]]:
       if place == folder:
         raise
       continue
-    is_output = any(entry.name == LINES for entry in entries)
+    names = {entry.name for entry in entries}
+    if _RUN <= names and place != folder:
+      continue
+    is_output = LINES in names
     for entry in entries:
       try:
         if entry.is_dir():

@@ -61,15 +61,7 @@ def predict(
   if lines.exists() and not (resume or overwrite):
     raise OutputExists(f'{lines} already exists.')
   with claim_output(output):
-    old = earlier_rows(detector, output) if resume else []
-    done, finished, changed = rows_to_keep(old, paths)
-    if changed:
-      logger.info(
-        '%d images have changed since they were predicted, and are predicted '
-        'again.',
-        changed,
-      )
-    left = [path for path in paths if key_of(path) not in finished]
+    done, left = _divide(detector, paths, output) if resume else ([], paths)
     write_lines(output, done)
     with Tables(output) as tables:
       announce(detector.config, len(left))
@@ -77,6 +69,24 @@ def predict(
         failed = _write_rows(rows, tables.write, len(paths), len(left))
     write_sheet(detector, output, detector.config.predict.sheet)
   return failed
+
+
+def _divide(
+  detector: Detector, paths: list[str], output: pathlib.Path
+) -> tuple[list[Row], list[str]]:
+  """Returns the rows of an earlier call that stay, and the paths that are left.
+
+  The relative and the absolute path of a file are one.
+  """
+  old = earlier_rows(detector, output)
+  done, finished, changed = rows_to_keep(old, paths)
+  if changed:
+    logger.info(
+      '%d images have changed since they were predicted, and are predicted '
+      'again.',
+      changed,
+    )
+  return done, [path for path in paths if key_of(path) not in finished]
 
 
 def require_threshold(detector: Detector) -> None:

@@ -1,6 +1,7 @@
 """Writes overlays, anomaly maps and masks; a file is whole or absent."""
 
 import dataclasses
+import functools
 import io
 import os
 import pathlib
@@ -76,57 +77,56 @@ class Pictures:
     original: np.ndarray | None,
     frame: Frame,
     values: np.ndarray,
+    region_threshold: float | None,
   ) -> str:
     """Writes the pictures of one image.
 
     Args:
       path: of the image.
       page: of the file, from 1, if it has several; else None.
-      original: uint8 [height, width, 3]; None if it is not known, in which case
-        no overlay is written.
+      original: uint8 [height, width, 3]; None for no overlay.
       frame: of the map in the image.
       values: the anomaly map, [size, size].
+      region_threshold: the mask is where the map is above it; None for an empty
+        mask.
 
     Returns:
       A note for the user on a picture that is not of the usual kind, or ''.
 
     Raises:
-      OSError: a picture cannot be written; the error names it, and no half
-        picture is left.
+      OSError: a picture cannot be written; none is left in part.
     """
-    note = ''
-    kinds = [k for k in self.kinds if k != 'overlay' or original is not None]
+    kinds = {k for k in self.kinds if k != 'overlay' or original is not None}
+    target = functools.partial(self._target, path, page)
     if 'mask' in kinds:
-      mask = pixels_above(frame, values, self.calibration.pixel_threshold)
-      target = self._target('masks', path, page, 'png')
-      _write(target, [_encode(mask.astype(np.uint8) * 255, 'png')])
-      del mask
-    if 'map' not in kinds and 'overlay' not in kinds:
-      return note
+      mask = _mask(frame, values, region_threshold)
+      _write(target('masks', 'png'), [_encode(mask, 'png')])
+    if not kinds - {'mask'}:
+      return ''
     anomaly_map = frame.restore(values)
     if 'map' in kinds:
       kind = self.config.predict.map_format
       encode = _npy if kind == 'npy' else _tiff
-      _write(self._target('maps', path, page, kind), encode(anomaly_map))
-    if 'overlay' in kinds:
-      kind = self.config.predict.overlay
-      if kind == 'jpeg' and max(anomaly_map.shape) > JPEG_SIDE:
-        kind = 'png'
-        note = (
-          f'the overlay is a PNG file, since no side of a JPEG file is longer '
-          f'than {JPEG_SIDE} px'
-        )
-      picture = draw_overlay(
-        original, anomaly_map, self.calibration, self.colors
-      )
-      del anomaly_map
-      _write(
-        self._target('overlays', path, page, kind), [_encode(picture, kind)]
-      )
+      _write(target('maps', kind), encode(anomaly_map))
+    if 'overlay' not in kinds:
+      return ''
+    picture = draw_overlay(original, anomaly_map, self.calibration, self.colors)
+    kind, note = self._overlay_kind(frame)
+    _write(target('overlays', kind), [_encode(picture, kind)])
     return note
 
+  def _overlay_kind(self, frame: Frame) -> tuple[str, str]:
+    """Returns the format of an overlay, and a note if it is not as usual."""
+    kind = self.config.predict.overlay
+    if kind == 'jpeg' and max(frame.height, frame.width) > JPEG_SIDE:
+      return 'png', (
+        'the overlay is a PNG file, since no side of a JPEG file is longer '
+        f'than {JPEG_SIDE} px'
+      )
+    return kind, ''
+
   def _target(
-    self, folder: str, path: str, page: int | None, kind: str
+    self, path: str, page: int | None, folder: str, kind: str
   ) -> pathlib.Path:
     """Returns the path of a picture.
 
@@ -160,6 +160,14 @@ def draw_overlay(
   """
   scale = max(2 * calibration.pixel_threshold, 1e-12)
   return overlay(original, anomaly_map / scale, colors)
+
+
+def _mask(
+  frame: Frame, values: np.ndarray, threshold: float | None
+) -> np.ndarray:
+  if threshold is None:
+    return np.zeros((frame.height, frame.width), np.uint8)
+  return pixels_above(frame, values, threshold).astype(np.uint8) * 255
 
 
 def _encode(picture: np.ndarray, kind: str) -> memoryview:

@@ -152,7 +152,7 @@ class Pipeline:
     """
     row = dict.fromkeys(COLUMNS) | {'path': item.path}
     row |= self.thresholds | {'model': self.model}
-    row |= {'page': item.page, 'pages': item.pages}
+    row |= {'page': item.page or None, 'pages': item.pages or None}
     if item.stamp:
       row |= item.stamp._asdict()
     notes = []
@@ -163,8 +163,13 @@ class Pipeline:
     if item.error is None:
       try:
         with self.budget.use(item.pixels):
-          row |= self._interpret(item)
-          notes = [row['note'], *self._draw(item)]
+          prediction = self.detector.interpret(
+            item.prepared, item.score, item.map, with_map=False
+          )
+          for name in ('score', 'probability', 'verdict', 'regions'):
+            row[name] = getattr(prediction, name)
+          notes = [prediction.note]
+          notes += self._draw(item, prediction.region_threshold)
       except Exception as error:
         if isinstance(error, OSError) and is_full(error):
           raise OutputFull(
@@ -176,14 +181,7 @@ class Pipeline:
       'note': '; '.join(filter(None, notes)) or None,
     }
 
-  def _interpret(self, item: Item) -> Row:
-    prediction = self.detector.interpret(
-      item.prepared, item.score, item.map, with_map=False
-    )
-    columns = ('score', 'probability', 'verdict', 'regions', 'note')
-    return {name: getattr(prediction, name) for name in columns}
-
-  def _draw(self, item: Item) -> list[str]:
+  def _draw(self, item: Item, region_threshold: float | None) -> list[str]:
     """Writes the pictures and returns notes on them."""
     if not self.pictures.kinds:
       return []
@@ -193,10 +191,10 @@ class Pipeline:
       note = _CHANGED if original is None else ''
     page = item.page if (item.pages or 1) > 1 else None
     frame = item.prepared.frame
-    return [
-      note,
-      self.pictures.write(item.path, page, original, frame, item.map),
-    ]
+    other = self.pictures.write(
+      item.path, page, original, frame, item.map, region_threshold
+    )
+    return [note, other]
 
   def _original(self, item: Item) -> np.ndarray | None:
     """Decodes a page again; returns None if the file has changed."""

@@ -51,13 +51,12 @@ def watch(
 ) -> int:
   """Predicts the images in a folder and those that appear in it.
 
-  Each version of a file gets its rows in `predictions.jsonl` and
-  `predictions.csv`, one for each page, and its pictures. Versions that have
-  rows already are left out, so that the watch continues after a restart. Ends
-  on SIGINT or SIGTERM.
+  Each version of a file gets its rows and pictures. Versions that have rows
+  already are left out, so that the watch continues after a restart. Ends on
+  SIGINT or SIGTERM.
 
   Args:
-    detector: with a threshold; a `config.score.batch_size` of 1 is quickest.
+    detector: with a threshold; quickest with a `config.score.batch_size` of 1.
     folder: to watch, with its subfolders.
     output: folder of the results.
     overwrite: replace the results of earlier calls.
@@ -69,30 +68,42 @@ def watch(
   Raises:
     DataError: if there is no such folder.
     MissingThreshold: if the detector has no threshold.
-    OtherPredictions: if earlier rows were made with another threshold, with
-      other weights or by an older version of the program.
+    OtherPredictions: if earlier rows were not made with this detector.
     OutputInUse: if another process predicts into the output folder.
     OutputFull: if the disk is full; the rows so far are kept.
   """
   require_threshold(detector)
-  if not os.path.isdir(folder):
-    raise DataError(f'{folder} is not a folder: create it, or name another.')
+  require_folder(folder)
   with claim_output(output), catch_interrupts() as received:
     if overwrite:
       write_lines(output, [])
-    memory = Memory()
-    present = [path for path, _ in scan(folder)]
-    known = memory.add_rows(earlier_rows(detector, output), present)
+    memory, known = _remember(detector, folder, output)
     pipeline = Pipeline.create(detector, output, os.path.abspath(folder), 1)
     size = detector.config.image_size
     detector.score(np.zeros((1, size, size, 3), np.float16))  # Compiles.
     arrivals = Arrivals(folder, memory, pace.interval, pace.grace)
-    again = f', {known} images are known' if known else ''
+    again = f', {known} images have rows already' * bool(known)
     logger.info('Watching %s%s. Ctrl-C or SIGTERM ends it.', folder, again)
     with Tables(output) as tables:
       count = _run(pipeline, arrivals, tables, pace, received)
     write_sheet(detector, output, detector.config.predict.sheet)
   return count
+
+
+def require_folder(folder: str) -> None:
+  """Raises DataError if a path is not that of a folder."""
+  if not os.path.isdir(folder):
+    raise DataError(f'{folder} is not a folder: create it, or name another.')
+
+
+def _remember(
+  detector: Detector, folder: str, output: pathlib.Path
+) -> tuple[Memory, int]:
+  """Returns the memory of the files of an earlier call, and their number."""
+  memory = Memory()
+  present = [path for path, _ in scan(folder)]
+  known = memory.add_rows(earlier_rows(detector, output), present)
+  return memory, known
 
 
 def _run(
@@ -119,8 +130,9 @@ def _run(
     if rows:
       for row in rows:
         tables.write(row)
-        result = row['error'] or f'{row["verdict"]}, score {row["score"]:.4g}'
-        logger.info('%s: %s', path, result)
+        page = f', page {row["page"]}' if (row['pages'] or 1) > 1 else ''
+        line = f'{path}{page}: {row["verdict"]}, score {row["score"]}'
+        logger.info('%s', row['error'] or line)
       arrivals.done(path)
       count += 1
   return count
