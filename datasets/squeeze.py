@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from ml_collections import ConfigDict
 from PIL import Image
 
+from afgan_jax.preprocessing.tiling import Tiling
+
 # Ratio of the sides from which images are said to be squeezed: by inspection,
 # and before training.
 TELL, WARN = 2.0, 3.0
@@ -24,26 +26,28 @@ def describe_squeeze(
   Returns:
     A sentence with the fields that keep the proportions, and the resulting
     sizes; '' if no image is longer than the limit, or if the geometry is that
-    of an object, which is never squeezed.
+    of an object or of tiles, which are never squeezed.
   """
   longest = max(sizes, key=_ratio, default=(1, 1))
   ratio, kind = _ratio(longest), config.data.geometry
   if ratio <= limit or kind not in ('stretch', 'pad'):
     return ''
-  side, tile = config.image_size, min(config.tile_size, config.image_size)
+  side = config.image_size
   width, height = longest
   padded = '{}×{} px'.format(*_fit(longest, side))
-  # The largest power of two at which no pixel is made up.
-  fine = 2 ** math.floor(math.log2(max(longest)))
   tiles = ''
-  if fine > side:
+  # So that its short side fits a tile; more shows smaller defects.
+  scale = math.floor(100 * min(1, side / min(longest))) / 100
+  if scale * max(longest) > side:
+    tiling = Tiling(height, width, scale, side)
+    rows, columns = tiling.shape
     tiles = (
-      f'config.image_size={fine} with config.tile_size={tile} at '
-      '{}×{} px, in tiles'.format(*_fit(longest, fine))
+      f'config.data.geometry=tiles with config.data.scale={scale:g}, at '
+      f'{columns}×{rows} px in {len(tiling)} tiles of {side} px'
     )
   if kind == 'pad':
     found = f'an image of {width}×{height} px is shown at only {padded}'
-    return f'{found}; {tiles} shows it.' if tiles else f'{found}.'
+    return f'{found}; {tiles}, shows more.' if tiles else f'{found}.'
   advice = f'config.data.geometry=pad keeps its proportions, at {padded}'
   return (
     f'an image of {width}×{height} px becomes {side}×{side} px, which squeezes '

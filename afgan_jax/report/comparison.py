@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from afgan_jax.methods.maps import resize_maps
 from afgan_jax.preprocessing.prepared import is_defect
 from afgan_jax.report.overlay import overlay
 
@@ -27,7 +28,8 @@ def compare(
     test: the labelled images, see `evaluation.LabelledImages`.
     index: of the image.
     reconstruction: uint8 [size, size, 3]; None if the method has none.
-    heat: the anomaly map, 1 for the highest colour, [size, size].
+    heat: the anomaly map, 1 for the highest colour, [side, side]; it is resized
+      to the image.
     colors: see `overlay.color_table`.
 
   Returns:
@@ -36,6 +38,7 @@ def compare(
     outline, None without a defect or a mask.
   """
   image, mask = test.images[index], is_defect(test.masks[index])
+  heat = resize_maps(heat[None], len(image))[0]
   residual = None
   if reconstruction is not None:
     residual = np.abs(image.astype(np.int16) - reconstruction)

@@ -290,13 +290,15 @@ def test_long_images_are_told_with_numbers(tmp_path):
   assert (
     'LONG: an image of 500×20 px becomes 16×16 px, which squeezes it 25 to 1; '
     'config.data.geometry=pad keeps its proportions, at 16×1 px, and '
-    'config.image_size=256 with config.tile_size=16 at 256×10 px, in tiles.'
+    'config.data.geometry=tiles with config.data.scale=0.8, at 400×16 px in 49 '
+    'tiles of 16 px.'
   ) in text
   config.data.geometry = 'pad'
   text = inspect(config, tmp_path)
   assert 'LONG: an image of 500×20 px is shown at only 16×1 px; ' in text
-  config.data.geometry = 'object'
-  assert 'LONG' not in inspect(config, tmp_path)
+  for geometry in ('object', 'tiles'):
+    config.data.geometry = geometry
+    assert 'LONG' not in inspect(config, tmp_path)
 
 
 def _store_run(workdir, data):
