@@ -92,8 +92,8 @@ def _data() -> ConfigDict:
   data.part = ''
   # Test fraction of the good images if no folder or column defines a split.
   data.test_fraction = 0.2
-  # Value of white in images of 16 or 32 bits, e.g. 4095 for a 12-bit camera; 0
-  # for 65535.
+  # Value of white in images of more than 8 bits, e.g. 4095 for a 12-bit camera;
+  # 0 for that of the file, such as 65535 for 16 bits.
   data.white = 0.0
   # Larger images are not decoded: a small file may claim to be of any size.
   data.max_pixels = 178_956_970

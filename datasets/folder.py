@@ -162,7 +162,8 @@ class FolderSource:
     root = pathlib.Path(self.path)
     base = root / 'test' if root / 'test' in path.parents else root
     # Masks are in the same subfolders below `ground_truth` as the images.
-    return self._mask_files.find(path, path.relative_to(base))
+    place = root / 'ground_truth' / path.relative_to(base).parent
+    return self._mask_files.find(path, [place])
 
   @functools.cached_property
   def _mask_files(self) -> MaskFiles:

@@ -34,7 +34,7 @@ _SEPARATORS = re.compile('[;|]')
 
 
 class MaskFiles:
-  """The masks below `ground_truth` of a folder of images.
+  """The masks of a folder of images, by their names.
 
   The masks of `bad/x.jpg` are the files in `ground_truth/bad` whose names are,
   in any image format:
@@ -67,33 +67,34 @@ class MaskFiles:
     self._listed = functools.cache(_list_by_name)
     self._coco_in = functools.cache(_list_coco)
 
-  def find(self, image: pathlib.Path, relative: pathlib.Path) -> _Masks:
+  def find(self, image: pathlib.Path, places: Iterable[pathlib.Path]) -> _Masks:
     """Finds the masks of an image.
 
     Args:
       image: path of the image.
-      relative: path of the image below the folder that holds the kinds of
-        defects, the same as of its masks below `ground_truth`.
+      places: folders in which its masks may lie, the preferred one first; in
+        the image's own, its bare name is no mask's.
 
     Returns:
       Paths in sorted order; their union is the mask. Empty if there are none.
     """
-    truth = self.root / 'ground_truth' / relative.parent
-    found = self._find_by_name(truth, image)
-    if found:
-      return found
+    places = tuple(places)
+    for place in places:
+      if found := self._find_by_name(place, image):
+        return found
     for name in (image.stem, image.name):
-      for extension in LABEL_EXTENSIONS:
-        for beside in self._listed(image.parent).get((name, ''), []):
-          is_label = beside.suffix.lower() == extension
-          if is_label and has_labels(str(beside), str(image)):
-            return (beside,)
-    return self._find_coco(truth, image)
+      for beside in self._listed(image.parent).get((name, ''), []):
+        is_label = beside.suffix.lower() in LABEL_EXTENSIONS
+        if is_label and has_labels(str(beside), str(image)):
+          return (beside,)
+    return self._find_coco(places, image)
 
   def _find_by_name(self, folder: pathlib.Path, image: pathlib.Path) -> _Masks:
-    listed = self._listed(folder)
+    listed, is_own = self._listed(folder), folder == image.parent
     for name in (image.stem, image.name):
       for word in _WORDS:
+        if is_own and word in ('', '#'):
+          continue
         entries = listed.get((name, word), [])
         if word == '#':
           beside = self._listed(image.parent)
@@ -103,9 +104,8 @@ class MaskFiles:
           return found
     return ()
 
-  def _find_coco(self, truth: pathlib.Path, image: pathlib.Path) -> _Masks:
-    own = (truth, image.parent)
-    root = self.root
+  def _find_coco(self, places: _Masks, image: pathlib.Path) -> _Masks:
+    own, root = (*places, image.parent), self.root
     others = (root / 'ground_truth', root, root / 'annotations', root / 'test')
     is_alone = self._namesakes[image.name] <= 1
     for folder in dict.fromkeys((*own, *others)):

@@ -18,6 +18,7 @@ from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 from afgan_jax.system.errors import DataError
+from datasets.notes import merge_notes
 
 GOOD = 'good'
 
@@ -174,8 +175,11 @@ def read_split(
   notes = [r for r, fails in zip(results, failed, strict=True) if not fails]
   if errors and all(failed):
     raise DataError(errors[0])
+  masks = itertools.chain(*(sample.masks for sample in samples))
   split = dataclasses.replace(
-    split, left_out=tuple(errors), notes=tuple(itertools.chain(*notes))
+    split,
+    left_out=tuple(errors),
+    notes=merge_notes(itertools.chain(*notes), split.paths, masks),
   )
   return split.take(np.flatnonzero(~np.array(failed))) if errors else split
 

@@ -106,7 +106,9 @@ def defective_pixels(mask: MaskValues) -> tuple[np.ndarray, str]:
   small = found[~np.isin(found, _VOID)]
   are_small = values.dtype.kind in 'ui' and 0 < small[-1] <= _MOST_SMALL
   if are_small or mask.are_labels:
-    defective = (values > low) & ~np.isin(values, _VOID)
+    defective = values > low
+    for void in set(_VOID).intersection(found.tolist()):
+      defective &= values != void
     notes = [_describe_void(values, found, small)]
   elif not mask.is_lossy and _are_areas(values, low, high):
     defective, notes = values > low, []
@@ -145,7 +147,9 @@ def _are_labels(image: Image.Image) -> bool:
 
 def _distinct(values: np.ndarray) -> np.ndarray:
   """Returns the distinct values in ascending order."""
-  if values.dtype in (np.uint8, np.uint16):
+  if values.dtype == np.uint8:  # Ten times as fast as with NumPy.
+    return np.flatnonzero(Image.fromarray(values).histogram())
+  if values.dtype == np.uint16:
     return np.flatnonzero(np.bincount(values.ravel()))
   return np.unique(values)
 

@@ -96,6 +96,15 @@ def read_orientation(path: str, content: bytes | None = None) -> int:
     return 1
 
 
+def is_deep_file(path: str) -> bool:
+  """Returns True if a file is an image of more than 8 bits."""
+  try:
+    with _opened(path, None) as image:
+      return deep_files.is_deep(image)
+  except Exception:  # No file, or one that the decoder reports.
+    return False
+
+
 def convert(path: str, image: Image.Image, mode: str) -> np.ndarray:
   """Converts an image of up to 8 bits to 'RGB' or 'RGBA'.
 

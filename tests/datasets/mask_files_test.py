@@ -9,7 +9,7 @@ from PIL import Image
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER
 from afgan_jax.preprocessing.ground_truth import read_ground_truth
 from datasets.folder import FolderSource
-from datasets.mask_files import split_cell
+from datasets.mask_files import MaskFiles, split_cell
 
 SHAPE = (24, 20)
 FIRST = np.zeros(SHAPE, bool)
@@ -246,3 +246,16 @@ def test_boxes_of_pascal_voc_are_found(tmp_path):
 )
 def test_a_cell_may_name_several_masks(cell, names):
   assert split_cell(cell) == names
+
+
+def test_beside_the_image_a_bare_name_is_no_mask(tmp_path):
+  image = _image(tmp_path / 'bad/x.png')
+  for name in ('x.bmp', 'x_1.png'):
+    _image(tmp_path / 'bad' / name)
+  places = [tmp_path / 'masks', image.parent]
+  assert MaskFiles(tmp_path).find(image, places) == ()
+  beside, preferred = tmp_path / 'bad/x_mask.bmp', tmp_path / 'masks/x.png'
+  _mask(beside, FIRST)
+  assert MaskFiles(tmp_path).find(image, places) == (beside,)
+  _mask(preferred, FIRST)
+  assert MaskFiles(tmp_path).find(image, places) == (preferred,)

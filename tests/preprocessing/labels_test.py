@@ -293,12 +293,27 @@ def test_labels_of_rotated_photos(tmp_path, orientation):
     (
       'a.json',
       _labelme({'points': CORNERS}, imageWidth=64, imageHeight=40),
-      r'a.json has labels of an image of 64×40 pixels, and x.png has 50×40',
+      r'a.json has labels of an image of 64×40 pixels, but its image has 50×40',
     ),
     (
       'a.json',
       _labelme({'points': CORNERS}, imageWidth=-3, imageHeight=40),
-      r'imageWidth must be at least 1: -3',
+      r'a.json has labels of an image of -3×40 pixels',
+    ),
+    (
+      'a.json',
+      _labelme({'points': CORNERS}, imageWidth=10**9, imageHeight=10**9),
+      r'a.json has labels of an image of 1e\+09×1e\+09 pixels',
+    ),
+    (
+      'a.json',
+      _labelme({'points': CORNERS}, imageWidth=40, imageHeight=50),
+      r'a.json has labels of an image of 40×50 pixels',
+    ),
+    (
+      'c.json',
+      _coco({'segmentation': [FLAT]}, width=1e400, height=40),
+      r'c.json has labels of an image of inf×40 pixels',
     ),
     ('a.json', _labelme(), r'a.json marks nothing in x.png'),
     (

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import os
 import pathlib
 from collections import defaultdict
@@ -99,12 +100,12 @@ class CocoFile:
     return found[0] if found else ('', None)
 
 
-def draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
+def draw(path: str, part: dict[str, Any], shape: tuple[int, int]) -> Drawing:
   """Draws the labels of one image, whatever their categories.
 
   Args:
     path: of the file, for messages.
-    content: a result of `CocoFile.part`.
+    part: the content of a result of `CocoFile.part`.
     shape: height and width of the image in pixels, if the file does not give
       them.
 
@@ -115,11 +116,10 @@ def draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
   Raises:
     DataError: a field is wrong; the message names it.
   """
-  part = json.loads(content)
   image = Field(path, 'images[]', part['image'])
   if image.value.get('width') and image.value.get('height'):
-    number = (int, float)
-    shape = read_size(image.get('width', number), image.get('height', number))
+    width = image.get('width', (int, float))
+    shape = read_size(width, image.get('height', (int, float)), shape)
   defective, boxes = np.zeros(shape, bool), 0
   for name, value in part['annotations']:
     entry = Field(path, name, value)
@@ -205,7 +205,7 @@ def _box(field: Field) -> list[tuple[float, float]]:
   """Returns the corners of a box."""
   values = field.value
   if len(values) != 4 or not all(
-    isinstance(x, int | float) and np.isfinite(x) for x in values
+    isinstance(x, int | float) and math.isfinite(x) for x in values
   ):
     raise field.error('is not [x, y, width, height]')
   left, top, width, height = values

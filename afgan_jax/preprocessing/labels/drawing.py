@@ -1,6 +1,7 @@
 """Defines what is read from a label file."""
 
 import json
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,15 +75,40 @@ class Field(NamedTuple):
   def _point(point: 'Field') -> tuple[float, float]:
     values = point.expect((list, tuple)).value
     if len(values) != 2 or not all(
-      isinstance(x, int | float) and np.isfinite(x) for x in values
+      isinstance(x, int | float) and math.isfinite(x) for x in values
     ):
       raise point.error('is not a pair of numbers')
     return float(values[0]), float(values[1])
 
 
-def read_size(width: Field, height: Field) -> tuple[int, int]:
-  """Returns height and width; raises DataError if they are no sizes."""
-  for field in (width, height):
-    if field.expect((int, float)).value < 1:
-      raise field.error('must be at least 1')
-  return int(height.value), int(width.value)
+def read_size(
+  width: Field, height: Field, shape: tuple[int, int]
+) -> tuple[int, int]:
+  """Reads the size of the image that was labelled.
+
+  Args:
+    width: in pixels.
+    height: likewise.
+    shape: height and width of the image.
+
+  Returns:
+    Height and width in the file: `shape`, or swapped, for an image that EXIF
+    turns.
+
+  Raises:
+    DataError: the labels are of an image of another size.
+  """
+  sizes = height.expect((int, float)).value, width.expect((int, float)).value
+  if sizes not in (shape, shape[::-1]):
+    raise other_size(width.path, sizes, shape)
+  return int(sizes[0]), int(sizes[1])
+
+
+def other_size(
+  path: str, found: tuple[float, float], shape: tuple[int, int]
+) -> DataError:
+  """Returns the error that labels are of an image of another size."""
+  return DataError(
+    f'{path} has labels of an image of {found[1]:g}×{found[0]:g} pixels, but '
+    f'its image has {shape[1]}×{shape[0]}: label it again, or scale the labels.'
+  )

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from afgan_jax.preprocessing.labels import coco, labelme, voc
-from afgan_jax.preprocessing.labels.drawing import Drawing, Field
+from afgan_jax.preprocessing.labels.drawing import Drawing, Field, other_size
 from afgan_jax.preprocessing.open_image import read_orientation, rotate
 from afgan_jax.system.errors import DataError
 
@@ -35,9 +35,9 @@ def has_labels(path: str, image_path: str, *, by_name: bool = True) -> bool:
     True for a file of LabelMe or Pascal VOC, and for a COCO file that lists the
     image; also for a damaged one, which is reported when it is read.
   """
-  if path.lower().endswith('.xml'):
-    return b'<annotation' in _bytes(path)[:4096]
   try:
+    if path.lower().endswith('.xml'):
+      return b'<annotation' in _bytes(path)[:4096]
     content = _load(path)
     if isinstance(content, coco.CocoFile):
       return content.lists(image_path, by_name=by_name)
@@ -94,11 +94,7 @@ def draw_labels(
   orientation = read_orientation(image_path)
   if found == shape[::-1] and orientation in (5, 6, 7, 8):
     return drawing._replace(defective=rotate(drawing.defective, orientation))
-  raise DataError(
-    f'{path} has labels of an image of {found[1]}×{found[0]} pixels, and '
-    f'{image_path} has {shape[1]}×{shape[0]}: label it again, or scale the '
-    'labels.'
-  )
+  raise other_size(path, found, shape)
 
 
 def _draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
@@ -108,7 +104,7 @@ def _draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
   if not isinstance(loaded, dict):
     raise _unknown(path)
   if loaded.keys() == {'image', 'annotations'}:
-    return coco.draw(path, content, shape)
+    return coco.draw(path, loaded, shape)
   if 'shapes' in loaded:
     return labelme.draw(Field(path, '', loaded), shape)
   raise _unknown(path)
@@ -148,10 +144,15 @@ def _load_once(path: str, changed: int, size: int) -> Any:
 
 def _parse(path: str, content: bytes) -> Any:
   try:
-    return json.loads(content)
+    return json.loads(content, parse_int=_number)
   # Deeply nested lists end the parser's recursion.
   except (ValueError, RecursionError) as error:
     raise DataError(f'{path} cannot be read as JSON ({error}).') from error
+
+
+def _number(text: str) -> int | float:
+  """Reads a number; one of very many digits as a float."""
+  return int(text) if len(text) < 30 else float(text)
 
 
 def _bytes(path: str) -> bytes:

@@ -32,8 +32,9 @@ def draw(content: Field, shape: tuple[int, int]) -> Drawing:
     DataError: a field is wrong; the message names it.
   """
   if content.value.get('imageWidth') and content.value.get('imageHeight'):
-    width = content.get('imageWidth', int)
-    shape = read_size(width, content.get('imageHeight', int))
+    width = content.get('imageWidth', (int, float))
+    height = content.get('imageHeight', (int, float))
+    shape = read_size(width, height, shape)
   defective = np.zeros(shape, bool)
   without_area = ignored = 0
   for entry in content.get('shapes', list).items():

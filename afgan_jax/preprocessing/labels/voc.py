@@ -30,6 +30,25 @@ def draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
     DataError: the file is not of VOC, or a field is wrong; the message names
       it.
   """
+  root = _parse(path, content)
+  width, height = (
+    _number(path, root, f'size/{x}') for x in ('width', 'height')
+  )
+  if width.value and height.value:  # Some tools write 0 for unknown.
+    shape = read_size(width, height, shape)
+  defective, items = np.zeros(shape, bool), root.findall('object')
+  for i, item in enumerate(items):
+    shapes.fill_rectangle(defective, _box(path, item, f'object {i + 1}'))
+  note = ''
+  if items:
+    note = (
+      f'{len(items)} boxes are taken for defective as a whole, so pixel '
+      'metrics measure boxes and not outlines'
+    )
+  return Drawing(defective, note)
+
+
+def _parse(path: str, content: bytes) -> ElementTree.Element:
   try:
     root = ElementTree.fromstring(content)
   except (ElementTree.ParseError, ValueError) as error:
@@ -39,34 +58,24 @@ def draw(path: str, content: bytes, shape: tuple[int, int]) -> Drawing:
       f'{path} is not a file of Pascal VOC: its first element is <{root.tag}> '
       'and not <annotation>.'
     )
-  width, height = (
-    _number(path, root, f'size/{x}') for x in ('width', 'height')
+  return root
+
+
+def _box(
+  path: str, item: ElementTree.Element, name: str
+) -> list[tuple[float, float]]:
+  """Returns the corners of an object's box."""
+  if item.find('bndbox') is None:
+    raise DataError(f'{path}: {name} has no <bndbox>.')
+  left, top, right, bottom = (
+    _number(path, item, f'bndbox/{corner}', name).value for corner in _CORNERS
   )
-  if width.value and height.value:  # Some tools write 0 for unknown.
-    shape = read_size(width, height)
-  defective, boxes = np.zeros(shape, bool), 0
-  for i, item in enumerate(root.findall('object')):
-    if item.find('bndbox') is None:
-      raise DataError(f'{path}: object {i + 1} has no <bndbox>.')
-    left, top, right, bottom = (
-      _number(path, item, f'bndbox/{name}', f'object {i + 1}').value
-      for name in _CORNERS
+  if right < left or bottom < top:
+    raise DataError(
+      f'{path}: {name} ends before it begins: xmin={left:g}, ymin={top:g}, '
+      f'xmax={right:g}, ymax={bottom:g}.'
     )
-    if right < left or bottom < top:
-      raise DataError(
-        f'{path}: object {i + 1} ends before it begins: xmin={left:g}, '
-        f'ymin={top:g}, xmax={right:g}, ymax={bottom:g}.'
-      )
-    box = [(left - 1, top - 1), (right, bottom)]
-    shapes.fill_rectangle(defective, box)
-    boxes += 1
-  note = ''
-  if boxes:
-    note = (
-      f'{boxes} boxes are taken for defective as a whole, so pixel metrics '
-      'measure boxes and not outlines'
-    )
-  return Drawing(defective, note)
+  return [(left - 1, top - 1), (right, bottom)]
 
 
 def _number(
