@@ -44,7 +44,8 @@ def get_config() -> ConfigDict:
   # Fraction of the good training images that is held out for calibration. The
   # paper holds out none: configs that reproduce it set 0.
   config.calibration.fraction = 0.1
-  # Fraction of good images that the threshold may reject.
+  # Fraction of good images that the threshold may reject. It counts in training
+  # and with --mode=calibrate, where --false_reject_rate goes before it.
   config.calibration.false_reject_rate = 0.01
   config.metrics = ConfigDict()
   # Side in pixels of maps and masks for pixel metrics, so that runs of

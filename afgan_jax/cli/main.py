@@ -155,6 +155,7 @@ def _dispatch(
 
   if mode != 'benchmark':  # The benchmark measures compilation.
     compilation_cache.enable()
+    compilation_cache.announce()
   output = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
   given = given_config()
   if mode == 'predict':

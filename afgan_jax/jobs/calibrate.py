@@ -14,7 +14,7 @@ from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.fit_threshold import set_by_hand, without_images
 from afgan_jax.metrics.threshold import Calibration, is_of_map
 from afgan_jax.metrics.wanted import Wanted
-from afgan_jax.system.errors import NothingToCalibrate, TrainedOn
+from afgan_jax.system.errors import NothingToCalibrate
 
 
 def calibrate(
@@ -84,13 +84,7 @@ def _good_images(
   with of_run(config):
     train_split, held_out = data.load_train(config)
   known = leaks.training_images(workdir, lambda: train_split)
-  good = leaks.leave_out(known, held_out)
-  if len(held_out) and not len(good):
-    raise TrainedOn(
-      f'All {len(held_out)} images that would be held out now were trained on, '
-      'so the data set has changed since training.'
-    )
-  return good
+  return leaks.require_new(known, held_out)
 
 
 def _measure(

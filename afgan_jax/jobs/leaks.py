@@ -133,12 +133,31 @@ def leave_out(known: Known | None, held_out: Images) -> Images:
     return held_out
   logger.warning(
     '%d of the %d held-out good images were trained on, or are copies of '
-    'training images, such as %s; they are left out of the calibration.',
+    'training images, such as %s; they are left out.',
     found.sum(),
     len(held_out),
     held_out.paths[int(found.argmax())],
   )
   return held_out.take(np.flatnonzero(~found))
+
+
+def require_new(known: Known | None, held_out: Images) -> Images:
+  """Leaves out held-out images that were trained on, as `leave_out`.
+
+  Args:
+    known: from `training_images`.
+    held_out: good images.
+
+  Raises:
+    TrainedOn: if all were.
+  """
+  new = leave_out(known, held_out)
+  if len(held_out) and not len(new):
+    raise TrainedOn(
+      f'All {len(held_out)} images that would be held out now were trained on, '
+      'so the data set has changed since training.'
+    )
+  return new
 
 
 def unknown(images: str) -> str:

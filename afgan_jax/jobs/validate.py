@@ -14,6 +14,7 @@ from afgan_jax.augment.probe import KINDS
 from afgan_jax.checkpoints.store import Given
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
+from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, check_held_out, of_run
 from afgan_jax.jobs.probes import NUM_IMAGES, make_probes
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
@@ -46,11 +47,14 @@ def validate(
 
   Raises:
     NothingHeldOut: if no good images were held out.
+    TrainedOn: if all of them were trained on, since the data set has changed.
   """
   detector = Detector.load(workdir, config)
   with of_run(detector.config):
     train_split, held_out = data.load_train(detector.config)
   check_held_out(held_out)
+  known = leaks.training_images(workdir, lambda: train_split)
+  held_out = leaks.require_new(known, held_out)
   return detector, validate_detector(detector, workdir, held_out, train_split)
 
 

@@ -5,8 +5,11 @@ For programs, not for libraries: only `main.py` calls it.
 
 import os
 import pathlib
+import threading
+from typing import Any
 
 import jax
+import jax.monitoring
 import platformdirs
 
 from afgan_jax.system.log import logger
@@ -16,6 +19,8 @@ MIN_COMPILE_SECONDS = 0.1
 MAX_BYTES = 2**30
 
 _FOLDER = 'JAX_COMPILATION_CACHE_DIR'
+# JAX's name of the compilation of a program, at its begin and end.
+_COMPILATION = '/jax/core/compile/backend_compile_duration'
 _SECONDS = 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'
 
 
@@ -47,6 +52,44 @@ def enable() -> None:
     )
     return
   jax.config.update(_FOLDER.lower(), str(folder))
+
+
+def announce(seconds: float = 5) -> None:
+  """Warns once that a compilation is under way, if it takes long.
+
+  Args:
+    seconds: a compilation that ends sooner is not announced, nor is a program
+      that comes from the cache.
+  """
+  timers: dict[int, threading.Timer] = {}  # By the thread that compiles.
+  said = threading.Event()
+
+  def say() -> None:
+    if said.is_set():
+      return
+    said.set()
+    cached = getattr(jax.config, _FOLDER.lower())
+    logger.warning(
+      'Compiling the networks for this machine, which takes half a minute to '
+      'three minutes%s.',
+      '; later starts take them from the cache' if cached else '',
+    )
+
+  def begin(event: str, value: float, **kwargs: Any) -> None:
+    if event == _COMPILATION and not said.is_set():
+      timer = threading.Timer(seconds, say)
+      timer.daemon = True
+      timers[threading.get_ident()] = timer
+      timer.start()
+
+  def end(event: str, duration_secs: float, **kwargs: Any) -> None:
+    if event == _COMPILATION:
+      timer = timers.pop(threading.get_ident(), None)
+      if timer:
+        timer.cancel()
+
+  jax.monitoring.register_scalar_listener(begin)
+  jax.monitoring.register_event_duration_secs_listener(end)
 
 
 def prune(folder: pathlib.Path, max_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""Configures a process for speed on a CPU, before JAX starts in it.
+"""Configures a process before JAX starts in it, for speed on a CPU.
 
 For programs, not for libraries: `main.py` and the benchmarks call it. The gain
 of each setting is in docs/performance.md.
@@ -23,11 +23,22 @@ _LAST_TRIED = (0, 12)
 def prepare() -> None:
   """Keeps freed memory in the process and lets XLA use full vector width.
 
-  Call it before JAX compiles anything. A vector width that is already in
-  XLA_FLAGS is kept.
+  Also silences XLA's log. Call it before JAX is imported. A vector width that
+  is already in XLA_FLAGS is kept.
   """
   keep_freed_memory()
   use_whole_vectors()
+  silence_compiler()
+
+
+def silence_compiler() -> None:
+  """Hides what XLA logs below a fatal error, unless the user sets a level.
+
+  XLA logs a slow compilation as an error, with a request to file a bug, and
+  programs from the cache of another machine with pages on its CPU. Errors that
+  matter reach Python as exceptions.
+  """
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 
 def use_whole_vectors() -> None:

@@ -118,6 +118,8 @@ def test_a_changed_data_set_holds_out_no_training_images(
   config = quick_config(data)
   with pytest.raises(TrainedOn, match='All 5 images'):
     commands.calibrate(config, copy, load, None)
+  with pytest.raises(TrainedOn, match='All 5 images'):
+    commands.validate(config, copy, load)
   write_images(good, 11, 8)
   drawn = load.load_train(config)[1]
   new = [path for path in drawn.paths if 'copy' not in path]
@@ -125,7 +127,10 @@ def test_a_changed_data_set_holds_out_no_training_images(
   commands.calibrate(config, copy, load, None)
   stored = json.loads((copy / 'calibration.json').read_text())
   assert stored['num_images'] == len(new)
-  assert 'left out of the calibration' in caplog.text
+  commands.validate(config, copy, load)
+  validation = json.loads((copy / 'validation.json').read_text())
+  assert validation['counts']['held_out'] == len(new)
+  assert 'they are left out' in caplog.text
 
 
 def test_runs_without_the_file_are_checked_by_their_data_set(

@@ -115,6 +115,84 @@ def test_a_home_that_is_a_file_is_told_in_a_line(tmp_path, name):
   assert len(stderr.splitlines()) == 1 and str(tmp_path) in stderr
 
 
+ANNOUNCED = """
+import time
+import jax
+from jax import monitoring
+from afgan_jax.cli.main import show_log
+from afgan_jax.system import compilation_cache
+show_log()
+compilation_cache.announce(0.3)
+event = compilation_cache._COMPILATION
+
+def compile_for(seconds):
+  monitoring.record_scalar(event, 0.0)
+  time.sleep(seconds)
+  monitoring.record_event_duration_secs(event, seconds)
+
+compile_for(0.0)
+time.sleep(0.6)
+print('quick')
+compile_for(0.9)
+compile_for(0.9)
+"""
+
+
+def _run_program(program, **variables):
+  return subprocess.run(
+    [sys.executable, '-c', program],
+    cwd=ROOT,
+    env=os.environ | {'JAX_PLATFORMS': 'cpu'} | variables,
+    check=True,
+    capture_output=True,
+    text=True,
+  )
+
+
+def test_a_long_compilation_is_announced_once(tmp_path):
+  done = _run_program(
+    ANNOUNCED + "print('long')", JAX_COMPILATION_CACHE_DIR=str(tmp_path)
+  )
+  (line,) = done.stderr.splitlines()
+  assert 'Compiling' in line and 'minutes' in line and 'cache' in line
+  # A quick one is not.
+  quick = ANNOUNCED.replace('compile_for(0.9)', '')
+  assert _run_program(quick).stderr == ''
+  done = _run_program(ANNOUNCED, JAX_COMPILATION_CACHE_DIR='')
+  assert 'Compiling' in done.stderr and 'cache' not in done.stderr
+
+
+def test_jax_tells_of_its_compilations():
+  program = ANNOUNCED[: ANNOUNCED.index('event =')].replace('0.3', '0')
+  program += """
+jax.jit(lambda x: [x := jax.numpy.sin(x @ x) for _ in range(200)])(
+  jax.numpy.ones((8, 8)))
+"""
+  done = _run_program(program, JAX_COMPILATION_CACHE_DIR='')
+  assert done.stderr.count('Compiling') == 1
+
+
+@pytest.mark.slow
+def test_xla_asks_for_no_bug_report():
+  # It folds a constant for longer than a second.
+  program = """
+from afgan_jax.system import cpu
+cpu.prepare()
+import jax
+import numpy as np
+values = np.arange(10_000, dtype=np.float32).reshape(100, 100)
+window = ((15, 15), (1, 1), 'SAME')
+print(jax.jit(
+  lambda x: x + jax.lax.reduce_window(values, 0.0, jax.lax.add, *window).sum()
+)(1.0))
+"""
+  level = {'JAX_COMPILATION_CACHE_DIR': ''}
+  loud = _run_program(program, TF_CPP_MIN_LOG_LEVEL='1', **level)
+  assert 'file a bug' in loud.stderr
+  quiet = _run_program(program, TF_CPP_MIN_LOG_LEVEL='3', **level)
+  assert quiet.stderr == '' and quiet.stdout == loud.stdout
+
+
 def test_the_oldest_files_go_first(tmp_path):
   (tmp_path / 'sub').mkdir()
   names = ['new', 'sub/old', 'middle']

@@ -48,6 +48,15 @@ def test_flags_that_are_set_stay(given, expected):
   assert run(program, environment).strip() == expected
 
 
+@pytest.mark.parametrize('given', [None, '0'])
+def test_the_log_of_xla_is_hidden_unless_a_level_is_set(monkeypatch, given):
+  monkeypatch.delenv('TF_CPP_MIN_LOG_LEVEL', raising=False)
+  if given is not None:
+    monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', given)
+  cpu.silence_compiler()
+  assert os.environ['TF_CPP_MIN_LOG_LEVEL'] == (given or '3')
+
+
 @pytest.mark.parametrize(
   ('version', 'expected'),
   [
