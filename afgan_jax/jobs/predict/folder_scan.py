@@ -51,18 +51,23 @@ def scan(folder: str) -> Iterator[tuple[str, Stamp]]:
     names = {entry.name for entry in entries}
     if _RUN <= names and place != folder:
       continue
-    is_output = LINES in names
+    drawn = {*_DRAWN, SHEET} if LINES in names else ()
     for entry in entries:
+      if entry.name in drawn:
+        continue
       try:
         if entry.is_dir():
-          if not (is_output and entry.name in _DRAWN):
-            left.append(entry.path)
-        elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS:
-          if not (is_output and entry.name == SHEET) and entry.is_file():
-            status = os.stat(entry.path)
-            yield entry.path, Stamp(status.st_size, status.st_mtime)
+          left.append(entry.path)
+        elif _is_image(entry):
+          status = os.stat(entry.path)
+          yield entry.path, Stamp(status.st_size, status.st_mtime)
       except OSError:  # Removed, or a broken link.
         continue
+
+
+def _is_image(entry: os.DirEntry) -> bool:
+  suffix = os.path.splitext(entry.name)[1].lower()
+  return suffix in EXTENSIONS and entry.is_file()
 
 
 class Memory:
