@@ -42,27 +42,36 @@ def scan(folder: str) -> Iterator[tuple[str, Stamp]]:
       continue
     seen.add(real)
     try:
-      with os.scandir(place) as entries:
-        entries = [e for e in entries if not e.name.startswith('.')]
+      entries = _visible(place, is_root=place == folder)
     except OSError:
       if place == folder:
         raise
       continue
-    names = {entry.name for entry in entries}
-    if _RUN <= names and place != folder:
-      continue
-    is_output = LINES in names
     for entry in entries:
       try:
         if entry.is_dir():
-          if not (is_output and entry.name in _DRAWN):
-            left.append(entry.path)
-        elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS:
-          if not (is_output and entry.name == SHEET) and entry.is_file():
-            status = os.stat(entry.path)
-            yield entry.path, Stamp(status.st_size, status.st_mtime)
+          left.append(entry.path)
+        elif _is_image(entry):
+          status = os.stat(entry.path)
+          yield entry.path, Stamp(status.st_size, status.st_mtime)
       except OSError:  # Removed, or a broken link.
         continue
+
+
+def _visible(place: str, is_root: bool) -> list[os.DirEntry]:
+  """Returns the entries of a folder that are neither hidden nor drawn."""
+  with os.scandir(place) as found:
+    entries = [entry for entry in found if not entry.name.startswith('.')]
+  names = {entry.name for entry in entries}
+  if _RUN <= names and not is_root:
+    return []
+  drawn = {*_DRAWN, SHEET} if LINES in names else ()
+  return [entry for entry in entries if entry.name not in drawn]
+
+
+def _is_image(entry: os.DirEntry) -> bool:
+  suffix = os.path.splitext(entry.name)[1].lower()
+  return suffix in EXTENSIONS and entry.is_file()
 
 
 class Memory:
