@@ -25,6 +25,8 @@ from afgan_jax.system.errors import MissingThreshold
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
 
+OnStart = Callable[[ConfigDict, int], None] | None
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -49,7 +51,7 @@ def train(
   data: Data,
   *,
   blind: bool = False,
-  on_start: Callable[[ConfigDict, int], None] | None = None,
+  on_start: OnStart = None,
 ) -> Trained:
   """Trains or continues a run, then calibrates and evaluates it.
 
@@ -71,27 +73,28 @@ def train(
   train_split, held_out = data.load_train(config)
   if blind:
     check_held_out(held_out)
-  # Before training, so that unreadable images are reported at once.
+  # Now, so that unreadable images are reported before training.
   test = None if blind else data.load_test(config)
   images = training_images(config, train_split)
   make_batches = data.host_batches(images, config)
   with claim(workdir):
-    left = num_steps(config, len(images)) - latest_step(workdir)
-    if on_start and left > 0:
-      on_start(config, left)
+    before = latest_step(workdir)
+    _tell(on_start, config, num_steps(config, len(images)) - before)
     known = leaks.record(workdir, train_split.images)
-    detector = _train_detector(
-      config, workdir, images, held_out, known, make_batches
-    )
+    detector = _train_detector(config, workdir, images, make_batches)
+    detector = _with_threshold(detector, workdir, held_out, known, before)
     if blind:
       figures = validate_detector(detector, workdir, held_out, train_split)
       return Trained(detector, None, figures)
-    if test is None:
-      return Trained(detector, None, None)
-    evaluation = measure_and_write(
+    evaluation = test and measure_and_write(
       detector, workdir, workdir, test, train_split, known=known
     )
     return Trained(detector, evaluation, None)
+
+
+def _tell(on_start: OnStart, config: ConfigDict, left: int) -> None:
+  if on_start and left > 0:
+    on_start(config, left)
 
 
 def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
@@ -106,21 +109,31 @@ def _train_detector(
   config: ConfigDict,
   workdir: pathlib.Path,
   images: np.ndarray,
-  held_out: Images,
-  known: leaks.Known,
   make_batches: Any,
 ) -> Detector:
-  """Trains a detector, and calibrates it if images were held out."""
+  """Trains a detector without a threshold."""
   from afgan_jax.training import loop
 
-  before = latest_step(workdir)
   state = loop.train(config, workdir, images, make_batches)
   logger.info(
     'Trained to step %d; the checkpoints are in %s.', state.step, workdir
   )
-  detector = Detector.from_state(config, state)
+  return Detector.from_state(config, state)
+
+
+def _with_threshold(
+  detector: Detector,
+  workdir: pathlib.Path,
+  held_out: Images,
+  known: leaks.Known,
+  before: int,
+) -> Detector:
+  """Calibrates a detector if images were held out.
+
+  A threshold that a user set stays if nothing was trained since step `before`.
+  """
   requested = _requested_threshold(workdir, detector)
-  if requested is not None and before == detector.step:
+  if requested is not None and detector.step == before:
     logger.info(
       'The threshold that was set after training stays. %s',
       requested.describe(),

@@ -202,7 +202,11 @@ def test_the_record_has_the_facts_of_each_image(tmp_path):
     'mode': 'I;16',
     'mask': [f'{root}/ground_truth/scar/deep_mask.png'],
     'defective_pixels': 21,
-    'notes': [],
+    'notes': [
+      f'{root}/test/scar/deep.png: its 16-bit values end at 1,023 at the '
+      'latest, as those of a 10-bit camera do: config.data.white=1023 gives '
+      'it its full contrast'
+    ],
   }
   good = by_path[f'{root}/train/good/1.png']
   assert (good['split'], good['label'], good['defect_type']) == (

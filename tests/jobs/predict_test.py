@@ -124,7 +124,7 @@ def test_any_exception_of_one_image_ends_in_its_row(
 
 
 def test_a_failed_batch_is_scored_image_by_image(images, tmp_path):
-  def score(pixels):
+  def score(pixels, regions=None):
     if (np.asarray(pixels) > 200).any():
       raise ValueError('too bright')
     return made_up.score(pixels)
@@ -136,7 +136,7 @@ def test_a_failed_batch_is_scored_image_by_image(images, tmp_path):
 
 
 def test_a_score_that_is_not_finite_is_no_verdict(images, tmp_path):
-  def score(pixels):
+  def score(pixels, regions=None):
     scores = made_up.score(pixels)
     scores['score'][scores['score'] > 0.3] = np.nan
     return scores

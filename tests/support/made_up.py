@@ -10,7 +10,7 @@ from tests.support.tiny import tiny_config
 GREY, THRESHOLD = 100, 0.2
 
 
-def score(pixels):
+def score(pixels, regions=None):
   """Scores by the largest distance of a pixel from `GREY`, over 255."""
   values = np.abs(np.asarray(pixels, np.float32) - GREY).max(axis=-1) / 255
   return {'score': values.max(axis=(1, 2)), 'map': values}

@@ -1,6 +1,7 @@
 """Lists the images of a folder again and again, and finds those to predict."""
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -29,7 +30,7 @@ def scan(folder: str) -> Iterator[tuple[str, Stamp]]:
     folder: to search.
 
   Yields:
-    Path and stamp of each image.
+    Path and stamp of each.
 
   Raises:
     OSError: the folder cannot be listed; a subfolder that cannot is left out.
@@ -37,8 +38,7 @@ def scan(folder: str) -> Iterator[tuple[str, Stamp]]:
   seen, left = set(), [folder]
   while left:
     place = left.pop()
-    real = os.path.realpath(place)
-    if real in seen:
+    if (real := os.path.realpath(place)) in seen:
       continue
     seen.add(real)
     try:
@@ -48,14 +48,13 @@ def scan(folder: str) -> Iterator[tuple[str, Stamp]]:
         raise
       continue
     for entry in entries:
-      try:
+      # If it was removed or is a broken link, there is no such file.
+      with contextlib.suppress(OSError):
         if entry.is_dir():
           left.append(entry.path)
         elif _is_image(entry):
           status = os.stat(entry.path)
           yield entry.path, Stamp(status.st_size, status.st_mtime)
-      except OSError:  # Removed, or a broken link.
-        continue
 
 
 def _visible(place: str, is_root: bool) -> list[os.DirEntry]:
