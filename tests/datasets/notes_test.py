@@ -5,7 +5,8 @@ from PIL import Image
 
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from datasets.notes import merge_notes
-from datasets.source import file_sample, read_split
+from datasets.source import file_sample
+from datasets.split import read_split
 
 
 def _write(path, end, dtype=np.uint16):

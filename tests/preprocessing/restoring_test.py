@@ -44,7 +44,7 @@ def test_parts_have_the_values_of_the_whole(kind, shape):
 @pytest.mark.parametrize('shape', [(701, 903), (2000, 41)])
 def test_regions_of_a_large_image_are_found_to_within_a_few_pixels(kind, shape):
   frame, values = make_frame(kind, *shape), make_map()
-  _, rows, columns = reduce_frame(frame, len(values), 50_000)
+  _, rows, columns = reduce_frame(frame, values.shape, 50_000)
   assert rows > 1 or columns > 1
   calibration = made_up_detector(threshold=0.7).calibration
   found, threshold = find_in_image(frame, values, calibration, 50_000)
@@ -80,6 +80,6 @@ def test_all_of_an_image_is_one_region():
 
 def test_a_map_keeps_two_pixels_for_each_value():
   frame = make_frame('stretch', 100, 9000)
-  coarse, rows, columns = reduce_frame(frame, 50, 1000)
+  coarse, rows, columns = reduce_frame(frame, (50, 50), 1000)
   assert (coarse.height, rows) == (100, 1)
   assert coarse.width == 300 and columns == 30
