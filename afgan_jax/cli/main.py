@@ -223,9 +223,7 @@ class _PrintHandler(standard_logging.Handler):
   def emit(self, record: standard_logging.LogRecord) -> None:
     is_info = record.levelno < standard_logging.WARNING
     stream = sys.stdout if is_info else sys.stderr
-    # File names may not be valid text.
-    text = record.getMessage().encode('utf-8', 'backslashreplace').decode()
-    print(text, file=stream, flush=True)
+    print(record.getMessage(), file=stream, flush=True)
 
 
 def show_log() -> None:

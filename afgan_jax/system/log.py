@@ -3,6 +3,16 @@
 import logging
 
 logger = logging.getLogger('afgan_jax')
+
+
+def _escape(record: logging.LogRecord) -> bool:
+  """Escapes file names that are not valid text, for handlers of all kinds."""
+  text = record.getMessage().encode('utf-8', 'backslashreplace').decode()
+  record.msg, record.args = text, None
+  return True
+
+
+logger.addFilter(_escape)
 logger.addHandler(logging.NullHandler())
 
 _UNITS = (('days', 24 * 3600), ('h', 3600), ('min', 60))
