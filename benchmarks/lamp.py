@@ -31,8 +31,7 @@ def main() -> None:
       if sample.defect_type == GOOD
     ]
     scores = {
-      factor: detector.score(_read(detector, samples, factor))['score']
-      for factor in (1.0, 0.9, 1.1)
+      factor: _score(detector, samples, factor) for factor in (1.0, 0.9, 1.1)
     }
   except (UsageError, DataError) as error:
     sys.exit(str(error))
@@ -44,14 +43,15 @@ def main() -> None:
     print(f'brightness × {factor}: median change {change:.2%} of it')
 
 
-def _read(detector, samples, factor: float) -> np.ndarray:
-  """Reads images as in prediction, with their brightness scaled."""
-  images = []
+def _score(detector, samples, factor: float) -> np.ndarray:
+  """Scores images as in prediction, with their brightness scaled."""
+  scores = []
   for sample in samples:
     original = detector.preprocessor.prepare(sample.path).original
     scaled = np.clip(np.rint(original * factor), 0, 255).astype(np.uint8)
-    images.append(detector.preprocessor.prepare(scaled).pixels)
-  return np.stack(images)
+    prepared = detector.preprocessor.prepare_original(scaled, sample.path)
+    scores.append(detector.score_prepared([prepared])[0][0])
+  return np.array(scores)
 
 
 if __name__ == '__main__':

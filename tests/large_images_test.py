@@ -239,3 +239,16 @@ def test_memory_of_a_very_large_image(tmp_path):
   assert int(tiles) > 6000
   # 0.30 GiB of pixels, 0.40 of the map at each of two sizes, and a batch.
   assert float(gib) < 2.5
+
+
+def test_the_contact_sheet_shows_the_map_of_the_tiles(run, tmp_path):
+  config = _config(run / 'set', **{'predict.sheet': 1})
+  path = _save(tmp_path / 'spot.png', _spot(_noise(1), 2, 270))
+  detector = Detector.load(run / 'run', config)
+  predict(detector, [path], tmp_path / 'out')
+  with Image.open(tmp_path / 'out' / 'contact_sheet.png') as sheet:
+    pixels = np.asarray(sheet.convert('RGB')).astype(int)
+  # The brightest warm pixels of the overlay are at its right end.
+  warm = (pixels[..., 0] - pixels[..., 2] > 40) & (pixels.sum(axis=2) > 250)
+  columns = np.nonzero(warm[:170, 172:332].any(axis=0))[0]
+  assert len(columns) and columns.min() > 160 * 0.8

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from afgan_jax.detector import Detector
-from afgan_jax.preprocessing.geometry import Frame
 from afgan_jax.preprocessing.listing import images_in
+from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.scoring import announce
 from afgan_jax.system.errors import DataError, MissingThreshold, UsageError
 from afgan_jax.system.files import replacing
@@ -28,7 +28,7 @@ from afgan_jax.system.threads import in_batches, map_ahead
 
 SPLITS = ('test_private', 'test_private_mixed')
 MAPS, MASKS = 'anomaly_images', 'anomaly_images_thresholded'
-_Item = tuple[pathlib.Path, np.ndarray, Frame]
+_Item = tuple[pathlib.Path, PreparedImage]
 
 
 def write_submission(
@@ -64,7 +64,8 @@ def write_submission(
   _check_new(output, folder.name)
   announce(detector.config, len(paths))
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    size = detector.config.score.batch_size
+    in_tiles = detector.preprocessor.geometry.kind == 'tiles'
+    size = 1 if in_tiles else detector.config.score.batch_size
     items = map_ahead(pool, lambda path: _read(detector, path), paths, 2 * size)
     for path, values in _predict(detector, in_batches(items, size)):
       place = pathlib.Path(folder.name) / path.relative_to(folder)
@@ -96,8 +97,8 @@ def _find_images(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _read(detector: Detector, path: pathlib.Path) -> _Item:
   prepared = detector.preprocessor.prepare(path)
-  # Without the image itself, so that only squares are in memory.
-  return path, prepared.pixels, prepared.frame
+  # Without the image itself, so that only squares, or its tiles, are in memory.
+  return path, prepared._replace(original=prepared.original[:0].copy())
 
 
 def _predict(
@@ -105,9 +106,9 @@ def _predict(
 ) -> Iterator[tuple[pathlib.Path, np.ndarray]]:
   """Yields the anomaly map of each image at the image's size."""
   for batch in batches:
-    scores = detector.score(np.stack([pixels for _, pixels, _ in batch]))
-    for (path, _, frame), values in zip(batch, scores['map'], strict=True):
-      yield path, frame.restore(values)
+    results = detector.score_prepared([prepared for _, prepared in batch])
+    for (path, prepared), (_, values) in zip(batch, results, strict=True):
+      yield path, prepared.frame.restore(values)
 
 
 def _write(

@@ -90,7 +90,7 @@ def _tiles(detector: Detector, row: Row) -> Sequence[Image.Image | None]:
     return None, None
   if stamp_of(row['path']) != stamp:
     return None, None
-  values = detector.score(prepared.pixels[None])['map'][0]
+  ((_, values),) = detector.score_prepared([prepared])
   image = Image.fromarray(prepared.original)
   scale = _TILE / max(image.size)
   size = tuple(max(round(side * scale), 1) for side in image.size)
