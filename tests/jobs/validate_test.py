@@ -69,9 +69,10 @@ def test_probes_are_the_same_each_time_and_small_and_marked():
   # At 16 px the smallest are smaller than a pixel, and left out.
   _, held_out = load.load_train(tiny_config(**FIELDS, image_size=32))
   first, second = (list(make_probes(held_out.pixels)) for _ in range(2))
-  assert [kind for kind, _, _ in first] == list(KINDS)
-  for (_, defective, masks), (_, again, _) in zip(first, second, strict=True):
-    np.testing.assert_array_equal(defective, again)
+  assert [probes.kind for probes in first] == list(KINDS)
+  for probes, again in zip(first, second, strict=True):
+    defective, masks = probes.pixels, probes.masks
+    np.testing.assert_array_equal(defective, again.pixels)
     assert NUM_IMAGES / 4 < len(defective) <= NUM_IMAGES
     assert masks.any(axis=(1, 2)).all()
     assert masks.mean() < 0.3
