@@ -34,7 +34,7 @@ _OTHERS = ('val', 'valid', 'validation', 'unlabeled', 'unlabelled', 'unsorted')
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-  """What a folder holds, before good images are split.
+  """Content of a folder, before good images are split.
 
   Attributes:
     train: good images for training.

@@ -5,7 +5,12 @@ import pathlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from afgan_jax.preprocessing.listing import EXTENSIONS, files_in, images_in
+from afgan_jax.preprocessing.listing import (
+  EXTENSIONS,
+  files_in,
+  find_named,
+  images_in,
+)
 from datasets.source import GOOD, Sample, file_sample
 
 
@@ -140,10 +145,5 @@ def find_mask(
   Returns:
     The mask; empty if there is none.
   """
-  for suffix in suffixes:
-    for extension in EXTENSIONS:
-      for name in (extension, extension.upper()):
-        mask = folder / (stem + suffix + name)
-        if mask.is_file():
-          return (mask,)
-  return ()
+  mask = find_named(folder, stem, suffixes)
+  return () if mask is None else (mask,)

@@ -158,7 +158,7 @@ def _empty_split(
     large=tuple(
       functools.partial(_read_tiles, sample, preprocessor) for sample in samples
     )
-    if preprocessor.geometry.kind == 'tiles'
+    if preprocessor.geometry.in_tiles
     else (),
   )
 

@@ -70,7 +70,7 @@ def calibrate_detector(
 
 
 class Squares(NamedTuple):
-  """What networks see of good images.
+  """Squares that networks see of good images.
 
   Attributes:
     pixels: float16 [n, size, size, 3] in [0, 255].

@@ -22,7 +22,7 @@ from afgan_jax.detector import Detector
 from afgan_jax.preprocessing.listing import images_in
 from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.scoring import announce
-from afgan_jax.system.errors import DataError, MissingThreshold, UsageError
+from afgan_jax.system.errors import DataError, UsageError
 from afgan_jax.system.files import replacing
 from afgan_jax.system.threads import in_batches, map_ahead
 
@@ -55,16 +55,12 @@ def write_submission(
     UsageError: if `output` already has predictions of the object.
   """
   if threshold is None:
-    if detector.calibration is None:
-      raise MissingThreshold(
-        'The detector has no threshold for this checkpoint and score.'
-      )
-    threshold = detector.calibration.pixel_threshold
+    threshold = detector.require_calibration().pixel_threshold
   paths = _find_images(folder)
   _check_new(output, folder.name)
   announce(detector.config, len(paths))
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    in_tiles = detector.preprocessor.geometry.kind == 'tiles'
+    in_tiles = detector.preprocessor.geometry.in_tiles
     size = 1 if in_tiles else detector.config.score.batch_size
     items = map_ahead(pool, lambda path: _read(detector, path), paths, 2 * size)
     for path, values in _predict(detector, in_batches(items, size)):

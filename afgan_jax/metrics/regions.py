@@ -37,40 +37,23 @@ def find_regions(values: np.ndarray, threshold: float) -> list[Region]:
   return regions_of(values > threshold)
 
 
-def find_defects(
-  anomaly_map: np.ndarray, values: np.ndarray, calibration: Calibration
-) -> list[Region]:
-  """Finds the regions of an image that is judged defective.
-
-  They are where the map is above the pixel threshold. If it is nowhere, but the
-  score is made of the largest values of the map, they are where the map is
-  above the threshold of the score, for that is what the verdict rests on.
-
-  Args:
-    anomaly_map: at the size of the image, [height, width].
-    values: the same at the size of the networks, [size, size]. A small peak may
-      be lower in `anomaly_map`, which is interpolated from it.
-    calibration: the thresholds.
-
-  Returns:
-    The regions, by descending area; none if no value is above these thresholds.
-  """
-  threshold = defect_threshold(anomaly_map, values, calibration)
-  return [] if threshold is None else find_regions(anomaly_map, threshold)
-
-
 def defect_threshold(
   anomaly_map: np.ndarray, values: np.ndarray, calibration: Calibration
 ) -> float | None:
   """Returns the threshold that the regions of a defective image are above.
 
+  It is the pixel threshold. If the map is nowhere above that, but the score is
+  made of the largest values of the map, it is the threshold of the score, for
+  that is what the verdict rests on.
+
   Args:
-    anomaly_map: as for `find_defects`.
-    values: likewise.
-    calibration: likewise.
+    anomaly_map: at the size of the image, [height, width].
+    values: the same at the size of the networks, [rows, columns]. A small peak
+      may be lower in `anomaly_map`, which is interpolated from it.
+    calibration: the thresholds.
 
   Returns:
-    The threshold; None if there are no regions.
+    The threshold; None if no value is above these thresholds.
   """
   highest, peak = anomaly_map.max(), float(values.max())
   if highest > calibration.pixel_threshold:
@@ -95,7 +78,7 @@ def find_in_image(
   calibration: Calibration,
   max_pixels: int = MAX_PIXELS,
 ) -> tuple[list[Region], float | None]:
-  """Finds the regions of a defective image, see `find_defects`.
+  """Finds the regions of a defective image, see `defect_threshold`.
 
   Args:
     frame: of the map in the image.

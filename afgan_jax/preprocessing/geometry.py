@@ -30,6 +30,11 @@ class Geometry:
   window: tuple[float, float] = (1.0, 1.0)
   scale: float = 1.0
 
+  @property
+  def in_tiles(self) -> bool:
+    """True if images are divided into tiles."""
+    return self.kind == 'tiles'
+
   def frame(self, image: np.ndarray) -> 'Frame':
     """Locates the square in an image.
 
@@ -122,6 +127,20 @@ class Frame:
     )
     return np.asarray(turned.convert('F').reduce(factor))
 
+  def cut_area(self, mask: np.ndarray, size: int) -> np.ndarray:
+    """Crops and resizes a mask by area.
+
+    Args:
+      mask: bool [height, width].
+      size: side length in pixels of the result.
+
+    Returns:
+      bool [size, size], True where at least half of a pixel's area is.
+    """
+    drawing = mask.astype(np.uint8) * 255
+    # Half of the area is 127.5.
+    return self.cut(drawing, size, Image.Resampling.BOX) > 127.4
+
   def cut_mask(self, defective: np.ndarray, size: int) -> np.ndarray:
     """Crops and resizes a mask so that no defect disappears.
 
@@ -130,12 +149,10 @@ class Frame:
       size: side length in pixels of the result.
 
     Returns:
-      bool [size, size]: True where at least half of a pixel's area is
-      defective; if there is no such pixel, where any part of it is.
+      bool [size, size], as `cut_area`; if no pixel is True, True where any part
+      of a pixel's area is defective.
     """
-    drawing = defective.astype(np.uint8) * 255
-    # Half of the area is 127.5.
-    mask = self.cut(drawing, size, Image.Resampling.BOX) > 127.4
+    mask = self.cut_area(defective, size)
     if not mask.any():
       rows, columns = np.nonzero(defective)
       mask[self.cells(rows, columns, size)] = True
@@ -229,18 +246,3 @@ def sample(
       Image.Resampling.BILINEAR,
     )
   )
-
-
-def reduce_region(inside: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-  """Reduces a region of interest to the shape of a map.
-
-  Args:
-    inside: bool [height, width].
-    shape: height and width.
-
-  Returns:
-    bool `shape`, True where at least half of a pixel's area is.
-  """
-  picture = Image.fromarray(inside.astype(np.uint8) * 255)
-  resized = picture.resize(shape[::-1], Image.Resampling.BOX)
-  return np.asarray(resized) > 127

@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from afgan_jax.preprocessing.drawn import drawn_in, is_drawn
@@ -132,6 +132,29 @@ def drawn_folders(root: pathlib.Path) -> list[pathlib.Path]:
   for _ in files_in(root, found=found):
     pass
   return sorted(found)
+
+
+def find_named(
+  folder: pathlib.Path, stem: str, suffixes: Sequence[str]
+) -> pathlib.Path | None:
+  """Finds an image file by its name.
+
+  Args:
+    folder: of the file.
+    stem: beginning of its name.
+    suffixes: that may follow before the extension, the preferred one first.
+
+  Returns:
+    The file, with one of `EXTENSIONS` in upper or lower case; None if there is
+    none.
+  """
+  for suffix in suffixes:
+    for extension in EXTENSIONS:
+      for case in (extension, extension.upper()):
+        path = folder / f'{stem}{suffix}{case}'
+        if path.is_file():
+          return path
+  return None
 
 
 def files_in(

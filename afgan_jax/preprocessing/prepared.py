@@ -9,7 +9,6 @@ import numpy as np
 
 from afgan_jax.preprocessing.geometry import Frame
 from afgan_jax.preprocessing.intensity import clip_pixels
-from afgan_jax.preprocessing.region_of_interest import cut_region
 from afgan_jax.preprocessing.tiling import Tiling
 
 # Value of a mask where a pixel counts neither as defective nor as defect-free.
@@ -81,7 +80,7 @@ class PreparedImage(NamedTuple):
     """The region of interest in the square, bool [size, size], or None."""
     if self.frame.inside is None:
       return None
-    return cut_region(self.frame.inside, self.frame, len(self.pixels))
+    return self.frame.cut_area(self.frame.inside, len(self.pixels))
 
 
 class Reading(NamedTuple):

@@ -14,12 +14,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
-from afgan_jax.preprocessing.geometry import (
-  STRETCH,
-  Frame,
-  Geometry,
-  reduce_region,
-)
+from afgan_jax.preprocessing.geometry import STRETCH, Frame, Geometry
 from afgan_jax.preprocessing.intensity import (
   Normalize,
   clip_pixels,
@@ -32,6 +27,7 @@ from afgan_jax.preprocessing.reading import limit_to, read_cached
 from afgan_jax.preprocessing.region_of_interest import (
   RegionOfInterest,
   fill_outside,
+  reduce_region,
 )
 from afgan_jax.preprocessing.tiling import Tiling
 
@@ -122,7 +118,7 @@ class Preprocessor:
     inside = self.roi and self.roi.read(path, original.shape[:2])
     cut, frame = self.cut(original, inside)
     pixels, tiles = self._normalize(cut), None
-    if self.geometry.kind == 'tiles':
+    if self.geometry.in_tiles:
       tiles = self._tiles(original, inside, cut)
     frame = dataclasses.replace(frame, inside=inside)
     return PreparedImage(original, pixels, frame, note, tiles)

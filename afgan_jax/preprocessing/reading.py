@@ -11,7 +11,6 @@ import PIL
 from afgan_jax.preprocessing.geometry import Frame
 from afgan_jax.preprocessing.ground_truth import mask_content, read_ground_truth
 from afgan_jax.preprocessing.prepared import PreparedImage, Reading
-from afgan_jax.preprocessing.region_of_interest import cut_region
 from afgan_jax.system.errors import DataError
 
 if TYPE_CHECKING:
@@ -74,11 +73,11 @@ def limit_to(
   reading: Reading, path: str, inside: np.ndarray, frame: Frame, mask_size: int
 ) -> Reading:
   """Limits a reading as `limit`, to `inside` of an image in that frame."""
-  region = cut_region(inside, frame, len(reading.pixels))
+  region = frame.cut_area(inside, len(reading.pixels))
   reading = reading._replace(region=region)
   if not mask_size:
     return reading
-  outside = ~cut_region(inside, frame, mask_size)
+  outside = ~frame.cut_area(inside, mask_size)
   reading = reading._replace(outside=outside)
   if reading.mask is None or (reading.mask.astype(bool) & ~outside).any():
     return reading

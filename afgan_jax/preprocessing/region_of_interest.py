@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image
 
 from afgan_jax.preprocessing.decode import Decoder
-from afgan_jax.preprocessing.geometry import Frame
-from afgan_jax.preprocessing.listing import EXTENSIONS
+from afgan_jax.preprocessing.listing import find_named
 from afgan_jax.system.errors import DataError
 
 
@@ -75,7 +74,7 @@ class RegionOfInterest:
     for start in range(len(folders) + 1):
       place = pathlib.Path(self.path, *folders[start:])
       if place.is_dir():
-        found = self._in_folder(place, pathlib.Path(name).stem)
+        found = find_named(place, pathlib.Path(name).stem, ('', '_roi'))
         if found:
           return str(found)
     raise DataError(
@@ -83,22 +82,15 @@ class RegionOfInterest:
       f'white where it is inspected, into {self.path} (config.data.roi).'
     )
 
-  @staticmethod
-  def _in_folder(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
-    for suffix in ('', '_roi'):
-      for extension in EXTENSIONS:
-        for case in (extension, extension.upper()):
-          path = folder / f'{stem}{suffix}{case}'
-          if path.is_file():
-            return path
-    return None
-
   @functools.cached_property  # Decoded once for all images.
   def _sole(self) -> np.ndarray:
     return self._decode(self.path)
 
   def _decode(self, path: str) -> np.ndarray:
-    inside, _ = self.decoder.mask(path)
+    try:
+      inside, _ = self.decoder.mask(path)
+    except DataError as error:
+      raise DataError(f'config.data.roi: {error}') from error
     if not inside.any():
       raise DataError(
         f'The region of interest {path} marks nothing: make the part white '
@@ -121,16 +113,16 @@ def fill_outside(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
   return np.where(inside[..., None], image, mean.astype(np.uint8))
 
 
-def cut_region(inside: np.ndarray, frame: Frame, size: int) -> np.ndarray:
-  """Maps a region to the square.
+def reduce_region(inside: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+  """Reduces a region of interest to the shape of a map.
 
   Args:
     inside: bool [height, width].
-    frame: position of the square in the image.
-    size: side of the square in pixels.
+    shape: height and width.
 
   Returns:
-    bool [size, size], True where at least half of a pixel's area is inside.
+    bool `shape`, True where at least half of a pixel's area is.
   """
-  drawing = inside.astype(np.uint8) * 255
-  return frame.cut(drawing, size, Image.Resampling.BOX) > 127.4
+  picture = Image.fromarray(inside.astype(np.uint8) * 255)
+  resized = picture.resize(shape[::-1], Image.Resampling.BOX)
+  return np.asarray(resized) > 127

@@ -1,4 +1,4 @@
-"""What is run where a GPU is at hand, rehearsed on the processor."""
+"""The measurement of a GPU, rehearsed on the processor."""
 
 import json
 import os

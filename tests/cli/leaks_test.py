@@ -12,24 +12,9 @@ from afgan_jax.cli.advice import advise
 from afgan_jax.jobs import leaks
 from afgan_jax.system.errors import MovedData, TrainedOn
 from datasets import load
-from tests.support.quick_run import (
-  method_allowed,
-  quick_config,
-  train_quickly,
-  write_images,
-)
+from tests.support.quick_run import quick_config, train_quickly, write_images
 
-
-@pytest.fixture(scope='module', autouse=True)
-def _method():
-  with method_allowed():
-    yield
-
-
-@pytest.fixture(scope='module')
-def trained(tmp_path_factory):
-  root = tmp_path_factory.mktemp('leaks')
-  return train_quickly(root), root / 'data'
+pytestmark = pytest.mark.usefixtures('quick_method')
 
 
 @pytest.fixture

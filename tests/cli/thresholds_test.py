@@ -16,24 +16,9 @@ from afgan_jax.system.errors import (
   UsageError,
 )
 from datasets import load
-from tests.support.quick_run import (
-  method_allowed,
-  quick_config,
-  train_quickly,
-  write_images,
-)
+from tests.support.quick_run import quick_config, train_quickly, write_images
 
-
-@pytest.fixture(scope='module', autouse=True)
-def _method():
-  with method_allowed():
-    yield
-
-
-@pytest.fixture(scope='module')
-def trained(tmp_path_factory):
-  root = tmp_path_factory.mktemp('thresholds')
-  return train_quickly(root), root / 'data'
+pytestmark = pytest.mark.usefixtures('quick_method')
 
 
 def _calibrate(run, folder=None, config=None, **wanted):

@@ -1,4 +1,4 @@
-"""What is told of a data set, on folders whose secrets are known."""
+"""Remarks on a data set, on folders whose secrets are known."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is not the paper's: segmentation head, averaged weights, decay."""
+"""Extensions of the paper's method: a head, averaged weights, decay."""
 
 import functools
 

@@ -14,7 +14,7 @@ FIELDS = {'generator.fusion': 'none', 'score.top_k': 7}
 
 @pytest.fixture(scope='module')
 def scored():
-  """What images score, by `config.score.image`."""
+  """Scores of images, by `config.score.image`."""
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (6, 16, 16, 3), np.uint8)
   config = tiny_config(**FIELDS)

@@ -1,7 +1,8 @@
 import numpy as np
 
-from afgan_jax.metrics.regions import find_defects, find_regions
+from afgan_jax.metrics.regions import find_in_image, find_regions
 from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.preprocessing.geometry import STRETCH
 
 
 def test_regions_by_hand():
@@ -34,7 +35,9 @@ PEAKS = np.array([[0, 0, 0, 0], [0, 6, 0, 3], [0, 0, 0, 0]], np.float32)
 
 
 def _areas(anomaly_map, values, calibration):
-  regions = find_defects(anomaly_map, values, calibration)
+  frame = STRETCH.frame(np.zeros((*anomaly_map.shape, 3), np.uint8))
+  assert np.array_equal(frame.restore(values), anomaly_map)
+  regions, _ = find_in_image(frame, values, calibration)
   return [(r['x'], r['y'], r['area']) for r in regions]
 
 

@@ -91,7 +91,7 @@ def make_metrics(test, scores, maps, calibration, baseline):
 
 
 class Page(html.parser.HTMLParser):
-  """What is in the page, and what it says."""
+  """Content of the page, and its sentences."""
 
   def __init__(self, path):
     super().__init__()

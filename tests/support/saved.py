@@ -1,4 +1,4 @@
-"""What a run has saved."""
+"""Reads the files that a run has saved."""
 
 import pathlib
 

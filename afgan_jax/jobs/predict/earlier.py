@@ -12,6 +12,7 @@ from afgan_jax.jobs.predict.rows import (
   key_of,
   model_of,
   stamp_of,
+  thresholds_of,
 )
 from afgan_jax.system.errors import OtherPredictions
 
@@ -66,13 +67,10 @@ def earlier_rows(detector: Detector, output: pathlib.Path) -> Iterator[Row]:
     OtherPredictions: they were made with another threshold, with other weights
       or by an older version of the program.
   """
-  calibration = detector.calibration
-  thresholds = {
-    'threshold': calibration.threshold,
-    'pixel_threshold': calibration.pixel_threshold,
-  }
   path = output / LINES
-  yield from _check_rows(read_rows(path), path, thresholds, model_of(detector))
+  yield from _check_rows(
+    read_rows(path), path, thresholds_of(detector), model_of(detector)
+  )
 
 
 def _check_rows(

@@ -15,7 +15,6 @@ from afgan_jax.jobs.predict.sheet import write_sheet
 from afgan_jax.jobs.predict.tables import Tables, write_lines
 from afgan_jax.scoring import announce
 from afgan_jax.system.errors import (
-  MissingThreshold,
   OutputExists,
   OutputInUse,
   PredictionInterrupted,
@@ -56,7 +55,7 @@ def predict(
     OutputFull: if the disk is full; the finished rows are kept.
     PredictionInterrupted: on Ctrl-C; the finished rows are kept.
   """
-  require_threshold(detector)
+  detector.require_calibration()
   lines = output / LINES
   if lines.exists() and not (resume or overwrite):
     raise OutputExists(f'{lines} already exists.')
@@ -87,14 +86,6 @@ def _divide(
       changed,
     )
   return done, [path for path in paths if key_of(path) not in finished]
-
-
-def require_threshold(detector: Detector) -> None:
-  """Raises MissingThreshold if a detector has no threshold."""
-  if detector.calibration is None:
-    raise MissingThreshold(
-      'There is no threshold for this checkpoint and score.'
-    )
 
 
 @contextlib.contextmanager

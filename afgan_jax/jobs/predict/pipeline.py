@@ -36,7 +36,7 @@ def predict_rows(
   folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
   root = os.path.commonpath(folders) if folders else ''
   size, threads = detector.config.score.batch_size, os.cpu_count() or 1
-  if detector.preprocessor.geometry.kind == 'tiles':
+  if detector.preprocessor.geometry.in_tiles:
     size = threads = ahead = 1  # An image and its map may be very large.
   else:
     ahead = max(size, 2 * threads)

@@ -45,6 +45,19 @@ def key_of(path: str) -> str:
   return os.path.normcase(os.path.abspath(path))
 
 
+def thresholds_of(detector: Detector) -> Row:
+  """Returns the columns `threshold` and `pixel_threshold`.
+
+  Args:
+    detector: with a threshold.
+  """
+  calibration = detector.require_calibration()
+  return {
+    'threshold': calibration.threshold,
+    'pixel_threshold': calibration.pixel_threshold,
+  }
+
+
 def model_of(detector: Detector) -> str:
   """Hashes all that predictions depend on, beside the image.
 

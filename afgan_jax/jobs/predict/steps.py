@@ -15,6 +15,7 @@ from afgan_jax.jobs.predict.rows import (
   Row,
   model_of,
   stamp_of,
+  thresholds_of,
 )
 from afgan_jax.preprocessing.header import count_pixels
 from afgan_jax.preprocessing.prepared import PreparedImage
@@ -68,12 +69,8 @@ class Pipeline:
 
   @functools.cached_property
   def thresholds(self) -> Row:
-    """The columns `threshold` and `pixel_threshold`, equal in all rows."""
-    calibration = self.detector.calibration
-    return {
-      'threshold': calibration.threshold,
-      'pixel_threshold': calibration.pixel_threshold,
-    }
+    """The columns of the thresholds, equal in all rows."""
+    return thresholds_of(self.detector)
 
   @functools.cached_property
   def model(self) -> str:
@@ -93,14 +90,9 @@ class Pipeline:
       for page in range(1, pages + 1)
     ]
 
-  @property
-  def in_tiles(self) -> bool:
-    """True if images are divided into tiles, one image at a time."""
-    return self.detector.preprocessor.geometry.kind == 'tiles'
-
   def read(self, item: Item) -> Item:
     """Decodes and crops a page, unless it is divided into tiles later."""
-    if item.error is None and not self.in_tiles:
+    if item.error is None and not self.detector.preprocessor.geometry.in_tiles:
       try:
         with self.budget.use(item.pixels):
           item.prepared = self._prepare(item)
@@ -135,7 +127,7 @@ class Pipeline:
 
   def _score(self, items: Sequence[Item]) -> list[tuple[float, np.ndarray]]:
     """Returns the score and the map of each image."""
-    if not self.in_tiles:
+    if not self.detector.preprocessor.geometry.in_tiles:
       return self.detector.score_prepared([item.prepared for item in items])
     results = []
     for item in items:

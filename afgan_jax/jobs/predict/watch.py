@@ -16,7 +16,7 @@ import numpy as np
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.predict.earlier import earlier_rows
 from afgan_jax.jobs.predict.folder_scan import Arrivals, Memory, scan
-from afgan_jax.jobs.predict.job import claim_output, require_threshold
+from afgan_jax.jobs.predict.job import claim_output
 from afgan_jax.jobs.predict.rows import Row, Stamp, stamp_of
 from afgan_jax.jobs.predict.sheet import write_sheet
 from afgan_jax.jobs.predict.steps import Pipeline
@@ -72,7 +72,7 @@ def watch(
     OutputInUse: if another process predicts into the output folder.
     OutputFull: if the disk is full; the rows so far are kept.
   """
-  require_threshold(detector)
+  detector.require_calibration()
   require_folder(folder)
   with claim_output(output), catch_interrupts() as received:
     if overwrite:
