@@ -139,6 +139,7 @@ def test_all_images_give_as_many_tiles_to_training(run):
   assert len(training_images(config, split)) == 5
 
 
+@pytest.mark.training
 def test_every_mode_works_on_tiles(run, tmp_path):
   before = Detector.load(run / 'run').calibration
   again = calibrate(None, run / 'run', load)

@@ -82,6 +82,7 @@ def test_an_evaluation_on_training_images_is_told_loudly(
   assert 'LEAK' not in capsys.readouterr().out
 
 
+@pytest.mark.training
 def test_training_itself_tells_of_copies_among_its_test_images(
   tmp_path, capsys
 ):

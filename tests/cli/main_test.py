@@ -144,6 +144,7 @@ def test_evaluate_looks_at_another_folder(workdir, tmp_path):
   assert 'good/0.png cannot be read' in reason
 
 
+@pytest.mark.training
 def test_training_goes_on_for_more_epochs(workdir, folder):
   output = run(
     '--config=configs/folder.py',
