@@ -20,11 +20,11 @@ setup: .venv/ready
 	    "package python3-venv (apt install python3-venv), then try again."; \
 	  exit 1; }
 	$(PYTHON) -m venv .venv
-	$(INSTALL) .
+	$(INSTALL) '.[export,serve]'
 	@touch $@
 
 .venv/ready: .venv/demo
-	$(INSTALL) '.[dev,tensorflow]'
+	$(INSTALL) '.[export,serve,dev,tensorflow]'
 	@touch $@
 
 demo: .venv/demo

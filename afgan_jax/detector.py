@@ -1,25 +1,35 @@
 """Scores images and finds defects with a trained detector."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ml_collections import ConfigDict
 
-from afgan_jax.checkpoints.store import Given, restore
-from afgan_jax.devices import Devices
+from afgan_jax.artefact.layout import is_artefact
+from afgan_jax.artefact.load import load_fields
 from afgan_jax.large_images import score_prepared
-from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics import calibration_file, fit_threshold
 from afgan_jax.metrics.prediction import Prediction, interpret
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.preprocessing.preprocessor import ImageLike, Preprocessor
-from afgan_jax.scoring import Scores, announce, make_scorer
 from afgan_jax.system.errors import MissingThreshold
+from afgan_jax.system.extras import needed
+
+# Trained runs need JAX, exported detectors do not: what needs it is imported
+# when it is used.
+if TYPE_CHECKING:
+  from ml_collections import ConfigDict
+
+  from afgan_jax.checkpoints.store import Given
+  from afgan_jax.devices import Devices
+  from afgan_jax.methods.state import TrainState
+  from afgan_jax.scoring import Scores
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,8 +47,9 @@ class Detector:
       [n, size, size], to `methods.base.Scores`, in batches of
       `config.score.batch_size`, the last one padded.
     calibration: the thresholds; None if there are none yet.
-    no_threshold: says why a loaded run has no calibration; None if it has one,
-      or if the detector was not loaded.
+    no_threshold: says why a loaded run has no calibration; None otherwise.
+    runtime: that scores: 'jax', or for an exported detector one of
+      `artefact.runtimes.installed`.
   """
 
   config: ConfigDict
@@ -47,6 +58,7 @@ class Detector:
   score: Callable[..., Scores]
   calibration: Calibration | None = None
   no_threshold: MissingThreshold | None = None
+  runtime: str = 'jax'
 
   @classmethod
   def load(
@@ -55,37 +67,43 @@ class Detector:
     config: Given = None,
     *,
     devices: Devices = None,
+    runtime: str | None = None,
     **fields: Any,
-  ) -> 'Detector':
-    """Loads the newest checkpoint of a run and its calibration.
+  ) -> Detector:
+    """Loads the newest checkpoint of a run, or an exported detector.
 
     Args:
-      workdir: folder of the run.
+      workdir: folder of the run, or of the exported detector, which needs no
+        JAX.
       config: to use instead of the run's own, or a function that makes it from
-        that; it must agree with that in all fields that the weights depend on.
-        None for the run's own.
+        that, see `checkpoints.store.restore`; None for the run's own.
       devices: that share each batch; None for all.
+      runtime: that runs an exported detector, see
+        `artefact.runtimes.installed`; None for the fastest installed one.
       **fields: values that override fields of the config, by dotted names,
         e.g. `**{'score.batch_size': 1}` for images that come one by one.
 
     Returns:
-      The detector, without a calibration if there is none for this checkpoint
-      and score; `require_calibration` then says why.
+      The detector, without a calibration if there is none for its checkpoint.
 
     Raises:
       UsageError: if there is no checkpoint, or its config or format does not
-        match.
+        match; an exported detector is damaged, or cannot be run here.
     """
     workdir = pathlib.Path(workdir)
+    if is_artefact(workdir) or runtime not in (None, 'jax'):
+      return cls(**load_fields(workdir, config, runtime, fields))
+    with needed(
+      f'{workdir} is a trained run, not an exported one, and', 'train'
+    ):
+      from afgan_jax.checkpoints.store import restore
     config, state = restore(workdir, config, fields)
     detector = cls.from_state(config, state, devices=devices)
     try:
-      calibration = calibration_file.load_fitting(
-        workdir, config, detector.step
-      )
+      fitting = calibration_file.load_fitting(workdir, config, detector.step)
     except MissingThreshold as error:
       return dataclasses.replace(detector, no_threshold=error)
-    return dataclasses.replace(detector, calibration=calibration)
+    return dataclasses.replace(detector, calibration=fitting)
 
   @classmethod
   def from_state(
@@ -95,7 +113,7 @@ class Detector:
     calibration: Calibration | None = None,
     *,
     devices: Devices = None,
-  ) -> 'Detector':
+  ) -> Detector:
     """Builds a detector from a state in memory.
 
     Args:
@@ -104,6 +122,8 @@ class Detector:
       calibration: of this state and config; None for none.
       devices: that share each batch; None for all.
     """
+    from afgan_jax.scoring import make_scorer
+
     return cls(
       config,
       int(state.step),
@@ -117,7 +137,7 @@ class Detector:
     pixels: np.ndarray,
     false_reject_rate: float | None = None,
     regions: np.ndarray | None = None,
-  ) -> 'Detector':
+  ) -> Detector:
     """Calibrates the thresholds on held-out good images.
 
     Args:
@@ -129,7 +149,6 @@ class Detector:
     Returns:
       The detector with the new calibration.
     """
-    announce(self.config, len(pixels))
     scores = self.score(pixels, regions)
     highest = scores['map'].max(axis=(1, 2))
     return self.calibrate_scores(scores['score'], highest, false_reject_rate)
@@ -139,7 +158,7 @@ class Detector:
     scores: np.ndarray,
     highest: np.ndarray,
     false_reject_rate: float | None = None,
-  ) -> 'Detector':
+  ) -> Detector:
     """Calibrates the thresholds as `calibrate`, by results of the images.
 
     Args:
@@ -219,8 +238,7 @@ class Detector:
       prepared: the image.
       score: its score.
       values: its anomaly map, [rows, columns].
-      with_map: whether to restore the map to the size of the image, which for a
-        large image takes memory and time.
+      with_map: whether to restore the map to the image's size, which is slow.
 
     Returns:
       The prediction.

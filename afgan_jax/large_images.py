@@ -1,16 +1,22 @@
 """Scores images that are divided into tiles, a batch of tiles at a time."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from afgan_jax.preprocessing.prepared import PreparedImage, Tiles, regions_of
 from afgan_jax.preprocessing.tiling import MapMerger
-from afgan_jax.scoring import Scores
 from afgan_jax.system.threads import in_batches
+
+if TYPE_CHECKING:
+  from ml_collections import ConfigDict
+
+  from afgan_jax.scoring import Scores
 
 
 def score_tiles(

@@ -31,6 +31,9 @@ _ADVICE = {
     '--resume continues them, --overwrite replaces them, --output=DIR writes '
     'to another folder'
   ),
+  errors.ExportExists: (
+    '--overwrite replaces it, --output=DIR writes to another folder'
+  ),
   errors.OtherPredictions: (
     '--overwrite replaces them, --output=DIR writes to another folder'
   ),

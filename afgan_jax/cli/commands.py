@@ -1,24 +1,27 @@
 """Implements the commands: each runs a job and prints its results.
 
-Imports of plotting and metrics are deferred to the functions that need them,
-since they take longer than the import of JAX.
+Imports of JAX, plotting and metrics are deferred to the functions that need
+them: they take seconds, and exported detectors run without JAX.
 """
+
+from __future__ import annotations
 
 import json
 import pathlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
 from ml_collections import ConfigDict
 
-from afgan_jax.checkpoints.store import Given
 from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.jobs.data import Data
 from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system.errors import PartlyFailed
+
+if TYPE_CHECKING:
+  from afgan_jax.checkpoints.store import Given
 
 _RATE = 'calibration.false_reject_rate'
 _NO_TEST_IMAGES = (
@@ -138,6 +141,8 @@ def predict(
 
 def benchmark(config: ConfigDict, data: Data) -> None:
   """Benchmarks the program; prints a table on stderr and JSON on stdout."""
+  import jax
+
   from afgan_jax.benchmark import run
   from afgan_jax.benchmark.table import format_table
 
@@ -223,6 +228,8 @@ def _note_rate(
 
 
 def _note_slow_dtype(config: ConfigDict) -> None:
+  import jax
+
   if config.dtype == 'bfloat16' and jax.default_backend() == 'cpu':
     print(
       'config.dtype=bfloat16 is slower than float32 on a CPU, since XLA '

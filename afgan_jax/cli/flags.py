@@ -75,8 +75,8 @@ def _flag_error(argv: list[str], sentence: str) -> int:
   sentence = sentence.rstrip('.')
   if not _config_file(argv) and 'config.' in sentence:
     sentence += (
-      '; give a --config, or with --mode=evaluate, validate, calibrate or '
-      'predict the --workdir of a run'
+      '; give a --config, or with --mode=evaluate, validate, calibrate, '
+      'predict or export the --workdir of a run'
     )
   print(sentence if sentence.endswith('?') else f'{sentence}.', file=sys.stderr)
   return 2

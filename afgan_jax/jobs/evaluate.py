@@ -8,12 +8,13 @@ import pathlib
 from collections.abc import Sequence
 
 from afgan_jax.checkpoints.store import Given
-from afgan_jax.detector import Detector, Scores
+from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.jobs.images import calibrate_detector
 from afgan_jax.jobs.measure import measure
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
+from afgan_jax.scoring import Scores
 from afgan_jax.system.files import write_table, write_text
 from afgan_jax.system.workdir import check_not_file
 from afgan_jax.tracking.history import read_history

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.detector import Detector, Scores
+from afgan_jax.detector import Detector
+from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.data import Images, LabelledImages
 from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.preprocessing.intensity import to_bytes
-from afgan_jax.scoring import announce
+from afgan_jax.scoring import Scores
 
 
 def score_images(
@@ -32,10 +33,10 @@ def score_images(
     'reconstruction' and no terms of the score.
   """
   if not images.large:
-    announce(detector.config, len(images))
+    announce(detector, len(images))
     scores = detector.score(images.pixels, images.regions)
     return {**scores, 'highest': scores['map'].max(axis=(1, 2))}
-  announce(detector.config, len(images) * len(images.large[0]().indices))
+  announce(detector, len(images) * len(images.large[0]().indices))
   results: dict[str, list[float]] = defaultdict(list)
   maps = []
   for read in images.large:

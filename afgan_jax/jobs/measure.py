@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 import afgan_jax
 from afgan_jax.config.few import describe_few
 from afgan_jax.config.store import digest
-from afgan_jax.detector import Detector, Scores
+from afgan_jax.detector import Detector
 from afgan_jax.jobs.images import score_images
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
@@ -29,6 +29,7 @@ from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.metrics.saturated_overlap import saturated_overlap
 from afgan_jax.preprocessing.prepared import is_defect
+from afgan_jax.scoring import Scores
 
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 

@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 from afgan_jax.detector import Detector
+from afgan_jax.jobs.announce import announce
 from afgan_jax.preprocessing.listing import images_in
 from afgan_jax.preprocessing.prepared import PreparedImage
-from afgan_jax.scoring import announce
 from afgan_jax.system.errors import DataError, UsageError
 from afgan_jax.system.files import replacing
 from afgan_jax.system.threads import in_batches, map_ahead
@@ -58,7 +58,7 @@ def write_submission(
     threshold = detector.require_calibration().pixel_threshold
   paths = _find_images(folder)
   _check_new(output, folder.name)
-  announce(detector.config, len(paths))
+  announce(detector, len(paths))
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     in_tiles = detector.preprocessor.geometry.in_tiles
     size = 1 if in_tiles else detector.config.score.batch_size

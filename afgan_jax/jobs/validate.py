@@ -16,6 +16,7 @@ from afgan_jax.config.few import describe_few_held_out
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
+from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.data import Data, Images, check_held_out, of_run
 from afgan_jax.jobs.images import Squares, select_squares, training_images
 from afgan_jax.jobs.probes import NUM_IMAGES, Probes, make_probes
@@ -24,7 +25,6 @@ from afgan_jax.metrics.image import image_metrics, pixel_metrics
 from afgan_jax.metrics.image_scores import image_scores
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.prepared import NOT_COUNTED
-from afgan_jax.scoring import announce
 from afgan_jax.system.files import write_text
 
 FILE = 'validation.json'
@@ -86,7 +86,7 @@ def validate_detector(
   train_images = training_images(detector.config, train_split)
   good = select_squares(detector.config, held_out)
   num_defective = len(KINDS) * max(NUM_IMAGES, len(good.pixels))
-  announce(detector.config, len(good.pixels) + num_defective)
+  announce(detector, len(good.pixels) + num_defective)
   by_kind, num_images = _compare(detector, good, train_images)
   figures = _average(by_kind) | {
     'counts': {

@@ -1,14 +1,18 @@
 """Stores the thresholds of a run in `calibration.json`."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import pathlib
-
-from ml_collections import ConfigDict
+from typing import TYPE_CHECKING, Any
 
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.system.errors import MissingThreshold, OtherScores
 from afgan_jax.system.files import write_text
+
+if TYPE_CHECKING:
+  from ml_collections import ConfigDict
 
 _FILE = 'calibration.json'
 # Fields whose name in the file differs; older versions wrote that name too.
@@ -16,15 +20,40 @@ _STORED = {'guaranteed_rate': 'promised_rate'}
 _FIELDS = {stored: field for field, stored in _STORED.items()}
 # Of the file alone, for other programs.
 _DIGEST = 'digest'
+_SCORES = 'good_scores'
 
 
 def save(workdir: pathlib.Path, calibration: Calibration) -> None:
   """Writes `calibration.json` beside the checkpoints."""
+  write_text(workdir / _FILE, to_json(calibration) + '\n')
+
+
+def to_fields(calibration: Calibration) -> dict[str, Any]:
+  """Returns the fields to store."""
   fields = dataclasses.asdict(calibration)
   del fields['temporary']
-  content = {_STORED.get(name, name): value for name, value in fields.items()}
-  content[_DIGEST] = calibration.digest
-  write_text(workdir / _FILE, json.dumps(content, indent=2) + '\n')
+  stored = {_STORED.get(name, name): value for name, value in fields.items()}
+  return stored | {_DIGEST: calibration.digest}
+
+
+def to_json(calibration: Calibration) -> str:
+  """Serializes a calibration, with all scores on one line."""
+  content = to_fields(calibration)
+  scores = json.dumps(content[_SCORES])
+  text = json.dumps({**content, _SCORES: None}, indent=2)
+  return text.replace(f'"{_SCORES}": null', f'"{_SCORES}": {scores}')
+
+
+def from_fields(stored: dict[str, Any]) -> Calibration:
+  """Builds a calibration from stored fields, of this or an older version.
+
+  Raises:
+    TypeError: if a field is missing or unknown.
+  """
+  fields = {_FIELDS.get(name, name): value for name, value in stored.items()}
+  fields.pop(_DIGEST, None)  # Computed, so that edited values count.
+  fields[_SCORES] = tuple(fields.get(_SCORES, ()))
+  return Calibration(**fields)
 
 
 def load(workdir: pathlib.Path) -> Calibration | None:
@@ -43,11 +72,7 @@ def load(workdir: pathlib.Path) -> Calibration | None:
   if not path.exists():
     return None
   try:
-    stored = json.loads(path.read_text(encoding='utf-8'))
-    stored.pop(_DIGEST, None)  # Computed, so that edited values count.
-    return Calibration(
-      **{_FIELDS.get(name, name): value for name, value in stored.items()}
-    )
+    return from_fields(json.loads(path.read_text(encoding='utf-8')))
   except (ValueError, TypeError, AttributeError) as error:
     raise MissingThreshold(f'{path} is damaged.') from error
 

@@ -4,15 +4,19 @@ No defective image and no test image is used. A user may also set the threshold
 by hand.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import datetime
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from afgan_jax.metrics.threshold import Calibration, score_fields
+
+if TYPE_CHECKING:
+  from ml_collections import ConfigDict
 
 
 def conformal_quantile(
@@ -77,6 +81,7 @@ def fit(
     step=step,
     score=score_fields(config),
     date=_today(),
+    good_scores=tuple(np.sort(scores).tolist()),
   )
 
 

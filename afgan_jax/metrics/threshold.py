@@ -3,15 +3,20 @@
 `fit_threshold` makes it, `calibration_file` stores it.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from afgan_jax.config.method_fields import fields_of
+
+if TYPE_CHECKING:
+  from ml_collections import ConfigDict
 
 FEW = 16  # Fewer good images give a warning.
 # Scores in the units of the anomaly map: some pixel is at least as high.
@@ -43,6 +48,8 @@ class Calibration:
     requested: whether the user asked for it after training; training that adds
       no step then keeps it.
     temporary: whether it was made for one evaluation and is not stored.
+    good_scores: of the images that were scored, in ascending order; empty if
+      unknown.
   """
 
   num_images: int
@@ -59,6 +66,7 @@ class Calibration:
   date: str = ''
   requested: bool = False
   temporary: bool = False
+  good_scores: tuple[float, ...] = ()
 
   @property
   def digest(self) -> str:

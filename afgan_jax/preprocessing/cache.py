@@ -15,7 +15,6 @@ import threading
 import zlib
 
 import numpy as np
-import platformdirs
 
 # Increment if the same bytes are read differently.
 _VERSION = 2
@@ -28,6 +27,8 @@ def default_folder() -> pathlib.Path | None:
     The folder, which may not exist; None for a user without a home folder, as
     in a container.
   """
+  import platformdirs  # Exported detectors, which have no cache, need none.
+
   try:
     root = platformdirs.user_cache_path('afgan_jax', appauthor=False)
   except RuntimeError:

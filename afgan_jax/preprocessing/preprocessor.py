@@ -4,13 +4,15 @@ Training, evaluation, validation, calibration and prediction all read images
 through a `Preprocessor`, so that they cannot disagree.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
@@ -30,6 +32,9 @@ from afgan_jax.preprocessing.region_of_interest import (
   reduce_region,
 )
 from afgan_jax.preprocessing.tiling import Tiling
+
+if TYPE_CHECKING:
+  from ml_collections import ConfigDict
 
 ImageLike = str | os.PathLike[str] | bytes | np.ndarray
 
@@ -55,10 +60,11 @@ class Preprocessor:
   roi: RegionOfInterest | None = None
 
   @classmethod
-  def from_config(cls, config: ConfigDict) -> 'Preprocessor':
+  def from_config(cls, config: ConfigDict) -> Preprocessor:
     """Builds a preprocessor from `config.data` and `config.image_size`."""
     data = config.data
-    max_bytes, folder = round(data.cache_gib * 2**30), default_folder()
+    max_bytes = round(data.cache_gib * 2**30)
+    folder = default_folder() if max_bytes else None
     normalize = keep_intensity
     if data.normalize_light:  # Includes the mean.
       normalize = normalize_light
@@ -70,7 +76,7 @@ class Preprocessor:
       Geometry(data.geometry, tuple(data.window), data.scale),
       decoder,
       normalize,
-      Cache(folder, max_bytes) if folder and max_bytes else None,
+      Cache(folder, max_bytes) if folder else None,
       RegionOfInterest(data.roi, decoder) if data.roi else None,
     )
 

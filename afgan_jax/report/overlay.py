@@ -1,9 +1,10 @@
 """Blends heat maps with images (Figures 1 and 8)."""
 
-import matplotlib
 import numpy as np
 
+from afgan_jax.report.inferno import inferno
 from afgan_jax.system.errors import UsageError
+from afgan_jax.system.extras import needed
 
 HEAT_SHARE = 0.7  # The image has 0.3 (Figure 1).
 _PART_PIXELS = 2**18
@@ -12,6 +13,8 @@ _PART_PIXELS = 2**18
 def color_table(name: str) -> np.ndarray:
   """Returns a colour map of matplotlib as a table.
 
+  The default one, inferno, needs no matplotlib.
+
   Args:
     name: of the colour map.
 
@@ -19,8 +22,12 @@ def color_table(name: str) -> np.ndarray:
     uint8 [256, 3].
 
   Raises:
-    UsageError: if there is no such colour map.
+    UsageError: if there is no such colour map, or matplotlib is missing.
   """
+  if name == 'inferno':
+    return inferno()
+  with needed(f'config.predict.colormap={name!r}', 'train'):
+    import matplotlib
   if name not in matplotlib.colormaps:
     raise UsageError(
       f'config.predict.colormap is {name!r}: use a colour map of matplotlib, '

@@ -7,8 +7,6 @@ of each setting is in docs/performance.md.
 import ctypes
 import os
 
-import jaxlib
-
 # From glibc malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -58,6 +56,8 @@ def jaxlib_release() -> tuple[int, int]:
 
   They come from jaxlib itself, for XLA is in it; reading them loads no XLA.
   """
+  import jaxlib
+
   major, minor = jaxlib.__version__.split('.')[:2]
   return int(major), int(minor)
 

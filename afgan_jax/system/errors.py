@@ -44,6 +44,10 @@ class OutputExists(UsageError):
   """The output folder already holds predictions."""
 
 
+class ExportExists(UsageError):
+  """The output folder already holds an exported detector."""
+
+
 class OtherPredictions(UsageError):
   """The output folder holds predictions that cannot be continued."""
 

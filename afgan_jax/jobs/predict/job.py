@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from tqdm import tqdm
 
 from afgan_jax.detector import Detector
+from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.predict.earlier import LINES, earlier_rows, rows_to_keep
 from afgan_jax.jobs.predict.pipeline import predict_rows
 from afgan_jax.jobs.predict.rows import Row, key_of
 from afgan_jax.jobs.predict.sheet import write_sheet
 from afgan_jax.jobs.predict.tables import Tables, write_lines
-from afgan_jax.scoring import announce
 from afgan_jax.system.errors import (
   OutputExists,
   OutputInUse,
@@ -63,7 +63,7 @@ def predict(
     done, left = _divide(detector, paths, output) if resume else ([], paths)
     write_lines(output, done)
     with Tables(output) as tables:
-      announce(detector.config, len(left))
+      announce(detector, len(left))
       with contextlib.closing(predict_rows(detector, left, output)) as rows:
         failed = _write_rows(rows, tables.write, len(paths), len(left))
     write_sheet(detector, output, detector.config.predict.sheet)

@@ -5,7 +5,6 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -46,15 +45,22 @@ def write_sheet(detector: Detector, output: pathlib.Path, count: int) -> None:
     (columns * _CELL[0], -(-len(rows) // columns) * _CELL[1]),
     'white',
   )
-  font = ImageFont.truetype(
-    os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf'),
-    _SIZE,
-  )
+  font = _load_font()
   for number, row in enumerate(rows):
     place = (number % columns * _CELL[0], number // columns * _CELL[1])
     sheet.paste(_cell(detector, row, font), place)
   with replacing(output / SHEET) as temporary:
     sheet.save(temporary, 'png')
+
+
+def _load_font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+  """Loads matplotlib's font, which has most alphabets, or else Pillow's."""
+  try:
+    import matplotlib
+  except ModuleNotFoundError:
+    return ImageFont.load_default(_SIZE)
+  place = os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf')
+  return ImageFont.truetype(os.path.join(place, 'DejaVuSans.ttf'), _SIZE)
 
 
 def _cell(

@@ -1,0 +1,1 @@
+"""Reads exported detectors and runs them without JAX."""

@@ -1,0 +1,77 @@
+"""Defines the flags of the program, except those of a service."""
+
+from absl import flags
+from ml_collections import config_flags
+
+MODES = (
+  'train',
+  'evaluate',
+  'validate',
+  'calibrate',
+  'predict',
+  'benchmark',
+  'study',
+  'inspect',
+  'export',
+  'serve',
+)
+CONFIG = config_flags.DEFINE_config_file(
+  'config', None, 'A file of configs/; set single fields with --config.seed=1.'
+)
+WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'Folder of the run; default: runs/<name of the config>.'
+)
+MODE = flags.DEFINE_enum(
+  'mode',
+  'train',
+  MODES,
+  'train: train or continue, then calibrate and evaluate. evaluate, validate, '
+  'calibrate, predict: restore from --workdir; validate measures on synthetic '
+  'defects. benchmark: time the compiled step. study: train and evaluate all '
+  'variants of --config and write tables. inspect: describe the images. '
+  'export: write a folder that runs without JAX. serve: answer requests over '
+  'HTTP.',
+)
+DATA = flags.DEFINE_string(
+  'data',
+  None,
+  'Another folder of images: test/* is scored with --mode=evaluate, its good '
+  'images are used with --mode=calibrate.',
+)
+INPUT = flags.DEFINE_string(
+  'input', None, 'With --mode=predict: an image, a folder or a glob pattern.'
+)
+OUTPUT = flags.DEFINE_string(
+  'output',
+  None,
+  'Folder of the results; default with --mode=predict: predictions/ in '
+  '--workdir; with --mode=evaluate: --workdir, or with --data evaluations/ in '
+  'it; with --mode=export: exported/ in --workdir.',
+)
+RESUME = flags.DEFINE_bool(
+  'resume', False, 'With --mode=predict: continue where it was stopped.'
+)
+WATCH = flags.DEFINE_bool(
+  'watch',
+  False,
+  'With --mode=predict: go on with the images that appear in the folder '
+  '--input, until Ctrl-C or SIGTERM; a restart continues.',
+)
+OVERWRITE = flags.DEFINE_bool(
+  'overwrite',
+  False,
+  'With --mode=predict: replace the results in --output; with --mode=export: '
+  'the exported detector there.',
+)
+FORMAT = flags.DEFINE_enum(
+  'format',
+  'onnx',
+  ('onnx', 'stablehlo', 'all'),
+  'With --mode=export: format of the model.',
+)
+CHECK = flags.DEFINE_bool(
+  'check',
+  False,
+  'With --mode=export: compare all installed runtimes on the golden images; '
+  'without --workdir, of the exported detector in --output.',
+)

@@ -1,0 +1,63 @@
+"""Checks which flags go together."""
+
+from afgan_jax.cli import definitions
+from afgan_jax.cli.threshold_flags import wanted
+from afgan_jax.metrics.wanted import Wanted
+from afgan_jax.system.errors import UsageError
+
+
+def check_flags(mode: str) -> None:
+  """Raises UsageError for combinations of flags that are not allowed."""
+  if definitions.DATA.value and mode not in ('evaluate', 'calibrate'):
+    raise UsageError(
+      '--data is only for --mode=evaluate and --mode=calibrate; for training '
+      'set config.data.path.'
+    )
+  wanted().check()
+  if mode != 'calibrate' and wanted() != Wanted():
+    raise UsageError(
+      '--false_reject_rate, --threshold and --pixel_threshold are only for '
+      '--mode=calibrate; other modes use the threshold that it stores.'
+    )
+  if bool(definitions.INPUT.value) != (mode == 'predict'):
+    raise UsageError('--mode=predict needs --input, and no other mode has it.')
+  _check_output(mode)
+  config = definitions.CONFIG.value
+  if mode in ('train', 'benchmark', 'study', 'inspect') and config is None:
+    raise UsageError(f'--mode={mode} needs a --config.')
+  if config is not None and (mode == 'study') != ('study' in config):
+    raise UsageError(
+      '--mode=study needs a --config of a study, such as '
+      'configs/paper/tables.py, and no other mode takes one.'
+    )
+
+
+def is_check_alone(mode: str) -> bool:
+  """Returns True if an exported detector is compared, and none is made."""
+  given = definitions.WORKDIR.value or definitions.CONFIG.value
+  return mode == 'export' and definitions.CHECK.value and not given
+
+
+def _check_output(mode: str) -> None:
+  """Checks the flags that say what is written, and how."""
+  output = definitions.OUTPUT.value
+  if output and mode not in ('predict', 'evaluate', 'export'):
+    raise UsageError(
+      '--output is only for --mode=predict, --mode=evaluate and --mode=export.'
+    )
+  if mode != 'predict' and (
+    definitions.RESUME.value or definitions.WATCH.value
+  ):
+    raise UsageError('--resume and --watch are only for --mode=predict.')
+  if mode not in ('predict', 'export') and definitions.OVERWRITE.value:
+    raise UsageError(
+      '--overwrite is only for --mode=predict and --mode=export.'
+    )
+  if mode != 'export':
+    if definitions.CHECK.value or definitions.FORMAT.present:
+      raise UsageError('--check and --format are only for --mode=export.')
+  elif is_check_alone(mode) and not output:
+    raise UsageError(
+      '--check needs the --output of an exported detector, or the --workdir of '
+      'a run to be exported.'
+    )
