@@ -82,7 +82,7 @@ def squared_error(x: Examples, y: Examples) -> Values:
   Returns:
     [batch], at least 0.
   """
-  return jnp.mean(jnp.square(x - y).reshape(len(x), -1), axis=-1)
+  return jnp.mean(jnp.square(x - y).reshape(x.shape[0], -1), axis=-1)
 
 
 def absolute_sum(x: Examples, y: Examples) -> Values:
@@ -95,7 +95,7 @@ def absolute_sum(x: Examples, y: Examples) -> Values:
   Returns:
     [batch], at least 0.
   """
-  return jnp.sum(jnp.abs(x - y).reshape(len(x), -1), axis=-1)
+  return jnp.sum(jnp.abs(x - y).reshape(x.shape[0], -1), axis=-1)
 
 
 def latent_error(real_latent: Vectors, fake_latent: Vectors) -> Values:

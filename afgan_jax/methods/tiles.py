@@ -68,7 +68,7 @@ def see_tiles(
 
   one, _ = jax.eval_shape(lambda: see(_cut(images, corners[0], tile_size)))
   sums = {
-    name: jnp.zeros((len(images), size, size, *output.shape[3:]))
+    name: jnp.zeros((images.shape[0], size, size, *output.shape[3:]))
     for name, output in one.items()
   }
   sums, scalars = lax.scan(add, sums, jnp.asarray(corners))
@@ -98,7 +98,7 @@ def _sum_windows(
 def _cut(images: jax.Array, corner: jax.Array, tile_size: int) -> jax.Array:
   """Returns one tile of all images."""
   start = (0, corner[0], corner[1], 0)
-  shape = (len(images), tile_size, tile_size, 3)
+  shape = (images.shape[0], tile_size, tile_size, 3)
   return lax.dynamic_slice(images, start, shape)
 
 

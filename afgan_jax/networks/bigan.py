@@ -81,7 +81,7 @@ class ResidualGenerator(nn.Module):
       [batch, size, size, 3], float32 in [-1, 1].
     """
     del train
-    batch, innermost = len(latent), self.features[-1]
+    batch, innermost = latent.shape[0], self.features[-1]
     x = _dense(INNERMOST**2 * innermost, self.dtype, 'project')(latent)
     x = x.reshape(batch, INNERMOST, INNERMOST, innermost)
     for level in reversed(range(len(self.features))):

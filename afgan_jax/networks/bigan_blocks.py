@@ -99,7 +99,7 @@ class ResidualTrunk(nn.Module):
       x = ResidualBlock(features, self.dtype, name=f'block_{level}')(x)
       if level < len(self.features) - 1:
         x = nn.avg_pool(x, (2, 2), (2, 2))
-    return x.reshape(len(x), -1)
+    return x.reshape(x.shape[0], -1)
 
 
 def initialize_residual(

@@ -1,0 +1,1 @@
+"""Converts JAX functions to ONNX, by the operations that methods use."""
