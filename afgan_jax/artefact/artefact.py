@@ -104,7 +104,7 @@ def read(
     models = dict(content['models'])
   except (KeyError, TypeError, ValueError, AttributeError) as error:
     raise UsageError(f'{path} is damaged: export the run again.') from error
-  config = dict(stored)
+  config = stored | {'data.cache_gib': 0}  # Nothing is read twice.
   if stored['data.roi']:
     config['data.roi'] = os.path.join(folder, stored['data.roi'])
   if given is not None:

@@ -5,6 +5,7 @@ Each runtime is imported only when it is used.
 
 import importlib.util
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -122,8 +123,10 @@ def _start_onnxruntime(artefact: Artefact) -> Run:
   if 'CUDAExecutionProvider' in onnxruntime.get_available_providers():
     # TF32, its default, changes scores.
     providers.insert(0, ('CUDAExecutionProvider', {'use_tf32': 0}))
+  options = onnxruntime.SessionOptions()
+  options.log_severity_level = 3  # It warns that the threshold is an input.
   try:
-    session = onnxruntime.InferenceSession(path, providers=providers)
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
   # Its exceptions have no common base class.
   except Exception as error:
     raise _unusable(path, error) from error
@@ -136,6 +139,8 @@ def _start_onnxruntime(artefact: Artefact) -> Run:
 
 
 def _start_openvino(artefact: Artefact) -> Run:
+  # Optional for OpenVINO: it would fork this process and call its makers.
+  sys.modules.setdefault('openvino_telemetry', None)  # type: ignore[arg-type]
   import openvino
 
   path = artefact.folder / ONNX
@@ -146,7 +151,9 @@ def _start_openvino(artefact: Artefact) -> Run:
     model = core.compile_model(core.read_model(path), 'CPU', precise)
   except Exception as error:
     raise _unusable(path, error) from error
-  names = [output.any_name for output in model.outputs]
+  # It gives an output the name of its operation as well.
+  known_outputs = set(artefact.models['onnx']['outputs'])
+  names = [min(output.names & known_outputs) for output in model.outputs]
   taken = {name for port in model.inputs for name in port.names}
 
   def run(inputs: dict[str, np.ndarray]) -> Outputs:

@@ -1,5 +1,7 @@
 """Checks which flags go together."""
 
+import pathlib
+
 from afgan_jax.cli import definitions
 from afgan_jax.cli.threshold_flags import wanted
 from afgan_jax.metrics.wanted import Wanted
@@ -29,6 +31,25 @@ def check_flags(mode: str) -> None:
     raise UsageError(
       '--mode=study needs a --config of a study, such as '
       'configs/paper/tables.py, and no other mode takes one.'
+    )
+
+
+def check_exported(mode: str, folder: pathlib.Path) -> None:
+  """Checks a command that works on an exported detector.
+
+  Raises:
+    UsageError: if it needs the run that the detector was exported from, or
+      would write its results among the exported files.
+  """
+  if mode != 'predict':
+    raise UsageError(
+      f'{folder} is an exported detector, which --mode=predict and '
+      f'--mode=serve use: --mode={mode} needs the run that it was exported '
+      'from.'
+    )
+  if not definitions.OUTPUT.value:
+    raise UsageError(
+      f'{folder} is an exported detector: give an --output for the results.'
     )
 
 

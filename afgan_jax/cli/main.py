@@ -17,7 +17,7 @@ from absl import app, flags, logging
 from afgan_jax.artefact.layout import is_artefact
 from afgan_jax.cli import definitions
 from afgan_jax.cli.advice import advise
-from afgan_jax.cli.flag_rules import check_flags, is_check_alone
+from afgan_jax.cli.flag_rules import check_exported, check_flags, is_check_alone
 from afgan_jax.cli.flags import default_workdir, given_config, parse_flags
 from afgan_jax.cli.stored_fields import WrongField
 from afgan_jax.cli.threshold_flags import wanted
@@ -107,7 +107,9 @@ def _dispatch(
     check_group_sizes(config)
     print(inspect(config, workdir))
     return
-  if mode != 'predict' or not is_artefact(workdir):
+  if is_artefact(workdir):
+    check_exported(mode, workdir)
+  else:
     with needed(f'--mode={mode} of a trained run', 'train'):
       _start_jax(mode)
   _run(mode, workdir, output and pathlib.Path(output), load_data)
