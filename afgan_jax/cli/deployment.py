@@ -1,0 +1,59 @@
+"""Implements the commands for exported detectors and services."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from afgan_jax.cli import definitions
+from afgan_jax.jobs.data import Data
+from afgan_jax.system.extras import needed
+
+if TYPE_CHECKING:
+  from afgan_jax.checkpoints.store import Given
+
+_FOLDER = 'exported'
+
+
+def export(
+  given: Given,
+  workdir: pathlib.Path,
+  data: Data,
+  output: pathlib.Path | None,
+  *,
+  overwrite: bool,
+) -> None:
+  """Exports a run and prints how the exported model agrees with it.
+
+  Raises:
+    UsageError: if the run cannot be exported, or a runtime does not agree.
+  """
+  with needed('--mode=export', 'export'):
+    import onnx  # noqa: F401
+
+    from afgan_jax.jobs.export import export
+  output = output or workdir / _FOLDER
+  formats = definitions.FORMAT.value
+  export(given, workdir, data, output, formats, overwrite=overwrite)
+  print(f'The exported detector is {output}.')
+  if definitions.CHECK.value:
+    check(output)
+
+
+def check(folder: pathlib.Path) -> None:
+  """Compares an exported detector in all installed runtimes; prints each.
+
+  Raises:
+    UsageError: if one does not agree with the trained detector.
+  """
+  from afgan_jax.jobs.export_check import check, require_agreement
+
+  comparisons = check(folder)
+  for comparison in comparisons:
+    print(comparison.describe())
+  require_agreement(folder, comparisons)
+
+
+def serve(start_jax: Callable[[str], None]) -> None:
+  """Serves exported detectors or trained runs over HTTP."""
