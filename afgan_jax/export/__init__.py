@@ -1,0 +1,1 @@
+"""Exports trained methods as programs that run without JAX or Python."""
