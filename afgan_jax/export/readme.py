@@ -99,22 +99,32 @@ def _with_package() -> Iterator[str]:
 
 def _onnx(config: Fields) -> Iterator[str]:
   """Describes `model.onnx` and its use from other languages."""
-  size = str(config['image_size'])
-  rows = [*_TENSORS, *([_REGION] if config['data']['roi'] else [])]
+  size, has_region = str(config['image_size']), bool(config['data']['roi'])
+  rows = [*_TENSORS, *([_REGION] if has_region else [])]
   yield '## The model'
   yield table(['tensor', 'type', ''], rows).replace('SIZE', size)
-  reason = _needs_package(config['data'])
-  if reason:
-    yield reason
-    return
-  yield from _preprocessing(config['data'], size)
+  yield '## Preprocessing'
+  yield _needs_package(config['data']) or _steps(config['data'], size)
   yield '## Python'
   yield (
-    'It needs `numpy` and `onnxruntime` alone, and checks the golden images. '
-    "Another threshold is a further input, `'threshold': np.array(0.3, "
-    'np.float32)`.'
+    'It needs `numpy` and `onnxruntime` alone, and checks the pixels of the '
+    "golden images. Another threshold is a further input, `'threshold': "
+    'np.array(0.3, np.float32)`.'
   )
-  yield _code('python', snippets.PYTHON)
+  yield _code('python', _python(has_region))
+  if not has_region:
+    yield from _compiled(size)
+
+
+def _python(has_region: bool) -> str:
+  if not has_region:
+    return snippets.PYTHON
+  line = snippets.PYTHON.index('  score, probability')
+  text = snippets.PYTHON[:line] + snippets.READ_REGION + snippets.PYTHON[line:]
+  return text.replace(snippets.INPUTS, snippets.REGION)
+
+
+def _compiled(size: str) -> Iterator[str]:
   yield '## C++ and C#'
   yield 'Both read pixels that Python writes, here those of a golden image:'
   yield _code('python', snippets.WRITE_FLOATS)
@@ -133,46 +143,46 @@ def _onnx(config: Fields) -> Iterator[str]:
 
 
 def _needs_package(data: Fields) -> str:
-  """Explains why a model cannot be used by itself; '' if it can."""
+  """Explains what afgan-jax does around the model; '' for a few plain steps."""
   if data['geometry'] == 'tiles':
     return (
-      'An image is scored as several overlapping squares, whose maps are '
-      'blended and then scored; the model scores one square. Use afgan-jax, '
-      'which does all of it.'
+      'Use afgan-jax: an image is scored as several overlapping squares, whose '
+      'maps are blended and then scored. The model scores one square, and the '
+      'golden pixels are one of each image.'
     )
   if data['geometry'] == 'object':
     return (
-      'The object on each image is found and aligned before it is scored. Use '
-      'afgan-jax, which does that.'
+      'Use afgan-jax: the object on each image is found and aligned before it '
+      'is scored.'
     )
   if data['roi']:
     return (
-      'Only a region of each image is inspected, which is filled and reduced '
-      'before the model gets it. Use afgan-jax, which does that.'
+      'Use afgan-jax: only a region of each image is inspected, and the rest '
+      'is filled before the model gets it.'
     )
   return ''
 
 
-def _preprocessing(data: Fields, size: str) -> Iterator[str]:
-  yield '## Preprocessing'
+def _steps(data: Fields, size: str) -> str:
+  """Describes the preprocessing of plain geometries, a step a line."""
   white = data['white'] or 'the largest value of its type'
+  rounding = 'Clip to [0, 255] and round to float16, then use float32.'
   steps = [
     f'Decode the image to RGB of 8 bits; more bits are divided by {white} and '
     'multiplied by 255. Apply the rotation of EXIF.',
     _GEOMETRY[data['geometry']].replace('SIZE', size)
     + ' Resize each channel in floating point with a triangle filter that is '
     'widened by the factor of reduction (antialiased; BILINEAR of Pillow).',
+    rounding,
   ]
-  rounding = 'Clip to [0, 255] and round to float16, then use float32.'
-  steps.append(rounding)
   for name, text in _INTENSITY.items():
     if data[name]:  # The first includes the second.
       steps += [text, rounding]
       break
-  yield '\n'.join(f'{i}. {step}' for i, step in enumerate(steps, 1))
-  yield (
-    'Compare your own with `golden/`: the pixels of `NAME.npy` are those of '
-    '`NAME.png`. A resize without antialiasing changes scores.'
+  text = '\n'.join(f'{i}. {step}' for i, step in enumerate(steps, 1))
+  return (
+    f'{text}\n\nCompare your own with `golden/`: the pixels of `NAME` are '
+    '`NAME.pixels.npy`. A resize without antialiasing changes scores.'
   )
 
 

@@ -22,15 +22,22 @@ session = onnxruntime.InferenceSession(
 )
 names = ['score', 'probability', 'verdict']
 for golden in json.load(open('golden/golden.json', encoding='utf-8')):
-  pixels = np.load(f'golden/{golden["name"]}.npy')[np.newaxis]
+  expected = golden['model']
+  pixels = np.load(f'golden/{expected["pixels"]}')[np.newaxis]
   score, probability, verdict = session.run(names, {'pixels': pixels})
-  np.testing.assert_allclose(score[0], golden['score'], rtol=1e-4)
+  np.testing.assert_allclose(score[0], expected['score'], rtol=1e-4)
   print(golden['name'], score[0], probability[0], verdict[0])
+"""
+# Replaces the inputs, for models that have one more.
+INPUTS = "{'pixels': pixels}"
+REGION = "{'pixels': pixels, 'region': region}"
+READ_REGION = """\
+  region = np.load(f'golden/{expected["region"]}')[np.newaxis]
 """
 
 WRITE_FLOATS = """\
 import numpy as np
-np.load('golden/NAME.npy').tofile('pixels.f32')
+np.load('golden/NAME.pixels.npy').tofile('pixels.f32')
 """
 
 CPP = """\

@@ -76,10 +76,10 @@ def rows(done):
   pattern = r'(.*) score (\S+) probability (\S+) verdict (good|defective)'
   found = [re.fullmatch(pattern, line) for line in done.stdout.splitlines()]
   return {
-    pathlib.Path(path).stem: {
+    pathlib.Path(path).name: {
       'score': float(value),
       'probability': float(probability),
-      'verdict': verdict == 'defective',
+      'defective': verdict == 'defective',
     }
     for path, value, probability, verdict in (each.groups() for each in found)
   }
@@ -87,7 +87,11 @@ def rows(done):
 
 def golden(folder):
   content = json.loads((folder / 'golden' / 'golden.json').read_text())
-  return {row.pop('name'): pytest.approx(row, abs=1e-4) for row in content}
+  names = 'score', 'probability', 'defective'
+  return {
+    row['pixels']: pytest.approx({name: row[name] for name in names}, abs=1e-4)
+    for row in (each['model'] for each in content)
+  }
 
 
 def test_the_commands_of_the_readme_give_the_golden_scores(folder, commands):
@@ -97,27 +101,27 @@ def test_the_commands_of_the_readme_give_the_golden_scores(folder, commands):
   assert rows(done) == golden(folder / 'exported')
   done = shell(folder, run_with_threshold)
   assert done.returncode == 0, done.stderr
-  assert not any(row['verdict'] for row in rows(done).values())
+  assert not any(row['defective'] for row in rows(done).values())
 
 
 def test_exit_codes_tell_good_from_defective(folder):
   model, images = 'exported/model.onnx', 'exported/golden'
-  assert score(folder, model, f'{images}/dark.npy').returncode == 0
-  assert score(folder, model, f'{images}/bright.npy').returncode == 1
+  assert score(folder, model, f'{images}/dark.png.pixels.npy').returncode == 0
+  assert score(folder, model, f'{images}/bright.png.pixels.npy').returncode == 1
 
 
 def test_a_threshold_moves_probability_and_verdict(folder):
-  pixels = np.load(folder / 'exported/golden/dark.npy')
+  pixels = np.load(folder / 'exported/golden/dark.png.pixels.npy')
   threshold = float(pixels.mean()) - 5
   done = score(
     folder,
     f'--threshold={threshold}',
     'exported/model.onnx',
-    'exported/golden/dark.npy',
+    'exported/golden/dark.png.pixels.npy',
   )
   assert done.returncode == 1
-  row = rows(done)['dark']
-  assert row['verdict']
+  row = rows(done)['dark.png.pixels.npy']
+  assert row['defective']
   # Logistic function of 5 / 10.
   assert row['probability'] == pytest.approx(0.622459, abs=1e-4)
 
@@ -166,13 +170,13 @@ def test_wrong_pixels_end_with_a_sentence(folder, name):
 
 @pytest.mark.parametrize('length', [0, 7, 11, 60, -1])
 def test_files_that_were_cut_end_with_a_sentence(folder, length):
-  whole = (folder / 'exported/golden/dark.npy').read_bytes()
+  whole = (folder / 'exported/golden/dark.png.pixels.npy').read_bytes()
   (folder / 'cut.npy').write_bytes(whole[:length])
   check_refused(score(folder, 'exported/model.onnx', 'cut.npy'), 'cut.npy')
 
 
 def test_a_file_that_claims_to_be_large_takes_no_memory(folder):
-  whole = (folder / 'exported/golden/dark.npy').read_bytes()
+  whole = (folder / 'exported/golden/dark.png.pixels.npy').read_bytes()
   claim = b'(99999, 9999, 3)'
   start = whole.index(b'(8, 8, 3)')
   end = start + len(claim)
@@ -181,7 +185,7 @@ def test_a_file_that_claims_to_be_large_takes_no_memory(folder):
 
 
 def test_missing_and_wrong_files_end_with_a_sentence(folder):
-  image = 'exported/golden/dark.npy'
+  image = 'exported/golden/dark.png.pixels.npy'
   check_refused(score(folder, 'none.onnx', image), 'none.onnx')
   check_refused(score(folder, 'exported/model.onnx', 'none.npy'), 'none.npy')
   check_refused(score(folder, 'exported/model.onnx', 'exported'), 'exported')
@@ -191,7 +195,7 @@ def test_missing_and_wrong_files_end_with_a_sentence(folder):
 
 
 def test_wrong_arguments_end_with_a_sentence(folder):
-  files = 'exported/model.onnx', 'exported/golden/dark.npy'
+  files = 'exported/model.onnx', 'exported/golden/dark.png.pixels.npy'
   check_refused(score(folder), 'MODEL')
   check_refused(score(folder, files[0]), 'MODEL')
   check_refused(score(folder, '--batch=1', *files), '--batch')
@@ -202,5 +206,5 @@ def test_wrong_arguments_end_with_a_sentence(folder):
 
 def test_a_model_with_a_region_of_interest_is_refused(folder):
   tiny_onnx.write_model(folder / 'region.onnx', with_region=True)
-  done = score(folder, 'region.onnx', 'exported/golden/dark.npy')
+  done = score(folder, 'region.onnx', 'exported/golden/dark.png.pixels.npy')
   check_refused(done, 'region')

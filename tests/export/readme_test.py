@@ -68,12 +68,13 @@ def test_the_program_in_python_gives_the_golden_scores(folder):
   golden = json.loads((folder / 'golden' / 'golden.json').read_text())
   rows = [line.split() for line in done.stdout.splitlines()]
   assert [row[0] for row in rows] == [row['name'] for row in golden]
-  for row, expected in zip(rows, golden, strict=True):
+  for row, each in zip(rows, golden, strict=True):
+    expected = each['model']
     assert float(row[1]) == pytest.approx(expected['score'], rel=1e-5)
     assert float(row[2]) == pytest.approx(expected['probability'], rel=1e-4)
-    assert row[3] == str(expected['verdict'])
+    assert row[3] == str(expected['defective'])
   # A wrong score does not pass.
-  golden[0]['score'] *= 1.01
+  golden[0]['model']['score'] *= 1.01
   (folder / 'golden' / 'golden.json').write_text(json.dumps(golden))
   with pytest.raises(AssertionError):
     run([sys.executable, 'check.py'], folder)
@@ -112,8 +113,8 @@ def test_the_program_in_cpp_gives_the_golden_scores(folder):
   for row in golden:
     run([sys.executable, '-c', write.replace('NAME', row['name'])], folder)
     score, verdict = run(['./score'], folder).stdout.split()
-    assert float(score) == pytest.approx(row['score'], rel=1e-4)
-    assert verdict == str(int(row['verdict']))
+    assert float(score) == pytest.approx(row['model']['score'], rel=1e-4)
+    assert verdict == str(int(row['model']['defective']))
 
 
 def test_the_program_in_csharp_is_said_not_to_be_tested():
@@ -189,11 +190,20 @@ def test_the_steps_of_preprocessing_are_complete(shape, geometry, intensity):
   'fields',
   [{'geometry': 'tiles'}, {'geometry': 'object'}, {'roi': 'roi.png'}],
 )
-def test_models_that_need_more_are_left_to_the_package(fields):
+def test_preprocessing_that_is_not_plain_is_left_to_the_package(fields):
   text = artefact_readme(detector(**fields))
-  assert 'Use afgan-jax' in text
-  assert text.count('```python') == 1 and '```cpp' not in text
+  assert 'Use afgan-jax' in text and 'round to float16' not in text
   assert ('`region`' in text) == ('roi' in fields)
+  assert ('```cpp' in text) == ('roi' not in fields)
+
+
+def test_the_program_in_python_gives_regions_to_models_that_need_them(tmp_path):
+  pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+  tiny_onnx.write_artefact(tmp_path / 'exported', with_region=True)
+  text = artefact_readme(detector(roi='roi.png'))
+  (tmp_path / 'exported' / 'check.py').write_text(program(text, 'python', 1))
+  done = run([sys.executable, 'check.py'], tmp_path / 'exported')
+  assert len(done.stdout.splitlines()) == 2
 
 
 def test_without_onnx_the_package_alone_is_described():

@@ -68,24 +68,29 @@ def write_model(
 
 
 def expected(pixels: np.ndarray, threshold: float = THRESHOLD) -> dict:
-  """Returns score, probability and verdict of an image, from the definition."""
+  """Computes the results of an image, from the definition."""
   score = float(np.mean(pixels, dtype=np.float64))
   return {
     'score': score,
     'probability': 1 / (1 + math.exp(-(score - threshold) / SCALE)),
-    'verdict': score > threshold,
+    'defective': score > threshold,
   }
 
 
-def write_artefact(folder: pathlib.Path) -> None:
+def write_artefact(folder: pathlib.Path, with_region: bool = False) -> None:
   """Writes a folder with the model and two golden images, good and bad."""
-  (folder / 'golden').mkdir(parents=True)
-  write_model(folder / 'model.onnx')
+  place = folder / 'golden'
+  place.mkdir(parents=True)
+  write_model(folder / 'model.onnx', with_region=with_region)
   rng = np.random.default_rng(0)
   golden = []
-  for name, middle in (('dark', 90), ('bright', 115)):
+  for name, middle in (('dark.png', 90), ('bright.png', 115)):
     noise = rng.uniform(-40, 40, (SIZE, SIZE, 3))
     pixels = (middle + noise).astype(np.float32)
-    np.save(folder / 'golden' / f'{name}.npy', pixels)
-    golden.append({'name': name, **expected(pixels)})
-  (folder / 'golden' / 'golden.json').write_text(json.dumps(golden))
+    np.save(place / f'{name}.pixels.npy', pixels)
+    files = {'pixels': f'{name}.pixels.npy'}
+    if with_region:
+      files['region'] = f'{name}.region.npy'
+      np.save(place / files['region'], np.ones((SIZE, SIZE), bool))
+    golden.append({'name': name, 'model': {**files, **expected(pixels)}})
+  (place / 'golden.json').write_text(json.dumps(golden))
