@@ -1,0 +1,110 @@
+"""Describes the threshold of a model and its guarantee for a model card."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.report.markdown import base_name, escape
+
+Fields = Mapping[str, Any]
+
+
+def describe_threshold(
+  config: Fields, calibration: Fields | None, step: int
+) -> str:
+  """Describes the threshold, its guarantee and the guarantee's conditions.
+
+  Args:
+    config: nested fields of the run.
+    calibration: the content of `calibration.json`; None for none.
+    step: of the weights.
+
+  Returns:
+    Markdown.
+  """
+  if calibration is None:
+    return (
+      'None: the model gives scores and no verdicts until a threshold is '
+      'calibrated on good images that it was not trained on.'
+    )
+  if calibration.get('step') != step:
+    return (
+      f'None: the stored threshold is of step {calibration.get("step")} and '
+      f'these weights are of step {step}. Calibrate it again.'
+    )
+  return '\n\n'.join(_parts(config, _read(calibration)))
+
+
+def fitting(calibration: Fields | None, step: int) -> Fields | None:
+  """Returns the calibration if it is of these weights, else None."""
+  fits = calibration and calibration.get('step') == step
+  return calibration if fits else None
+
+
+def _read(stored: Fields) -> Calibration:
+  """Builds the calibration; what it has no field for is left out."""
+  names = {field.name for field in dataclasses.fields(Calibration)}
+  values = {'guaranteed_rate': stored.get('promised_rate'), **stored}
+  return Calibration(**{name: values[name] for name in names & values.keys()})
+
+
+def _parts(config: Fields, calibration: Calibration) -> Iterator[str]:
+  marked = f'above {calibration.pixel_threshold!r}'
+  date = f', set on {calibration.date}' if calibration.date else ''
+  yield (
+    f'An image is defective if its score is above {calibration.threshold!r}'
+    f'{date}. Pixels of a defective image are marked where the map is {marked}.'
+    ' The probability is a function of the score, 0.5 at the threshold; it is '
+    'no measured share of defective images.'
+  )
+  yield calibration.guarantee()
+  if calibration.guaranteed_rate is None:
+    return
+  spread = _spread(calibration.guaranteed_rate, calibration.num_images)
+  yield (
+    'That is the mean over all draws of the held-out images. With this draw '
+    f'the rate may be higher or lower, with a standard deviation of {spread} '
+    'percentage points. Nothing is guaranteed of missed defects.'
+  )
+  yield 'The guarantee holds on these conditions:'
+  yield '\n'.join(f'- {text}' for text in _conditions(config, calibration))
+
+
+def _conditions(config: Fields, calibration: Calibration) -> Iterator[str]:
+  images = 'the held-out ones'
+  if calibration.images:
+    images = f'those of *{escape(base_name(calibration.images))}*'
+  yield (
+    'New good images differ from the training set as much as '
+    f'{images} did: the same product, camera, lens, light, position and '
+    'background, and none of them drifts.'
+  )
+  yield (
+    'Weights, preprocessing and kind of score are those of this card. After '
+    'training on, calibrate again.'
+  )
+  part = config.get('data', {}).get('part')
+  if calibration.images:
+    yield 'No two of these images show the same part.'
+  elif part:
+    yield (
+      'Several images of one part have names with the same match of '
+      f'{escape(part)}; they were held out together.'
+    )
+  else:
+    yield (
+      'No two of the images show the same part: `data.part` was not set, so '
+      'images of one part may be on both sides.'
+    )
+
+
+def _spread(rate: float, num_images: int) -> str:
+  """Computes the standard deviation of the rate over draws of the images.
+
+  Above the k-th smallest of n scores, the rate has the distribution
+  Beta(n + 1 − k, k), of mean (n + 1 − k) / (n + 1).
+  """
+  variance = rate * (1 - rate) / (num_images + 2)
+  return f'{100 * math.sqrt(variance):.1f}'
