@@ -52,7 +52,6 @@ def describe_prediction(
   prediction = detector.interpret(prepared, score, values, with_map=False)
   calibration = detector.require_calibration()
   answer: dict[str, Any] = {
-    'version': version_of(detector),
     'score': prediction.score,
     'probability': prediction.probability,
     'verdict': prediction.verdict,

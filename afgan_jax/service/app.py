@@ -14,7 +14,14 @@ from starlette.types import ASGIApp
 from afgan_jax.service.context import context_of
 from afgan_jax.service.errors import Refused
 from afgan_jax.service.gate import Gate, failed, refuse
-from afgan_jax.service.routes import admin, health, page, predict
+from afgan_jax.service.routes import (
+  admin,
+  health,
+  inference,
+  openapi,
+  page,
+  predict,
+)
 from afgan_jax.service.service import Service
 from afgan_jax.service.watching import watch
 
@@ -26,7 +33,15 @@ _ROUTES: dict[tuple[str, str], Endpoint] = {
   ('POST', '/admin/reload'): admin.reload,
   ('GET', '/v2/health/live'): health.live,
   ('GET', '/v2/health/ready'): health.ready,
+  ('GET', '/v2'): inference.server,
+  ('GET', '/v2/models/{model}'): inference.describe,
+  ('GET', '/v2/models/{model}/ready'): inference.ready,
+  ('POST', '/v2/models/{model}/infer'): inference.infer,
+  ('GET', '/v2/models/{model}/versions/{version}'): inference.describe,
+  ('GET', '/v2/models/{model}/versions/{version}/ready'): inference.ready,
+  ('POST', '/v2/models/{model}/versions/{version}/infer'): inference.infer,
   ('GET', '/metrics'): page.metrics,
+  ('GET', '/openapi.json'): openapi.describe,
 }
 _PUBLIC = ('/v2/health/live', '/v2/health/ready')
 
@@ -86,7 +101,7 @@ def _not_found(request: Request, error: HTTPException) -> Response:
   path, method = request.url.path[:200], request.method
   if error.status_code == 405:
     allowed = (error.headers or {}).get('Allow', '')
-    sentence = f'{path} does not take {method[:16]}: use {allowed}.'
+    sentence = f'The address {path} takes {allowed}, not {method[:16]}.'
   else:
     sentence = f'There is nothing at {path}: /openapi.json lists all addresses.'
   return refuse(Refused(error.status_code, sentence, error.headers))

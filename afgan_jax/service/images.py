@@ -6,6 +6,7 @@ import re
 from PIL import Image, UnidentifiedImageError
 
 from afgan_jax.preprocessing.deep_files import is_tiff
+from afgan_jax.preprocessing.pages import list_pages
 from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.suffixes import EXTENSIONS
@@ -43,7 +44,7 @@ def prepare(
     Refused: 413, it has too many pixels; 415, it is no image or of a kind that
       is not read; 422, it is damaged or has no such page.
   """
-  check_header(content, max_pixels)
+  check_header(content, max_pixels, page)
   try:
     return preprocessor.prepare(content, page)
   except DataError as error:
@@ -52,12 +53,13 @@ def prepare(
     raise Refused(422, str(error)) from error
 
 
-def check_header(content: bytes, max_pixels: int) -> None:
+def check_header(content: bytes, max_pixels: int, page: int = 0) -> None:
   """Checks the kind and the size of an image without decoding it.
 
   Args:
     content: of the file.
     max_pixels: the most that it may have.
+    page: of a file with several, from 0.
 
   Raises:
     Refused: 413, it has too many pixels; 415, it is no image or of a kind that
@@ -65,7 +67,12 @@ def check_header(content: bytes, max_pixels: int) -> None:
   """
   try:
     with Image.open(io.BytesIO(content)) as image:
-      kind, (width, height) = image.format, image.size
+      sizes = [image.size]
+      kind = image.format
+      if kind == 'TIFF':  # Each page has its own size.
+        frames = list_pages(image)
+        image.seek(frames[min(page, len(frames) - 1)])
+        sizes.append(image.size)
   except (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
@@ -83,13 +90,14 @@ def check_header(content: bytes, max_pixels: int) -> None:
     raise Refused(
       415, f'Images of the format {kind} are not read: send PNG or JPEG.'
     )
-  if width * height > max_pixels:
-    raise _too_many(max_pixels, f' {width}×{height}')
+  for width, height in sizes:
+    if width * height > max_pixels:
+      raise _too_many(max_pixels, f', {width}×{height},')
 
 
 def _too_many(max_pixels: int, size: str = '') -> Refused:
   return Refused(
     413,
-    f'The image has more{size and f" ({size.strip()})"} than {max_pixels} '
-    'pixels: send a smaller one.',
+    f'The image has more pixels{size} than the {max_pixels} that are allowed: '
+    'send a smaller one.',
   )

@@ -102,29 +102,31 @@ class Budget:
 
 
 class Share:
-  """The part of a budget that one request holds, given back at its end."""
+  """The part of a budget that one request holds, given back at its end.
+
+  Safe to use from several threads; after its end it takes nothing.
+  """
 
   def __init__(self, budget: Budget):
     """Holds nothing yet."""
     self._budget = budget
+    self._lock = threading.Lock()
     self._held = 0
+    self._is_over = False
 
   def take(self, amount: int) -> None:
-    """Takes more bytes.
+    """Takes more bytes, or gives some back.
+
+    Args:
+      amount: in bytes; negative to give back.
 
     Raises:
       Refused: with 429, if there are not so many left.
     """
-    self._budget.change(amount)
-    self._held += amount
-
-  def keep(self, amount: int) -> None:
-    """Holds `amount` bytes from now on, instead of what it held.
-
-    Raises:
-      Refused: with 429, if there are not so many left.
-    """
-    self.take(amount - self._held)
+    with self._lock:
+      if not self._is_over:
+        self._budget.change(amount)
+        self._held += amount
 
   def __enter__(self) -> 'Share':
     return self
@@ -135,4 +137,6 @@ class Share:
     error: BaseException | None,
     trace: TracebackType | None,
   ) -> None:
-    self.keep(0)
+    with self._lock:
+      self._is_over = True
+      self._budget.change(-self._held)

@@ -16,7 +16,7 @@ from afgan_jax.service.body import read_body
 from afgan_jax.service.context import Context, context_of
 from afgan_jax.service.form import image_of
 from afgan_jax.service.limits import Share
-from afgan_jax.service.loaded import Work, with_threshold
+from afgan_jax.service.loaded import Work, version_of, with_threshold
 from afgan_jax.service.models import Model
 from afgan_jax.service.service import Service
 
@@ -38,12 +38,14 @@ async def predict(service: Service, request: Request) -> Response:
   service.check_running()
   with Share(service.budget) as share:
     body = await read_body(request, service.limits, share)
+    version = version_of(model.detector)
     work = _work(request, model, asked, body, share)
-    del body
+    del body  # It is given back as soon as it is decoded.
     (answer,) = await model.loaded.run([work])
   count(service, model, context, answer)
-  head = {'model': model.name, **answer}
-  return json_response({**head, 'milliseconds': context.milliseconds})
+  head = {'model': model.name, 'version': version}
+  tail = {'milliseconds': context.milliseconds}
+  return json_response({**head, **answer, **tail})
 
 
 async def models(service: Service, request: Request) -> Response:
@@ -82,14 +84,14 @@ def _work(
   if 'threshold' in asked:
     detector = with_threshold(model.loaded.detector, asked['threshold'])
   with_overlay = asked.get('overlay', False)
-  holder = [body]
+  holder, size = [body], len(body)
 
   def prepare() -> PreparedImage:
     content = image_of(request.headers.get('content-type', ''), holder.pop())
     most = preprocessor.decoder.max_pixels
     prepared = images.prepare(preprocessor, content, asked.get('page', 0), most)
     kept = with_overlay or prepared.tiles is not None
-    share.keep(prepared.original.nbytes if kept else 0)
+    share.take((prepared.original.nbytes if kept else 0) - size)
     return prepared
 
   finish = functools.partial(
