@@ -1,0 +1,1 @@
+"""Serves detectors over HTTP, without JAX; see docs/service.md."""

@@ -1,0 +1,103 @@
+"""Speaks HTTP/1.1 with limits of time that uvicorn's own does not have."""
+
+import asyncio
+import json
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEADER_TIMEOUT_S = 10.0  # For the header of the first request.
+LINGER_S = 3.0  # In which the rest of a refused body is read and dropped.
+
+
+class Protocol(H11Protocol):
+  """A connection.
+
+  It is closed if it asks for nothing, or sends its header too slowly, and if it
+  goes on to send the body of a request that has been answered. A client that
+  closes its side in the middle of a body is told so.
+  """
+
+  _header_timer: asyncio.TimerHandle | None = None
+  _linger_timer: asyncio.TimerHandle | None = None
+
+  def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    """Starts the time for the header."""
+    super().connection_made(transport)
+    self._await_header()
+
+  def connection_lost(self, exc: Exception | None) -> None:
+    """Stops the times."""
+    self._header_timer = _stop(self._header_timer)
+    self._linger_timer = _stop(self._linger_timer)
+    super().connection_lost(exc)
+
+  def data_received(self, data: bytes) -> None:
+    """Handles data; the header of each request has its own time."""
+    super().data_received(data)
+    if self.conn.their_state is not h11.SEND_BODY:
+      self._linger_timer = _stop(self._linger_timer)
+    if self.conn.their_state is not h11.IDLE:
+      self._header_timer = _stop(self._header_timer)
+    elif self._header_timer is None:
+      self._await_header()
+
+  def eof_received(self) -> bool | None:  # type: ignore[override]
+    """Answers a client that sends no more, instead of closing at once."""
+    if not self._is_answering():
+      return None
+    self.cycle.keep_alive = False
+    if self.cycle.more_body:
+      self.conn.receive_data(b'')
+      self.handle_events()  # Answers with 400.
+    return True
+
+  def on_response_complete(self) -> None:
+    """Bounds the time for the rest of a body that was refused."""
+    super().on_response_complete()
+    if self.conn.their_state is h11.SEND_BODY:
+      self._linger_timer = self.loop.call_later(LINGER_S, self._close)
+
+  def send_400_response(self, msg: str) -> None:
+    """Answers what is no HTTP, or ends in the middle, by a sentence in JSON."""
+    self._send_error(400, f'{msg.removesuffix(".")}: the connection is closed.')
+
+  def _await_header(self) -> None:
+    self._header_timer = self.loop.call_later(
+      HEADER_TIMEOUT_S, self._header_is_late
+    )
+
+  def _header_is_late(self) -> None:
+    self._header_timer = None
+    if not self.transport.is_closing():
+      self._send_error(
+        408, f'No request arrived within {HEADER_TIMEOUT_S:g} s.'
+      )
+
+  def _send_error(self, status: int, sentence: str) -> None:
+    if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+      body = json.dumps({'error': sentence}).encode()
+      headers = [
+        ('content-type', 'application/json'),
+        ('content-length', str(len(body))),
+        ('connection', 'close'),
+      ]
+      for event in (
+        h11.Response(status_code=status, headers=headers),
+        h11.Data(data=body),
+        h11.EndOfMessage(),
+      ):
+        self.transport.write(self.conn.send(event))
+    self.transport.close()
+
+  def _is_answering(self) -> bool:
+    return self.cycle is not None and not self.cycle.response_complete
+
+  def _close(self) -> None:
+    if not self.transport.is_closing():
+      self.transport.close()
+
+
+def _stop(timer: asyncio.TimerHandle | None) -> None:
+  if timer is not None:
+    timer.cancel()
