@@ -1,0 +1,149 @@
+/** Sends the images of a session to the service, two at a time. */
+
+import { predict, ServiceError } from './api.js';
+import { bytes, number } from './dom.js';
+import { Queue } from './queue.js';
+import { Item } from './session.js';
+
+const AT_A_TIME = 2;
+// No answer, or a request that came too slowly, or an unknown model.
+const REFUSED_FOR_NOW = new Set([0, 404, 408]);
+
+export class Inspector {
+  /**
+   * @param {Session} session
+   * @param {function(string)} announce tells screen readers.
+   * @param {function()} onLocked is called when a token is needed.
+   */
+  constructor(session, announce, onLocked) {
+    this.session = session;
+    this.announce = announce;
+    this.onLocked = onLocked;
+    this.queue = new Queue((item) => this.#inspect(item), AT_A_TIME);
+  }
+
+  /** Adds files and inspects them. */
+  add(files) {
+    for (const file of files) {
+      const item = new Item(file);
+      this.session.add(item);
+      this.start(item);
+    }
+  }
+
+  /** Inspects an image, again if it has been before. */
+  start(item) {
+    if (item.isRunning && item.isQueued) {
+      return;
+    }
+    const limit = this.session.model?.limits?.bytes;
+    if (limit && item.file.size > limit) {
+      const size = bytes(item.file.size);
+      this.#fail(item,
+        `The file has ${size}; the service takes up to ${bytes(limit)}.`);
+      return;
+    }
+    if (!item.file.size) {
+      this.#fail(item, 'The file is empty.');
+      return;
+    }
+    Object.assign(item, {
+      state: 'waiting',
+      isQueued: true,
+      sent: 0,
+      error: '',
+      canRetry: false,
+      result: null,
+      map: null,
+    });
+    this.session.changed();
+    this.queue.add(item);
+  }
+
+  /** Goes on with images that waited for a token. */
+  unlock() {
+    const { items } = this.session;
+    const locked = items.filter((item) => item.state === 'locked');
+    locked.forEach((item) => this.start(item));
+    this.queue.start();
+  }
+
+  /** Removes an image, and stops sending it. */
+  remove(item) {
+    this.queue.remove(item);
+    this.session.remove(item);
+    item.cancel?.();
+  }
+
+  async #inspect(item) {
+    const { session } = this;
+    const request = predict(item.file, session.model?.name ?? '', (sent) => {
+      item.sent = sent;
+      item.state = sent < 1 ? 'sending' : 'inspecting';
+      session.changed();
+    });
+    item.state = 'sending';
+    item.cancel = request.cancel;
+    session.changed();
+    try {
+      this.#finish(item, await request.answer);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) {
+        throw error;
+      }
+      this.#refuse(item, error);
+    } finally {
+      item.cancel = null;
+    }
+  }
+
+  #finish(item, result) {
+    const { models } = this.session;
+    const model = models.find(({ name }) => name === result.model);
+    if (model) {
+      // Someone may have changed it since the page was loaded.
+      model.threshold = result.threshold;
+      model.pixel_threshold = result.pixel_threshold;
+      model.version = result.version;
+    }
+    item.map = result.map ? decode(result.map.png) : null;
+    if (result.map) {
+      delete result.map.png;
+    }
+    Object.assign(item, { state: 'done', result });
+    this.session.changed();
+    const verdict = this.session.verdictOf(item);
+    this.announce(`${item.name}: ${verdict}, score ${number(result.score)}.`);
+  }
+
+  #refuse(item, error) {
+    if (!this.session.items.includes(item)) {
+      return;
+    }
+    if (error.status === 429) {
+      item.state = 'busy';
+      this.queue.pause(error.wait);
+      this.queue.add(item, true);
+    } else if (error.status === 401) {
+      this.queue.stop();
+      const message = 'The service asks for a token: enter it above.';
+      this.#fail(item, message, 'locked');
+      this.onLocked();
+    } else {
+      const canRetry = REFUSED_FOR_NOW.has(error.status) || error.status >= 500;
+      this.#fail(item, error.message, 'failed', canRetry);
+    }
+    this.session.changed();
+  }
+
+  #fail(item, message, state = 'failed', canRetry = false) {
+    Object.assign(item, { state, error: message, canRetry });
+    this.session.changed();
+  }
+}
+
+/** Turns base64 into a file in memory; the policy forbids `fetch` of it. */
+function decode(base64) {
+  const bytesOf = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  return new Blob([bytesOf], { type: 'image/png' });
+}
