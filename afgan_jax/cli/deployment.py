@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from afgan_jax.cli import definitions
+from afgan_jax.artefact.layout import is_artefact
+from afgan_jax.cli import definitions, serve_flags
+from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data
 from afgan_jax.system.extras import needed
 
@@ -56,4 +59,22 @@ def check(folder: pathlib.Path) -> None:
 
 
 def serve(start_jax: Callable[[str], None]) -> None:
-  """Serves exported detectors or trained runs over HTTP."""
+  """Serves exported detectors or trained runs over HTTP, until a signal.
+
+  Args:
+    start_jax: configures the process for JAX; called if a trained run is
+      served.
+
+  Raises:
+    UsageError: if a model cannot be served, or the address is in use.
+  """
+
+  def load(folder: str | os.PathLike[str]) -> Detector:
+    if is_artefact(pathlib.Path(folder)):
+      return Detector.load(folder)
+    with needed(f'{folder} is a trained run, which', 'train'):
+      start_jax('serve')
+    # Without padding: a service waits for the company of an image only shortly.
+    return Detector.load(folder, **{'score.batch_size': 1})
+
+  serve_flags.serve_by_flags(load)

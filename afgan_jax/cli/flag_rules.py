@@ -2,7 +2,7 @@
 
 import pathlib
 
-from afgan_jax.cli import definitions
+from afgan_jax.cli import definitions, serve_flags
 from afgan_jax.cli.threshold_flags import wanted
 from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system.errors import UsageError
@@ -24,6 +24,7 @@ def check_flags(mode: str) -> None:
   if bool(definitions.INPUT.value) != (mode == 'predict'):
     raise UsageError('--mode=predict needs --input, and no other mode has it.')
   _check_output(mode)
+  _check_model(mode)
   config = definitions.CONFIG.value
   if mode in ('train', 'benchmark', 'study', 'inspect') and config is None:
     raise UsageError(f'--mode={mode} needs a --config.')
@@ -57,6 +58,17 @@ def is_check_alone(mode: str) -> bool:
   """Returns True if an exported detector is compared, and none is made."""
   given = definitions.WORKDIR.value or definitions.CONFIG.value
   return mode == 'export' and definitions.CHECK.value and not given
+
+
+def _check_model(mode: str) -> None:
+  """Checks the flags that name what a service uses."""
+  if bool(serve_flags.MODEL.value) != (mode == 'serve'):
+    raise UsageError(
+      '--mode=serve needs a --model, and no other mode has it: they take the '
+      '--workdir of a run.'
+    )
+  if mode == 'serve' and definitions.WORKDIR.value:
+    raise UsageError('--mode=serve takes --model=DIR, not --workdir.')
 
 
 def _check_output(mode: str) -> None:

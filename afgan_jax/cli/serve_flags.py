@@ -1,16 +1,21 @@
 """Defines the flags of the service."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from absl import flags
 
 from afgan_jax.service.limits import Limits
-from afgan_jax.service.models import Load
-from afgan_jax.service.serve import serve
-from afgan_jax.service.tokens import read_tokens
 from afgan_jax.system.errors import UsageError
+from afgan_jax.system.extras import needed
 from afgan_jax.system.files import expand_home
 
+if TYPE_CHECKING:
+  from afgan_jax.service.models import Load
+
 _DEFAULT = Limits()
-_MODEL = flags.DEFINE_multi_string(
+MODEL = flags.DEFINE_multi_string(
   'model',
   [],
   'Folder of a model to serve, or NAME=FOLDER; repeat it for several. The '
@@ -102,8 +107,11 @@ def serve_by_flags(load: Load) -> None:
   for flag in (_POLL_S, _DRAIN_S):
     if not 0 <= flag.value < 3600 or (flag is _POLL_S and not flag.value):
       raise UsageError(f'{flag.name} is {flag.value}: give some seconds.')
+  with needed('--mode=serve', 'serve'):
+    from afgan_jax.service.serve import serve
+    from afgan_jax.service.tokens import read_tokens
   serve(
-    _MODEL.value,
+    MODEL.value,
     load,
     host=_HOST.value,
     port=_PORT.value,
