@@ -21,8 +21,7 @@ from afgan_jax.preprocessing.preprocessor import ImageLike, Preprocessor
 from afgan_jax.system.errors import MissingThreshold
 from afgan_jax.system.extras import needed
 
-# Trained runs need JAX, exported detectors do not: what needs it is imported
-# when it is used.
+# JAX is imported only when it is used: exported detectors do not need it.
 if TYPE_CHECKING:
   from ml_collections import ConfigDict
 
@@ -42,14 +41,14 @@ class Detector:
     config: of the training run, see `configs/default.py`.
     step: number of train steps of the weights.
     preprocessor: turns image files into pixels.
-    score: maps pixels in [0, 255], [n, size, size, 3], n ≥ 1, from
-      `Preprocessor.prepare`, and optionally their regions of interest, bool
-      [n, size, size], to `methods.base.Scores`, in batches of
-      `config.score.batch_size`, the last one padded.
+    score: maps pixels in [0, 255], [n, size, size, 3], n ≥ 1, and optionally
+      their regions of interest, bool [n, size, size], to `methods.base.Scores`,
+      in batches of `config.score.batch_size`, the last one padded.
     calibration: the thresholds; None if there are none yet.
-    no_threshold: says why a loaded run has no calibration; None otherwise.
+    no_threshold: why a loaded run has no calibration; None otherwise.
     runtime: that scores: 'jax', or for an exported detector one of
       `artefact.runtimes.installed`.
+    parameters: number of weights by network; None if not known.
   """
 
   config: ConfigDict
@@ -59,6 +58,7 @@ class Detector:
   calibration: Calibration | None = None
   no_threshold: MissingThreshold | None = None
   runtime: str = 'jax'
+  parameters: dict[str, int] | None = None
 
   @classmethod
   def load(
@@ -79,7 +79,7 @@ class Detector:
         that, see `checkpoints.store.restore`; None for the run's own.
       devices: that share each batch; None for all.
       runtime: that runs an exported detector, see
-        `artefact.runtimes.installed`; None for the fastest installed one.
+        `artefact.runtimes.installed`; None for the fastest one.
       **fields: values that override fields of the config, by dotted names,
         e.g. `**{'score.batch_size': 1}` for images that come one by one.
 
@@ -93,9 +93,7 @@ class Detector:
     workdir = pathlib.Path(workdir)
     if is_artefact(workdir) or runtime not in (None, 'jax'):
       return cls(**load_fields(workdir, config, runtime, fields))
-    with needed(
-      f'{workdir} is a trained run, not an exported one, and', 'train'
-    ):
+    with needed(f'{workdir} is no exported detector; a trained run', 'train'):
       from afgan_jax.checkpoints.store import restore
     config, state = restore(workdir, config, fields)
     detector = cls.from_state(config, state, devices=devices)
@@ -130,6 +128,7 @@ class Detector:
       Preprocessor.from_config(config),
       make_scorer(config, state, devices),
       calibration,
+      parameters=state.count_parameters(),
     )
 
   def calibrate(

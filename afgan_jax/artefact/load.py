@@ -38,4 +38,5 @@ def load_fields(
     'score': runtimes.make_scorer(exported, run),
     'calibration': exported.calibration,
     'runtime': name,
+    'parameters': exported.content.get('parameters'),
   }

@@ -11,6 +11,7 @@ from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.jobs.images import calibrate_detector
+from afgan_jax.jobs.model_card import write_card
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.fit_threshold import set_by_hand, without_images
 from afgan_jax.metrics.threshold import Calibration, is_of_map
@@ -58,6 +59,7 @@ def calibrate(
     base = set_by_hand(base, wanted.threshold, wanted.pixel_threshold)
   calibration = dataclasses.replace(base, requested=True)
   calibration_file.save(workdir, calibration)
+  write_card(workdir, dataclasses.replace(detector, calibration=calibration))
   return calibration
 
 

@@ -13,6 +13,7 @@ from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.jobs.images import calibrate_detector
 from afgan_jax.jobs.measure import measure
+from afgan_jax.jobs.model_card import write_card
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
 from afgan_jax.scoring import Scores
 from afgan_jax.system.files import write_table, write_text
@@ -130,7 +131,8 @@ def measure_and_write(
     detector: with or without a threshold.
     workdir: of the run, from which the training history is read.
     output: folder of `metrics.json`, `scores.csv`, `report.html` and the
-      TensorBoard files; created if missing.
+      TensorBoard files; created if missing. The workdir also gets the model
+      card.
     test: the labelled images.
     train_split: the training images; None skips the trivial baselines.
     notes: remarks on the evaluation, a sentence each.
@@ -157,6 +159,8 @@ def measure_and_write(
   content = json.dumps(evaluation.metrics, indent=2)
   write_text(output / 'metrics.json', content + '\n')
   publish(evaluation, output)
+  if output == workdir:
+    write_card(workdir, detector)
   return evaluation
 
 

@@ -17,6 +17,7 @@ from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
 from afgan_jax.jobs.images import calibrate_detector, training_images
+from afgan_jax.jobs.model_card import write_card
 from afgan_jax.jobs.validate import validate_detector
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.evaluation import Evaluation
@@ -89,6 +90,8 @@ def train(
     evaluation = test and measure_and_write(
       detector, workdir, workdir, test, train_split, known=known
     )
+    if evaluation is None:
+      write_card(workdir, detector)
     return Trained(detector, evaluation, None)
 
 

@@ -1,7 +1,4 @@
-"""Validates a model without a test set, on synthetic defects.
-
-Recipes are selected by this validation, never by a test set.
-"""
+"""Validates a model on synthetic defects; recipes are selected by this."""
 
 import json
 import pathlib
@@ -19,6 +16,7 @@ from afgan_jax.jobs import leaks
 from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.data import Data, Images, check_held_out, of_run
 from afgan_jax.jobs.images import Squares, select_squares, training_images
+from afgan_jax.jobs.model_card import write_card
 from afgan_jax.jobs.probes import NUM_IMAGES, Probes, make_probes
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.image import image_metrics, pixel_metrics
@@ -98,6 +96,7 @@ def validate_detector(
     'config_digest': digest(detector.config),
   }
   write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
+  write_card(workdir, detector)
   return figures
 
 

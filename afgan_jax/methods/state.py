@@ -63,6 +63,13 @@ class TrainState(flax.struct.PyTreeNode):
       name: network.scoring_variables for name, network in self.networks.items()
     }
 
+  def count_parameters(self) -> dict[str, int]:
+    """Counts the trained weights by network; statistics of norms are none."""
+    return {
+      name: sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
+      for name, variables in self.scoring_variables.items()
+    }
+
   def scoring_part(self) -> dict[str, Any]:
     """Returns the step and the attributes of networks that scoring needs."""
     parts = {name: each.scoring_part() for name, each in self.networks.items()}

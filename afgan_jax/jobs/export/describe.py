@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 import afgan_jax
 from afgan_jax.artefact.layout import FORMAT, FORMAT_VERSION, ONNX, ROI, sha256
 from afgan_jax.config.store import digest
+from afgan_jax.detector import Detector
 from afgan_jax.metrics.calibration_file import to_fields
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.preprocessor import Preprocessor
@@ -21,30 +22,28 @@ _SUFFIXES = {'onnx': ('.onnx', '.onnx.data'), 'stablehlo': ('.stablehlo',)}
 
 def describe(
   name: str,
-  config: ConfigDict,
-  step: int,
-  calibration: Calibration,
+  detector: Detector,
   folder: pathlib.Path,
 ) -> dict[str, Any]:
   """Describes an exported detector whose models are written.
 
   Args:
     name: of the run.
-    config: of the run.
-    step: of the weights.
-    calibration: the thresholds.
+    detector: the trained one, with a threshold.
     folder: that holds the models.
 
   Returns:
     The content of `detector.json`.
   """
+  config, calibration = detector.config, detector.require_calibration()
   return {
     'format': FORMAT,
     'format_version': FORMAT_VERSION,
     'name': name,
-    'step': step,
+    'step': detector.step,
     'method': config.method,
     'model': digest(config),
+    'parameters': detector.parameters,
     'versions': _versions(),
     'preprocessing': _preprocessing(config),
     'threshold': calibration.threshold,

@@ -7,10 +7,8 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from ml_collections import ConfigDict
 from PIL import Image
 
 from afgan_jax.artefact.layout import (
@@ -84,27 +82,20 @@ def export(
   variables = state.scoring_variables
   with _complete_folder(output) as folder:
     write_model(folder, config, variables, calibration, FORMATS[formats])
-    _describe(folder, detector, workdir, variables)
+    _describe(folder, detector, workdir)
     write_golden(folder, detector, choose(detector, held_out))
     require_agreement(folder, check(folder))
 
 
 def _describe(
-  folder: pathlib.Path,
-  detector: Detector,
-  workdir: pathlib.Path,
-  variables: Any,
+  folder: pathlib.Path, detector: Detector, workdir: pathlib.Path
 ) -> None:
   """Writes what stands beside the models."""
-  config, calibration = detector.config, detector.require_calibration()
-  _write_region(folder, config, detector)
-  name = workdir.resolve().name
-  content = describe(name, config, detector.step, calibration, folder)
+  _write_region(folder, detector)
+  content = describe(workdir.resolve().name, detector, folder)
   write_text(folder / DETECTOR, json.dumps(content, indent=2) + '\n')
   write_text(folder / README, artefact_readme(content))
-  step = detector.step
-  card = describe_run(workdir, config, step, calibration, variables)
-  write_text(folder / CARD, card)
+  write_text(folder / CARD, describe_run(workdir, detector))
 
 
 def _check_output(output: pathlib.Path, overwrite: bool) -> None:
@@ -133,12 +124,10 @@ def _with_scores(calibration: Calibration, scores: np.ndarray) -> Calibration:
   return dataclasses.replace(calibration, good_scores=tuple(scores.tolist()))
 
 
-def _write_region(
-  folder: pathlib.Path, config: ConfigDict, detector: Detector
-) -> None:
+def _write_region(folder: pathlib.Path, detector: Detector) -> None:
   """Writes the region of interest, if it is one for all images."""
   region = detector.preprocessor.roi
-  if region is not None and not os.path.isdir(config.data.roi):
+  if region is not None and not os.path.isdir(region.path):
     Image.fromarray(region.read(None)).save(folder / ROI)
 
 
