@@ -11,7 +11,11 @@ import sys
 import numpy as np
 import pytest
 
+from afgan_jax.detector import Detector
+from afgan_jax.methods.registry import build_method
+from afgan_jax.metrics.fit_threshold import without_images
 from tests.support import tiny_onnx
+from tests.support.tiny import tiny_config
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLE = ROOT / 'examples' / 'cpp'
@@ -208,3 +212,28 @@ def test_a_model_with_a_region_of_interest_is_refused(folder):
   tiny_onnx.write_model(folder / 'region.onnx', with_region=True)
   done = score(folder, 'region.onnx', 'exported/golden/dark.png.pixels.npy')
   check_refused(done, 'region')
+
+
+def test_an_exported_network_gives_the_scores_of_the_trained_one(folder):
+  model = pytest.importorskip('afgan_jax.export.model', reason='no export yet')
+  config = tiny_config(**{'score.image': 'top_k', 'score.top_k': 9})
+  state = build_method(config).init()
+  rng = np.random.default_rng(0)
+  pixels = rng.integers(0, 256, (4, 16, 16, 3)).astype(np.float32)
+  pixels[2:] = 100 + pixels[2:] / 8
+  expected = Detector.from_state(config, state).score(pixels)['score']
+  threshold = float(np.median(expected))
+  calibration = without_images(threshold, threshold, config=config, step=0)
+  (folder / 'network').mkdir()
+  variables = state.scoring_variables
+  model.write_model(folder / 'network', config, variables, calibration)
+  np.save(folder / 'network' / 'pixels.npy', pixels)
+  done = score(folder, 'network/model.onnx', 'network/pixels.npy')
+  assert done.returncode == 1, done.stderr
+  found = [float(value) for value in re.findall(r'score (\S+)', done.stdout)]
+  np.testing.assert_allclose(found, expected, rtol=1e-4)
+  found = [float(x) for x in re.findall(r'probability (\S+)', done.stdout)]
+  probabilities = calibration.probability(expected)
+  np.testing.assert_allclose(found, probabilities, atol=1e-4)
+  verdicts = re.findall(r'verdict (\w+)', done.stdout)
+  assert [v == 'defective' for v in verdicts] == [*(expected > threshold)]
