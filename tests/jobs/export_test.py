@@ -8,16 +8,20 @@ import pytest
 from PIL import Image
 
 from afgan_jax.artefact import runtimes
+from afgan_jax.config.frozen import FrozenConfig
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import export_check
 from afgan_jax.jobs.export import export, job
+from afgan_jax.jobs.export.describe import portable
 from afgan_jax.metrics import calibration_file
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import (
   ExportExists,
   MissingThreshold,
   UsageError,
 )
 from datasets import load
+from tests.support.tiny import tiny_config
 from tests.support.untrained import untrained_run
 
 FORMATS = ('png', 'jpg', 'tif', 'bmp', 'webp')
@@ -58,7 +62,7 @@ def test_the_folder_is_complete(exported):
   content = json.loads((exported / 'detector.json').read_text())
   assert content['step'] == 3 and content['name'] == 'Prüfung 検査'
   pixels = content['models']['onnx']['inputs']['pixels']
-  assert pixels == {'dtype': 'float32', 'shape': ['n', 16, 16, 3]}
+  assert pixels == {'dtype': 'float32', 'shape': ['images', 16, 16, 3]}
   assert content['config']['data']['path'] == ''
   scores = content['calibration']['good_scores']
   assert len(scores) == 6
@@ -174,7 +178,20 @@ def test_scores_of_an_older_calibration_are_measured_anew(tmp_path):
   assert Detector.load(tmp_path / 'out').calibration.digest == stored.digest
 
 
+@pytest.mark.training
+def test_an_image_in_tiles_has_the_score_of_the_run(images, tmp_path):
+  fields = {'data.geometry': 'tiles', 'data.scale': 0.8}
+  run = untrained_run(tmp_path / 'run', **fields)
+  export(None, run, load, tmp_path / 'out')
+  trained, detector = Detector.load(run), Detector.load(tmp_path / 'out')
+  for path in images:
+    got, want = detector.predict(path), trained.predict(path)
+    assert got.score == pytest.approx(want.score, rel=1e-5)
+    assert (got.verdict, got.regions) == (want.verdict, want.regions)
+
+
 CASES = {
+  'stretch': {},
   'pad': {'data.geometry': 'pad', 'data.normalize_light': True},
   'object': {
     'data.geometry': 'object',
@@ -187,17 +204,20 @@ CASES = {
 
 
 @pytest.mark.parametrize('name', CASES)
-def test_preprocessing_is_equal_to_the_bit(name, images, tmp_path):
-  run = untrained_run(tmp_path / 'run', **CASES[name])
-  export(None, run, load, tmp_path / 'out')
-  trained, detector = Detector.load(run), Detector.load(tmp_path / 'out')
+def test_preprocessing_is_equal_to_the_bit(name, images):
+  config = tiny_config(**CASES[name])
+  stored = json.loads(json.dumps(portable(config)))
+  trained = Preprocessor.from_config(config)
+  exported = Preprocessor.from_config(FrozenConfig(stored))
   for path in images:
-    want = trained.preprocessor.prepare(path)
-    got = detector.preprocessor.prepare(path)
+    want, got = trained.prepare(path), exported.prepare(path)
     np.testing.assert_array_equal(got.pixels, want.pixels)
-    got, want = detector.predict(path), trained.predict(path)
-    assert got.score == pytest.approx(want.score, rel=1e-5)
-    assert (got.verdict, got.regions) == (want.verdict, want.regions)
+    assert (got.tiles is None) == (name != 'tiles')
+    if got.tiles is not None:
+      assert got.tiles.indices == want.tiles.indices
+      for index in got.tiles.indices:
+        a, b = got.tiles.cut(index), want.tiles.cut(index)
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_region_of_interest_is_exported_too(tmp_path):
@@ -206,14 +226,18 @@ def test_a_region_of_interest_is_exported_too(tmp_path):
   Image.fromarray(region).save(tmp_path / 'mask.png')
   run = untrained_run(
     tmp_path / 'run',
-    **{'data.roi': str(tmp_path / 'mask.png'), 'score.image': 'max'},
+    **{
+      'data.roi': str(tmp_path / 'mask.png'),
+      'data.source': 'folder',
+      'data.path': str(tmp_path / 'gone'),
+      'score.image': 'max',
+    },
   )
-  trained = Detector.load(run)
+  image = np.random.default_rng(3).integers(0, 256, (16, 16, 3), np.uint8)
+  want = Detector.load(run).predict(image)
   export(None, run, load, tmp_path / 'out')
   (tmp_path / 'mask.png').unlink()
-  detector = Detector.load(tmp_path / 'out')
-  image = np.random.default_rng(3).integers(0, 256, (16, 16, 3), np.uint8)
-  got, want = detector.predict(image), trained.predict(image)
+  got = Detector.load(tmp_path / 'out').predict(image)
   assert got.score == pytest.approx(want.score, rel=1e-5)
-  assert not got.anomaly_map[region == 0].any()
+  assert want.anomaly_map.any() and not got.anomaly_map[region == 0].any()
   np.testing.assert_allclose(got.anomaly_map, want.anomaly_map, atol=1e-5)

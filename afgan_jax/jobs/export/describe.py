@@ -124,7 +124,7 @@ def _models(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
 
 
 def _describe_onnx(path: pathlib.Path) -> dict[str, Any]:
-  """Describes the inputs and outputs of a model by name; axis n is free."""
+  """Describes inputs and outputs of a model; axes with a name are free."""
   import onnx
 
   graph = onnx.load(path, load_external_data=False).graph

@@ -13,7 +13,7 @@ from PIL import Image
 from afgan_jax.artefact.layout import GOLDEN, GOLDEN_TABLE
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, Images
-from afgan_jax.system.errors import DataError
+from afgan_jax.system.errors import DataError, UsageError
 from afgan_jax.system.files import write_text
 
 _NUM_GOOD = 4
@@ -108,7 +108,7 @@ def choose(detector: Detector, held_out: Images | None) -> list[Golden]:
     Good images, as files where there are some, and some with a drawn defect.
   """
   if held_out is None or not len(held_out):
-    return list(_noise(detector.config))
+    return list(_noise(detector))
   indices = np.linspace(0, len(held_out) - 1, _NUM_GOOD).round().astype(int)
   images = []
   for index in np.unique(indices):
@@ -162,10 +162,23 @@ def _damage(detector: Detector, image: Golden) -> Golden:
   return Golden(f'{stem}_defect.png', damaged, 'defect')
 
 
-def _noise(config: ConfigDict) -> Iterator[Golden]:
-  """Yields images of noise, for a run whose images are gone."""
+def _noise(detector: Detector) -> Iterator[Golden]:
+  """Yields images of noise, for a run whose images are gone.
+
+  Raises:
+    UsageError: if regions of interest are found by the names of images.
+  """
+  size, roi = detector.preprocessor.size, detector.preprocessor.roi
+  shape: tuple[int, ...] = (size + 8, size + 24)
+  if roi is not None and os.path.isdir(roi.path):
+    raise UsageError(
+      f'The images of the run are gone and config.data.roi={roi.path} has a '
+      'region for each by name, so nothing is left to check the exported model '
+      'with: give their new place with config.data.path.'
+    )
+  if roi is not None:
+    shape = roi.read(None).shape
   rng = np.random.default_rng(0)
-  shape = (config.image_size + 8, config.image_size + 24, 3)
   for index in range(_NUM_DEFECTIVE):
-    pixels = rng.integers(0, 256, shape, np.uint8)
+    pixels = rng.integers(0, 256, (*shape, 3), np.uint8)
     yield Golden(f'noise_{index}.png', pixels, 'noise')
