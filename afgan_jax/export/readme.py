@@ -136,8 +136,10 @@ def _compiled(size: str) -> Iterator[str]:
   )
   yield _code('cpp', snippets.CPP.replace('SIZE', size))
   yield (
-    'C# with the package `Microsoft.ML.OnnxRuntime`. Not run here: this '
-    'program, unlike the others, is not tested:'
+    'C# with the package `Microsoft.ML.OnnxRuntime`, which reports to its '
+    'maker unless `ORT_DISABLE_TELEMETRY=1` is in the environment when the '
+    'program starts. Not run here: this program, unlike the others, is not '
+    'tested:'
   )
   yield _code('csharp', snippets.CSHARP.replace('SIZE', size))
 

@@ -13,7 +13,10 @@ print(prediction.verdict, prediction.score, prediction.regions)
 
 PYTHON = """\
 import json
+import os
 import numpy as np
+
+os.environ['ORT_DISABLE_TELEMETRY'] = '1'  # Else it reports to its maker.
 import onnxruntime
 
 onnxruntime.set_default_logger_severity(3)  # Without a word on the default.

@@ -1,6 +1,7 @@
 """Runs the programs that the README of an exported detector shows."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -53,8 +54,10 @@ def folder(tmp_path):
   return tmp_path / 'exported'
 
 
-def run(arguments, folder):
-  done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True)
+def run(arguments, folder, **options):
+  done = subprocess.run(
+    arguments, cwd=folder, capture_output=True, text=True, **options
+  )
   assert done.returncode == 0, done.stderr
   return done
 
@@ -63,8 +66,18 @@ def test_the_program_in_python_gives_the_golden_scores(folder):
   pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
   text = (folder / 'README.md').read_text(encoding='utf-8')
   (folder / 'check.py').write_text(program(text, 'python', 1))
-  done = run([sys.executable, 'check.py'], folder)
+  home = folder / 'home'
+  home.mkdir()
+  environment = {
+    name: value for name, value in os.environ.items() if 'ORT_' not in name
+  }
+  done = run(
+    [sys.executable, 'check.py'],
+    folder,
+    env={**environment, 'HOME': str(home), 'XDG_CACHE_HOME': str(home)},
+  )
   assert done.stderr == ''
+  assert not any(home.iterdir())  # No identifier for reports is kept.
   golden = json.loads((folder / 'golden' / 'golden.json').read_text())
   rows = [line.split() for line in done.stdout.splitlines()]
   assert [row[0] for row in rows] == [row['name'] for row in golden]
