@@ -37,7 +37,6 @@ async def read_body(request: Request, limits: Limits, share: Share) -> bytes:
         408,
         f'The body did not arrive within {limits.body_timeout_s:g} s: send it '
         'faster, or a smaller image.',
-        {'Connection': 'close'},
       ) from error
     if message['type'] == 'http.disconnect':
       raise Refused(400, 'The body ended before it was complete.')

@@ -20,6 +20,7 @@ class Protocol(H11Protocol):
 
   _header_timer: asyncio.TimerHandle | None = None
   _linger_timer: asyncio.TimerHandle | None = None
+  _is_dropping = False  # Whether all that still comes is read and dropped.
 
   def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
     """Starts the time for the header."""
@@ -34,7 +35,11 @@ class Protocol(H11Protocol):
 
   def data_received(self, data: bytes) -> None:
     """Handles data; the header of each request has its own time."""
+    if self._is_dropping:
+      return
     super().data_received(data)
+    if self._is_dropping:
+      return
     if self.conn.their_state is not h11.SEND_BODY:
       self._linger_timer = _stop(self._linger_timer)
     if self.conn.their_state is not h11.IDLE:
@@ -44,12 +49,13 @@ class Protocol(H11Protocol):
 
   def eof_received(self) -> bool | None:  # type: ignore[override]
     """Answers a client that sends no more, instead of closing at once."""
-    if not self._is_answering():
+    if self._is_dropping or not self._is_answering():
       return None
     self.cycle.keep_alive = False
     if self.cycle.more_body:
       self.conn.receive_data(b'')
       self.handle_events()  # Answers with 400.
+      return None
     return True
 
   def on_response_complete(self) -> None:
@@ -57,6 +63,13 @@ class Protocol(H11Protocol):
     super().on_response_complete()
     if self.conn.their_state is h11.SEND_BODY:
       self._linger_timer = self.loop.call_later(LINGER_S, self._close)
+
+  def shutdown(self) -> None:
+    """Ends an idle connection at the end of the program, others later."""
+    if self._is_dropping:
+      self._close()
+    else:
+      super().shutdown()
 
   def send_400_response(self, msg: str) -> None:
     """Answers what is no HTTP, or ends in the middle, by a sentence in JSON."""
@@ -88,7 +101,22 @@ class Protocol(H11Protocol):
         h11.EndOfMessage(),
       ):
         self.transport.write(self.conn.send(event))
-    self.transport.close()
+    self._drop()
+
+  def _drop(self) -> None:
+    """Ends the connection a little later.
+
+    If it were closed while data arrives, the answer might be lost.
+    """
+    self._is_dropping = True
+    self._header_timer = _stop(self._header_timer)
+    if self._is_answering():
+      self.cycle.disconnected = True
+      self.cycle.message_event.set()
+    self.flow.resume_reading()
+    if not self.transport.is_closing():
+      self.transport.write_eof()
+    self._linger_timer = self.loop.call_later(LINGER_S, self._close)
 
   def _is_answering(self) -> bool:
     return self.cycle is not None and not self.cycle.response_complete

@@ -93,7 +93,7 @@ class Service:
       raise Refused(
         503,
         'The service is stopping: send the image to another one.',
-        {'Retry-After': '5', 'Connection': 'close'},
+        {'Retry-After': '5'},
       )
 
   def begin_stop(self) -> None:

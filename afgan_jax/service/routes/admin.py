@@ -47,7 +47,15 @@ async def set_threshold(service: Service, request: Request) -> Response:
   context.model = model.name
   with Share(service.budget) as share:
     body = await read_body(request, service.limits, share)
-  service.models.set_threshold(model.name, _threshold(body), context.who)
+  threshold = _threshold(body)
+  try:
+    service.models.set_threshold(model.name, threshold, context.who)
+  except OSError as error:
+    raise Refused(
+      500,
+      f'The threshold cannot be stored ({error.strerror or error}): it stays '
+      'as it was.',
+    ) from error
   return json_response(describe_model(model, service.limits))
 
 
