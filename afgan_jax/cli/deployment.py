@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from afgan_jax.artefact.layout import is_artefact
 from afgan_jax.cli import definitions, serve_flags
@@ -75,6 +75,7 @@ def serve(start_jax: Callable[[str], None]) -> None:
     with needed(f'{folder} is a trained run, which', 'train'):
       start_jax('serve')
     # Without padding: a service waits for the company of an image only shortly.
-    return Detector.load(folder, **{'score.batch_size': 1})
+    fields: dict[str, Any] = {'score.batch_size': 1}
+    return Detector.load(folder, **fields)
 
   serve_flags.serve_by_flags(load)

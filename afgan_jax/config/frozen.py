@@ -15,6 +15,9 @@ class FrozenConfig:
     frozen = {name: _freeze(value) for name, value in fields.items()}
     self.__dict__.update(frozen)
 
+  def __getattr__(self, name: str) -> Any:
+    raise AttributeError(f'The exported config has no field {name!r}.')
+
   def __setattr__(self, name: str, value: Any) -> None:
     raise AttributeError(f'config.{name} of an exported detector is fixed.')
 

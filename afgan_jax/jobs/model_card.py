@@ -32,7 +32,7 @@ def describe_run(workdir: pathlib.Path, detector: Detector) -> str:
   return model_card(
     detector.config.to_dict(),
     _read(workdir / 'metrics.json'),
-    calibration and to_fields(calibration),
+    None if calibration is None else to_fields(calibration),
     step=detector.step,
     name=workdir.resolve().name,
     validation=_read(workdir / 'validation.json'),
