@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from afgan_jax.export.onnx.flatten import flatten
 from afgan_jax.export.onnx.graph import Graph
-from afgan_jax.export.onnx.prune import prune
+from afgan_jax.export.onnx.prune import simplify
 from afgan_jax.export.onnx.steps import add_program, describe
 from afgan_jax.export.onnx.value import BATCH, tensor
 
@@ -98,7 +98,7 @@ def _model(
   defaults: dict[str, np.ndarray],
 ) -> onnx.ModelProto:
   """Assembles the model; constants that nothing reads are left out."""
-  nodes, used = prune(graph.nodes, [output.name for output in outputs])
+  nodes, used = simplify(graph, [output.name for output in outputs])
   arrays = {key: graph.constants[key] for key in graph.constants if key in used}
   initializers = [
     numpy_helper.from_array(array, key)

@@ -76,9 +76,7 @@ def _inline(program: Program, function: Any, arguments: list[Any]) -> list[Any]:
     called, operands = _called(equation, operands)
     if called is None and _is_empty(equation):
       results = [core.Var(var.aval) for var in equation.outvars]
-      program.constants.update(
-        (var, np.zeros(var.aval.shape, var.aval.dtype)) for var in results
-      )
+      program.constants.update(map(_nothing, results))
     elif called is None:
       results = [core.Var(var.aval) for var in equation.outvars]
       program.equations.append(
@@ -110,6 +108,12 @@ def _called(
 def _is_empty(equation: core.JaxprEqn) -> bool:
   """Returns True if the results have no elements, as an edge of width 0."""
   return all(0 in var.aval.shape for var in equation.outvars)
+
+
+def _nothing(var: core.Var) -> tuple[core.Var, np.ndarray]:
+  """Returns a variable with an array of its rank without elements."""
+  shape = [n if isinstance(n, int) else 0 for n in var.aval.shape]
+  return var, np.zeros(shape, var.aval.dtype)
 
 
 def literal(atom: core.Literal) -> np.ndarray:

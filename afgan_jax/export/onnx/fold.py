@@ -6,7 +6,10 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from afgan_jax.export.onnx.flatten import LOOPS, Program
+from afgan_jax.export.onnx.flatten import LOOPS, Program, literal
+
+# The number of images is known when the model runs.
+_UNKNOWN = (*LOOPS, 'dim_as_value')
 
 
 def fold(program: Program) -> Program:
@@ -39,7 +42,7 @@ def fold(program: Program) -> Program:
 
 def _is_known(equation: core.JaxprEqn, known: set[core.Var]) -> bool:
   """Returns True if the results of an equation are arrays known beforehand."""
-  if equation.effects or equation.primitive.name in LOOPS:
+  if equation.effects or equation.primitive.name in _UNKNOWN:
     return False
   return all(
     isinstance(atom, core.Literal) or atom in known for atom in equation.invars
@@ -77,7 +80,19 @@ def _evaluate(
         atom for atom in equation.invars if not isinstance(atom, core.Literal)
       )
   inputs = [var for var in program.constants if var in needed]
-  jaxpr = core.Jaxpr((), inputs, wanted, used)
-  function = jax.jit(core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, ())))
-  results = function(*(program.constants[var] for var in inputs))
+
+  def compute(arrays: list[Any]) -> list[Any]:
+    env = dict(zip(inputs, arrays, strict=True))
+    for equation in used:
+      values = [
+        literal(atom) if isinstance(atom, core.Literal) else env[atom]
+        for atom in equation.invars
+      ]
+      results = equation.primitive.bind(*values, **equation.params)
+      several = equation.primitive.multiple_results
+      results = results if several else [results]
+      env.update(zip(equation.outvars, results, strict=True))
+    return [env[var] for var in wanted]
+
+  results = jax.jit(compute)([program.constants[var] for var in inputs])
   return dict(zip(wanted, map(np.asarray, results), strict=True))

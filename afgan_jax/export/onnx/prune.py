@@ -4,6 +4,25 @@ from collections.abc import Iterable, Sequence
 
 import onnx
 
+from afgan_jax.export.onnx.graph import Graph
+from afgan_jax.export.onnx.norms import fold_norms
+
+
+def simplify(
+  graph: Graph, wanted: Sequence[str]
+) -> tuple[list[onnx.NodeProto], set[str]]:
+  """Removes what nothing reads, folds norms and removes what that leaves.
+
+  Args:
+    graph: that is complete.
+    wanted: names of its outputs.
+
+  Returns:
+    The nodes and the names of all tensors that they read.
+  """
+  nodes, _ = prune(graph.nodes, wanted)
+  return prune(fold_norms(graph, nodes, wanted), wanted)
+
 
 def prune(
   nodes: Sequence[onnx.NodeProto], wanted: Iterable[str]

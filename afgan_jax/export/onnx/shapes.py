@@ -226,6 +226,15 @@ def _concatenate(graph, step, *values):
   return join(graph, values, step.params['dimension'])
 
 
+def _stack(graph, step, *values):
+  axis = step.params['axis']
+  shape = list(step.shapes[0])
+  shape[axis] = 1
+  return join(
+    graph, [reshape(graph, value, tuple(shape)) for value in values], axis
+  )
+
+
 def _reverse(graph, step, value):
   axes = [a for a in step.params['dimensions'] if value.stored[a] != 1]
   if not axes:
@@ -257,6 +266,7 @@ RULES = {
   'split': _split,
   'pad': _pad,
   'concatenate': _concatenate,
+  'stack': _stack,
   'rev': _reverse,
   'iota': _iota,
 }

@@ -17,6 +17,7 @@ from afgan_jax.export.onnx import (
 from afgan_jax.export.onnx.flatten import Program, flatten, literal
 from afgan_jax.export.onnx.fold import fold
 from afgan_jax.export.onnx.graph import Graph
+from afgan_jax.export.onnx.prune import simplify
 from afgan_jax.export.onnx.value import (
   BATCH,
   Step,
@@ -143,8 +144,9 @@ def _body(
     inner.append(helper.make_node('Identity', [source], [name], name=name))
   still = inner.unique('still')
   inner.append(helper.make_node('Identity', [going], [still], name=still))
+  nodes, _ = simplify(inner, [still, *outputs])
   body = helper.make_graph(
-    inner.nodes,
+    nodes,
     inner.unique('body'),
     [
       helper.make_tensor_value_info(index, TensorProto.INT64, []),
