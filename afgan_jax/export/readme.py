@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from afgan_jax.export import snippets
-from afgan_jax.report.markdown import table
+from afgan_jax.system.markdown import table
 
 Fields = Mapping[str, Any]
 
@@ -109,7 +109,7 @@ def _onnx(config: Fields) -> Iterator[str]:
   yield (
     'It needs `numpy` and `onnxruntime` alone, and checks the pixels of the '
     "golden images. Another threshold is a further input, `'threshold': "
-    'np.array(0.3, np.float32)`.'
+    'numpy.array(0.3, numpy.float32)`.'
   )
   yield _code('python', _python(has_region))
   if not has_region:

@@ -14,7 +14,7 @@ print(prediction.verdict, prediction.score, prediction.regions)
 PYTHON = """\
 import json
 import os
-import numpy as np
+import numpy
 
 os.environ['ORT_DISABLE_TELEMETRY'] = '1'  # Else it reports to its maker.
 import onnxruntime
@@ -26,21 +26,21 @@ session = onnxruntime.InferenceSession(
 names = ['score', 'probability', 'verdict']
 for golden in json.load(open('golden/golden.json', encoding='utf-8')):
   expected = golden['model']
-  pixels = np.load(f'golden/{expected["pixels"]}')[np.newaxis]
+  pixels = numpy.load(f'golden/{expected["pixels"]}')[numpy.newaxis]
   score, probability, verdict = session.run(names, {'pixels': pixels})
-  np.testing.assert_allclose(score[0], expected['score'], rtol=1e-4)
+  numpy.testing.assert_allclose(score[0], expected['score'], rtol=1e-4)
   print(golden['name'], score[0], probability[0], verdict[0])
 """
 # Replaces the inputs, for models that have one more.
 INPUTS = "{'pixels': pixels}"
 REGION = "{'pixels': pixels, 'region': region}"
 READ_REGION = """\
-  region = np.load(f'golden/{expected["region"]}')[np.newaxis]
+  region = numpy.load(f'golden/{expected["region"]}')[numpy.newaxis]
 """
 
 WRITE_FLOATS = """\
-import numpy as np
-np.load('golden/NAME.pixels.npy').tofile('pixels.f32')
+import numpy
+numpy.load('golden/NAME.pixels.npy').tofile('pixels.f32')
 """
 
 CPP = """\

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from afgan_jax.report.data_licences import DATA_SETS, describe_licence
-from afgan_jax.report.markdown import base_name, escape, table
+from afgan_jax.system.markdown import base_name, escape, table
 
 Fields = Mapping[str, Any]
 _SOURCES = {

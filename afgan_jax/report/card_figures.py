@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from afgan_jax.report.markdown import escape, number, percent, table
+from afgan_jax.system.markdown import escape, number, percent, table
 
 Fields = Mapping[str, Any]
 _IMAGE = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from afgan_jax.report.markdown import escape, table
+from afgan_jax.system.markdown import escape, table
 
 Fields = Mapping[str, Any]
 
@@ -76,25 +76,6 @@ def describe_model(
     ['weights', _weights(parameters)],
   ]
   return table(['', ''], rows)
-
-
-def count_parameters(variables: Mapping[str, Any]) -> dict[str, int]:
-  """Counts the weights of each network, without statistics of norms.
-
-  Args:
-    variables: by network, see `TrainState.scoring_variables`; the weights are
-      nested under 'params'.
-  """
-  return {
-    name: _count(network.get('params', {}))
-    for name, network in variables.items()
-  }
-
-
-def _count(node: Any) -> int:
-  if isinstance(node, Mapping):
-    return sum(_count(child) for child in node.values())
-  return int(node.size)
 
 
 def _task(config: Fields) -> str:

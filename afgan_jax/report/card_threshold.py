@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from afgan_jax.metrics.threshold import Calibration
-from afgan_jax.report.markdown import base_name, escape
+from afgan_jax.system.markdown import base_name, escape
 
 Fields = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 from afgan_jax.report import card_figures, card_threshold
 from afgan_jax.report.card_data import describe_data, name_data
 from afgan_jax.report.card_model import describe_model
-from afgan_jax.report.markdown import escape, table
+from afgan_jax.system.markdown import escape, table
 
 Fields = Mapping[str, Any]
 
@@ -42,8 +42,7 @@ def model_card(
     validation: the content of `validation.json`; None if never validated.
     num_train: number of images that it was trained on; None for that of
       `metrics`.
-    parameters: number of weights by network, see `count_parameters`; None if
-      not counted.
+    parameters: number of weights by network; None if not counted.
     versions: of packages by name; None for those of `metrics`.
 
   Returns:
@@ -53,25 +52,27 @@ def model_card(
   threshold = card_threshold.fitting(calibration, step)
   if num_train is None:
     num_train = (fitting or {}).get('counts', {}).get('train')
-  figures = card_figures.describe_figures(
-    metrics, validation, step, threshold and threshold['threshold']
-  )
   sections = {
     'Data': describe_data(config, fitting, threshold, num_train),
     'Model': describe_model(config, step, num_train, parameters),
-    'Figures': figures,
+    'Figures': card_figures.describe_figures(
+      metrics, validation, step, threshold and threshold['threshold']
+    ),
     'Threshold': card_threshold.describe_threshold(config, calibration, step),
     'Limits': _limits(config, fitting),
     'Versions': _versions(versions, fitting, threshold),
   }
-  begin = (
+  parts = [f'## {title}\n\n{text}' for title, text in sections.items()]
+  return '\n\n'.join([_begin(config, name), *parts]) + '\n'
+
+
+def _begin(config: Fields, name: str) -> str:
+  return (
     f'# Model card of {escape(name)}\n\nFinds defects on images of '
     f'{name_data(config) or "a product that is not named"}. It was trained on '
     'good images alone and gives each image a score, a map and, with a '
     'threshold, a verdict.'
   )
-  parts = [f'## {title}\n\n{text}' for title, text in sections.items()]
-  return '\n\n'.join([begin, *parts]) + '\n'
 
 
 def _limits(config: Fields, metrics: Fields | None) -> str:

@@ -247,5 +247,5 @@ def test_the_text_needs_no_jax():
     'collections.abc',
     'typing',
     'afgan_jax.export',
-    'afgan_jax.report.markdown',
+    'afgan_jax.system.markdown',
   }
