@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import pathlib
 import re
 
@@ -19,6 +20,8 @@ from tests.support import inspection_service as made_up  # noqa: E402
 
 CHROMIUM = pathlib.Path('/usr/bin/chromium')
 expect = playwright.expect
+PATIENCE = 20_000  # In ms, for a busy machine.
+expect.set_options(timeout=PATIENCE)
 HOSTILE = '<img src=x onerror="window.hacked=1">.png'
 
 
@@ -56,7 +59,7 @@ class Visit:
   def __init__(self, page, address):
     self.page, self.address = page, address
     self.errors, self.abroad = [], []
-    page.set_default_timeout(5000)
+    page.set_default_timeout(PATIENCE)
     page.on('pageerror', lambda error: self.errors.append(str(error)))
     page.on('console', self._hear)
     page.on('request', self._watch)
@@ -249,11 +252,11 @@ def test_a_file_that_is_no_image_has_a_sentence_beside_it(page):
 
 
 def test_large_and_empty_files_are_not_sent(page, service):
-  large = {**GOOD, 'name': 'l.png', 'buffer': bytes(made_up.LIMIT + 1)}
+  large = {**GOOD, 'name': 'l.png', 'buffer': bytes(3 * made_up.LIMIT)}
   add(page, large, {**GOOD, 'name': 'e.png', 'buffer': b''})
   alerts = page.locator('#rows').get_by_role('alert').all_inner_texts()
   assert alerts == [
-    'The file has 98 KiB; the service takes up to 98 KiB.',
+    'The file has 300 kB; the service takes up to 100 kB.',
     'The file is empty.',
   ]
   assert service.calls == []
@@ -435,10 +438,58 @@ def test_a_model_without_scores_of_good_images(service, visit):
   service.models = [made_up.model(good_scores=None, problem='It is damaged.')]
   page = visit().open()
   add(page, GOOD, BAD)
-  expect(page.locator('#histogram-text')).to_contain_text('carries no scores')
-  assert page.locator('#rejected').inner_text() == ''
+  expect(page.locator('#histogram-text')).not_to_contain_text('bars')
+  assert page.locator('#histogram .bar').count() == 0
+  expect(page.locator('#rejected')).to_contain_text('At most one good image')
+  page.fill('#threshold-value', '0.3')
+  expect(page.locator('#rejected')).to_contain_text('is not known')
   assert page.locator('#histogram .mark-good').count() == 1
   expect(page.locator('#outdated')).to_contain_text('It is damaged.')
+
+
+def test_a_changed_threshold_of_the_service_is_noticed(service, visit):
+  service.models = [made_up.model(version='old', threshold=0.3)]
+  page = visit().open()
+  expect(page.locator('#threshold-value')).to_have_value('0.3')
+  service.models = [made_up.model()]
+  add(page, GOOD)
+  expect(page.locator('#threshold-value')).to_have_value('0.5')
+
+
+def test_the_image_is_moved_and_enlarged_by_the_mouse(page):
+  add(page, picture('large.png', 204, 200, 160))
+  expect(page.locator('#legend')).to_be_visible()
+  stage, layers = page.locator('#stage'), page.locator('#layers')
+  box = stage.bounding_box()
+  x, y = box['x'] + 200, box['y'] + 150
+  whole = layers.bounding_box()
+  page.mouse.move(x, y)
+  page.keyboard.down('Control')
+  page.mouse.wheel(0, -300)
+  page.keyboard.up('Control')
+  expect(page.locator('.stage.zoomed')).to_be_visible()
+  large = layers.bounding_box()
+  assert large['width'] == pytest.approx(math.e * whole['width'], rel=1e-3)
+  # The point under the pointer stays in place.
+  assert (x - large['x']) / large['width'] == pytest.approx(
+    (x - whole['x']) / whole['width'], abs=1e-3
+  )
+  page.mouse.down()
+  page.mouse.move(x + 30, y + 20)
+  page.mouse.up()
+  page.mouse.move(x - 50, y)  # Without a button nothing moves.
+  moved = layers.bounding_box()
+  assert moved['x'] - large['x'] == pytest.approx(30, abs=0.1)
+  assert moved['y'] - large['y'] == pytest.approx(20, abs=0.1)
+  page.locator('#regions button').first.click()
+  region = layers.bounding_box()
+  scale = region['width'] / 200
+  assert scale == pytest.approx(8)
+  # At (8, 4), it cannot be in the middle: the image has no more to the left.
+  assert region['x'] == pytest.approx(box['x'], abs=1)
+  outline = page.locator('#boxes .line').first.bounding_box()
+  assert outline['width'] == pytest.approx(10 * scale + 4, abs=4)
+  assert outline['x'] - box['x'] == pytest.approx(8 * scale - 2, abs=2)
 
 
 def test_files_are_dropped_and_pasted(page):

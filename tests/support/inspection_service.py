@@ -49,31 +49,38 @@ def answer(name, image):
   grey = np.asarray(image.convert('L'))
   score = float(grey.mean()) / 255
   is_defective = score > THRESHOLD
-  height, width = grey.shape
   regions = [
     {'x': 8, 'y': 4, 'width': 10, 'height': 6, 'area': 48},
     {'x': 2, 'y': 20, 'width': 3, 'height': 3, 'area': 9},
   ]
+  return make_answer(
+    grey / 510,
+    model=name,
+    version='1a2b3c4d',
+    score=score,
+    probability=0.93 if is_defective else 0.08,
+    verdict='defective' if is_defective else 'good',
+    threshold=THRESHOLD,
+    pixel_threshold=PIXEL_THRESHOLD,
+    regions=regions if is_defective else [],
+    note='a made-up remark',
+    milliseconds=12.3,
+  )
+
+
+def make_answer(values, **fields):
+  """Makes the answer of `/predict` from a map, [height, width]."""
+  low, high = float(values.min()), float(values.max())
+  grey = np.rint(255 * (values - low) / ((high - low) or 1)).astype(np.uint8)
   file = io.BytesIO()
   Image.fromarray(grey).save(file, 'png')
+  height, width = values.shape
+  png = base64.b64encode(file.getvalue()).decode()
   return {
-    'model': name,
-    'version': '1a2b3c4d',
-    'score': score,
-    'probability': 0.93 if is_defective else 0.08,
-    'verdict': 'defective' if is_defective else 'good',
-    'threshold': THRESHOLD,
-    'pixel_threshold': PIXEL_THRESHOLD,
-    'regions': regions if is_defective else [],
+    **fields,
     'width': width,
     'height': height,
-    'note': 'a made-up remark',
-    'milliseconds': 12.3,
-    'map': {
-      'png': base64.b64encode(file.getvalue()).decode(),
-      'low': 0.0,
-      'high': 0.5,
-    },
+    'map': {'png': png, 'low': low, 'high': high},
   }
 
 
@@ -89,7 +96,8 @@ class Service:
     most: largest number of such requests at a time.
   """
 
-  def __init__(self):
+  def __init__(self, answer=answer):
+    self._answer = answer
     self.reset()
 
   def reset(self):
@@ -140,9 +148,9 @@ class Service:
       return _error(429, 'The queue is full.', {'Retry-After': '1'})
     try:
       image = Image.open(io.BytesIO(content))
-      return JSONResponse(answer(name, image))
     except OSError:
       return _error(415, 'The file is not an image.')
+    return JSONResponse(self._answer(name, image))
 
 
 def _error(status, sentence, headers=None):

@@ -94,10 +94,9 @@ export function percent(value) {
 
 /** Formats the size of a file. */
 export function bytes(value) {
-  const mega = value / 2 ** 20;
-  return mega >= 1
-    ? `${Number(mega.toPrecision(3))} MiB`
-    : `${Math.max(1, Math.round(value / 1024))} KiB`;
+  return value >= 1e6
+    ? `${Number((value / 1e6).toPrecision(3))} MB`
+    : `${Math.max(1, Math.round(value / 1000))} kB`;
 }
 
 /** Writes 'one image' or 'n images'. */

@@ -35,7 +35,12 @@ export function rejected({ edges, counts }, threshold) {
  * @param {number} reach a value that must be within.
  */
 export function axisRange(model, scores, reach) {
-  const good = model.good_scores?.edges ?? scores;
+  // Without scores of good images, twice the way to their median, which has a
+  // probability of 0.1.
+  const scale = model.probability?.scale ?? 0;
+  const lowest = model.threshold - 2 * Math.log(9) * scale;
+  const good = model.good_scores?.edges
+    ?? [...scores, model.threshold < 0 ? lowest : Math.max(lowest, 0)];
   const low = Math.min(...good, model.threshold);
   const high = Math.max(...good, model.threshold);
   const width = high - low || Math.abs(high) || 1;

@@ -12,23 +12,24 @@ const REFUSED_FOR_NOW = new Set([0, 404, 408]);
 export class Inspector {
   /**
    * @param {Session} session
-   * @param {function(string)} announce tells screen readers.
-   * @param {function()} onLocked is called when a token is needed.
+   * @param {Object} hooks `announce(text)` tells screen readers; `onLocked()`
+   *   is called when a token is needed, `onChange()` when the service has
+   *   another model or threshold than the session.
    */
-  constructor(session, announce, onLocked) {
+  constructor(session, hooks) {
     this.session = session;
-    this.announce = announce;
-    this.onLocked = onLocked;
+    this.hooks = hooks;
     this.queue = new Queue((item) => this.#inspect(item), AT_A_TIME);
   }
 
-  /** Adds files and inspects them. */
+  /** Adds files and inspects them; the first of them is selected. */
   add(files) {
-    for (const file of files) {
-      const item = new Item(file);
+    const items = files.map((file) => new Item(file));
+    for (const item of items) {
       this.session.add(item);
       this.start(item);
     }
+    this.session.select(items[0]);
   }
 
   /** Inspects an image, again if it has been before. */
@@ -100,11 +101,9 @@ export class Inspector {
   #finish(item, result) {
     const { models } = this.session;
     const model = models.find(({ name }) => name === result.model);
-    if (model) {
-      // Someone may have changed it since the page was loaded.
-      model.threshold = result.threshold;
-      model.pixel_threshold = result.pixel_threshold;
-      model.version = result.version;
+    if (model?.threshold !== result.threshold
+      || model.version !== result.version) {
+      this.hooks.onChange();
     }
     item.map = result.map ? decode(result.map.png) : null;
     if (result.map) {
@@ -113,7 +112,7 @@ export class Inspector {
     Object.assign(item, { state: 'done', result });
     this.session.changed();
     const verdict = this.session.verdictOf(item);
-    this.announce(`${item.name}: ${verdict}, score ${number(result.score)}.`);
+    this.hooks.announce(`${item.name}: ${verdict}, score ${number(result.score)}.`);
   }
 
   #refuse(item, error) {
@@ -128,10 +127,13 @@ export class Inspector {
       this.queue.stop();
       const message = 'The service asks for a token: enter it above.';
       this.#fail(item, message, 'locked');
-      this.onLocked();
+      this.hooks.onLocked();
     } else {
       const canRetry = REFUSED_FOR_NOW.has(error.status) || error.status >= 500;
       this.#fail(item, error.message, 'failed', canRetry);
+      if (error.status === 404) {
+        this.hooks.onChange(); // Perhaps the model has gone.
+      }
     }
     this.session.changed();
   }

@@ -14,8 +14,11 @@ import { Trial } from './trial.js';
 import { Viewer } from './viewer.js';
 
 const session = new Session();
-const announce = (text) => setText(byId('live'), text);
-const inspector = new Inspector(session, announce, () => askForToken());
+const inspector = new Inspector(session, {
+  announce: (text) => setText(byId('live'), text),
+  onLocked: askForToken,
+  onChange: loadModels,
+});
 
 function askForToken() {
   const hadOne = Boolean(token.get());
@@ -55,8 +58,8 @@ function describe(model) {
       + (typeof geometry === 'string' ? `, ${geometry}` : '')),
     Threshold: number(model.threshold),
     'Pixel threshold': number(model.pixel_threshold),
-    'Rejected good images': has(model.false_reject_rate,
-      `${percent(model.false_reject_rate)} wanted`),
+    'False-reject rate': has(model.false_reject_rate,
+      `${percent(model.false_reject_rate)} requested`),
     'Held-out good images': has(model.num_images, model.num_images),
     Guarantee: has(model.guarantee, model.guarantee),
     Limits: has(limits, limits && `${bytes(limits.bytes)}, `

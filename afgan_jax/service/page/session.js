@@ -90,7 +90,6 @@ export class Session {
 
   add(item) {
     this.items.push(item);
-    this.selected ??= item;
     this.changed();
   }
 

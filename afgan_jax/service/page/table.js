@@ -15,6 +15,7 @@ const SIDE = 88; // Of thumbnails, in pixels.
 export class Table {
   #rows = new Map(); // By item.
   #drawing = Promise.resolve();
+  #selected = null;
 
   /**
    * @param {Session} session
@@ -51,6 +52,10 @@ export class Table {
       }
     }
     items.forEach((item) => this.#fill(item));
+    if (this.#selected !== session.selected) {
+      this.#selected = session.selected;
+      this.#reveal(this.#rows.get(session.selected)?.line);
+    }
     this.#showCounts(items);
     this.#showOrder();
   }
@@ -175,6 +180,16 @@ export class Table {
     this.session.changed();
   }
 
+  /** Scrolls the table, not the page, to a row. */
+  #reveal(line) {
+    const frame = byId('scroll');
+    if (line) {
+      const top = line.offsetTop - this.heads[0].offsetHeight;
+      const bottom = line.offsetTop + line.offsetHeight - frame.clientHeight;
+      frame.scrollTop = Math.max(Math.min(frame.scrollTop, top), bottom);
+    }
+  }
+
   #select(item) {
     this.session.select(item);
     this.#rows.get(item)?.button.focus({ preventScroll: true });
@@ -208,8 +223,7 @@ export class Table {
   #focusSelected() {
     this.update();
     const row = this.#rows.get(this.session.selected);
-    (row?.button ?? byId('choose')).focus();
-    row?.line.scrollIntoView({ block: 'nearest' });
+    (row?.button ?? byId('choose')).focus({ preventScroll: true });
   }
 }
 

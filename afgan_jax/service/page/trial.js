@@ -4,6 +4,7 @@ import { byId, number, percent, plural, setText, showText } from './dom.js';
 import { axisRange, drawHistogram, rejected } from './histogram.js';
 
 const STEPS = 400; // Of the slider.
+const PAUSE = 700; // In ms.
 
 export class Trial {
   constructor(session) {
@@ -38,17 +39,24 @@ export class Trial {
     const value = this.field.valueAsNumber;
     const isNumber = Number.isFinite(value);
     this.field.setAttribute('aria-invalid', !isNumber);
-    showText(byId('threshold-error'), isNumber ? '' : 'Enter a number.');
+    this.#complain(isNumber ? '' : 'Enter a number.');
     if (isNumber) {
       const { threshold } = this.session.model;
       this.session.setTrial(value === threshold ? null : value);
     }
   }
 
+  /** Shows an error once the user pauses, for '0.' may be on its way. */
+  #complain(message) {
+    clearTimeout(this.timer);
+    const show = () => showText(byId('threshold-error'), message);
+    this.timer = message ? setTimeout(show, PAUSE) : show();
+  }
+
   /** Shows the threshold that counts instead of what was typed. */
   #leave() {
     this.field.removeAttribute('aria-invalid');
-    showText(byId('threshold-error'), '');
+    this.#complain('');
     this.field.value = '';
     this.update();
   }
@@ -72,7 +80,8 @@ export class Trial {
     const range = axisRange(model, scores, this.reach);
     this.#showControls(range, threshold, trial !== undefined);
     this.#draw(model, items, range, threshold);
-    this.#showCounts(model, items, threshold);
+    this.#showRejected(model, threshold, trial !== undefined);
+    this.#showOnPage(items);
     byId('trial-mark').hidden = trial === undefined;
     setText(byId('trial-note'), trial === undefined
       ? 'Move it to try another one: this changes the verdicts on this page '
@@ -112,16 +121,17 @@ export class Trial {
       selected: isInspected ? selected.result.score : null,
     });
     const bars = model.good_scores
-      ? 'Scores of the held-out good images (bars)'
-      : 'The model carries no scores of good images; scores';
+      ? 'of the held-out good images (bars) and ' : '';
     const here = isInspected ? ', ▼ the selected image' : '';
-    setText(byId('histogram-text'),
-      `${bars} and of the images of this page (○ good, × defective)`
-      + `${here}.`);
+    setText(byId('histogram-text'), `Scores ${bars}of the images of this page `
+      + `(○ good, × defective)${here}.`);
   }
 
-  #showCounts({ good_scores: good }, items, threshold) {
-    let text = '';
+  #showRejected({ good_scores: good, guarantee }, threshold, isTrial) {
+    let text = isTrial
+      ? 'How many good images would be rejected is not known, since the '
+        + 'model carries no scores of them.'
+      : guarantee ?? '';
     if (good) {
       const { least, most, all } = rejected(good, threshold);
       const share = percent(least / all).replace(' %', '');
@@ -132,6 +142,9 @@ export class Trial {
           + `rejected (${share} to ${percent(most / all)}).`;
     }
     setText(byId('rejected'), text);
+  }
+
+  #showOnPage(items) {
     const defective = items.filter(
       (item) => this.session.verdictOf(item) === 'defective').length;
     setText(byId('on-page'), items.length

@@ -169,6 +169,10 @@ export class Zoom {
     if (!before) {
       return;
     }
+    if (!event.buttons) { // Released outside.
+      this.#up(event);
+      return;
+    }
     const others = [...this.#pointers.values()].filter((p) => p !== before);
     this.#pointers.set(event.pointerId, event);
     if (others.length === 1) {
