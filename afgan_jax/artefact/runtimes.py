@@ -4,6 +4,7 @@ Each runtime is imported only when it is used.
 """
 
 import importlib.util
+import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -116,6 +117,8 @@ def _has(module: str) -> bool:
 
 
 def _start_onnxruntime(artefact: Artefact) -> Run:
+  # Otherwise it keeps a record of its use for its makers.
+  os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
   import onnxruntime
 
   path = artefact.folder / ONNX

@@ -11,6 +11,7 @@ from afgan_jax.artefact.layout import is_artefact
 from afgan_jax.cli import definitions, serve_flags
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data
+from afgan_jax.system.errors import UsageError
 from afgan_jax.system.extras import needed
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ def serve(start_jax: Callable[[str], None]) -> None:
   def load(folder: str | os.PathLike[str]) -> Detector:
     if is_artefact(pathlib.Path(folder)):
       return Detector.load(folder)
+    if not (pathlib.Path(folder) / 'checkpoints').is_dir():
+      raise UsageError(
+        f'{folder} holds neither an exported detector nor a trained run.'
+      )
     with needed(f'{folder} is a trained run, which', 'train'):
       start_jax('serve')
     # Without padding: a service waits for the company of an image only shortly.

@@ -1,6 +1,5 @@
 """Computes all metrics of an evaluation."""
 
-import importlib.metadata
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +9,6 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-import afgan_jax
 from afgan_jax.config.few import describe_few
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
@@ -30,8 +28,7 @@ from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.metrics.saturated_overlap import saturated_overlap
 from afgan_jax.preprocessing.prepared import is_defect
 from afgan_jax.scoring import Scores
-
-_PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
+from afgan_jax.system.versions import installed_versions
 
 
 def measure(
@@ -173,10 +170,7 @@ def _provenance(config: ConfigDict) -> dict[str, Any]:
     'method': config.method,
     'config_digest': digest(config),
     'devices': [device.device_kind for device in jax.devices()],
-    'versions': {
-      'afgan-jax': afgan_jax.__version__,
-      **{name: importlib.metadata.version(name) for name in _PACKAGES},
-    },
+    'versions': installed_versions(),
   }
 
 

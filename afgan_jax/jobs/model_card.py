@@ -5,9 +5,11 @@ import pathlib
 from typing import Any
 
 from afgan_jax.detector import Detector
+from afgan_jax.jobs import leaks
 from afgan_jax.metrics.calibration_file import to_fields
 from afgan_jax.report.model_card import model_card
 from afgan_jax.system.files import write_text
+from afgan_jax.system.versions import installed_versions
 
 _FILE = 'model_card.md'
 
@@ -28,16 +30,24 @@ def describe_run(workdir: pathlib.Path, detector: Detector) -> str:
   Returns:
     The model card, Markdown.
   """
-  calibration = detector.calibration
+  calibration, metrics = detector.calibration, _read(workdir / 'metrics.json')
   return model_card(
     detector.config.to_dict(),
-    _read(workdir / 'metrics.json'),
+    metrics,
     None if calibration is None else to_fields(calibration),
     step=detector.step,
     name=workdir.resolve().name,
     validation=_read(workdir / 'validation.json'),
+    num_train=None if metrics else _count_training_images(workdir),
     parameters=detector.parameters,
+    versions=installed_versions(),
   )
+
+
+def _count_training_images(workdir: pathlib.Path) -> int | None:
+  stored = _read(workdir / leaks.FILE)
+  images = stored and stored.get('images')
+  return len(images) if isinstance(images, list) else None
 
 
 def _read(path: pathlib.Path) -> dict[str, Any] | None:

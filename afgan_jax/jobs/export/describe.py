@@ -1,6 +1,5 @@
 """Describes an exported detector for `detector.json`."""
 
-import importlib.metadata
 import pathlib
 import platform
 from typing import Any
@@ -8,15 +7,14 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-import afgan_jax
 from afgan_jax.artefact.layout import FORMAT, FORMAT_VERSION, ONNX, ROI, sha256
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.metrics.calibration_file import to_fields
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.system.versions import installed_versions
 
-_PACKAGES = ('jax', 'flax', 'onnx', 'numpy', 'pillow')
 _SUFFIXES = {'onnx': ('.onnx', '.onnx.data'), 'stablehlo': ('.stablehlo',)}
 
 
@@ -44,7 +42,8 @@ def describe(
     'method': config.method,
     'model': digest(config),
     'parameters': detector.parameters,
-    'versions': _versions(),
+    'versions': installed_versions('onnx', 'pillow')
+    | {'python': platform.python_version()},
     'preprocessing': _preprocessing(config),
     'threshold': calibration.threshold,
     'pixel_threshold': calibration.pixel_threshold,
@@ -78,16 +77,6 @@ def portable(config: ConfigDict) -> dict[str, Any]:
   if config.data.roi:
     fields['data']['roi'] = str(roi.absolute()) if roi.is_dir() else ROI
   return fields
-
-
-def _versions() -> dict[str, str]:
-  versions = {'afgan-jax': afgan_jax.__version__}
-  for package in _PACKAGES:
-    try:
-      versions[package] = importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-      continue
-  return versions | {'python': platform.python_version()}
 
 
 def _preprocessing(config: ConfigDict) -> dict[str, Any]:
