@@ -140,6 +140,16 @@ def test_the_health_check_fails_without_a_service():
   assert done.returncode != 0
 
 
+def test_the_commands_of_the_readme_are_valid_shell():
+  text = (DEPLOY / 'README.md').read_text()
+  blocks = re.findall(r'^```sh\n(.*?)^```', text, re.MULTILINE | re.DOTALL)
+  assert len(blocks) == 4
+  for block in blocks:
+    subprocess.run(['bash', '-n'], input=block, text=True, check=True)
+  for path in re.findall(r'deploy/[\w.-]+', ' '.join(blocks)):
+    assert (ROOT / path).exists(), path
+
+
 @pytest.mark.slow
 def test_its_steps_install_a_command_that_runs_without_home(tmp_path):
   """Takes a minute and downloads the packages of the light installation."""
