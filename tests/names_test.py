@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from afgan_jax.cli import commands as modes
+from afgan_jax.cli import prediction
 from datasets import load
 from tests.support.tiny import tiny_config
 
@@ -53,7 +54,7 @@ def test_the_main_job_writes_them_escaped(folder, tmp_path):
   assert os.fsdecode(HOLE) in metrics['by_type']
   assert r'L\udcf6cher' in (workdir / 'report.html').read_text('utf-8')
 
-  modes.predict(
+  prediction.predict(
     None,
     workdir,
     str(folder / 'test'),

@@ -64,7 +64,7 @@ def evaluate(
 
   evaluation = evaluate(config, workdir, data, folder, output)
   if evaluation is not None and evaluation.calibration is not None:
-    _note_rate(evaluation.calibration, config, evaluation.config)
+    note_rate(evaluation.calibration, config, evaluation.config)
   _print_evaluation(evaluation, output_folder(workdir, folder, output))
 
 
@@ -90,53 +90,6 @@ def calibrate(
   print(calibration.describe())
   if not calibration.by_hand:
     print(calibration.guarantee())
-
-
-def predict(
-  config: Given,
-  workdir: pathlib.Path,
-  pattern: str,
-  output: pathlib.Path | None,
-  *,
-  resume: bool,
-  overwrite: bool,
-  watch: bool = False,
-) -> None:
-  """Predicts unlabelled images, see `jobs.predict`.
-
-  Raises:
-    MissingThreshold: if the run has no threshold.
-    PartlyFailed: if some images could not be read; the others are done.
-  """
-  from afgan_jax.detector import Detector
-  from afgan_jax.jobs import predict as job
-  from afgan_jax.preprocessing.listing import find_images, passed_over
-
-  if watch:
-    job.require_folder(pattern)
-  paths = [] if watch else find_images(pattern)
-  # Images that come one by one need not be padded to a batch.
-  fields: dict[str, Any] = {'score.batch_size': 1} if watch else {}
-  detector = Detector.load(workdir, config, **fields)
-  calibration = detector.require_calibration()
-  print(calibration.describe())
-  _note_rate(calibration, config, detector.config)
-  output = output or workdir / 'predictions'
-  if watch:
-    count = job.watch(detector, pattern, output, overwrite=overwrite)
-    print(f'Stopped after {count} images; the tables are in {output}.')
-    return
-  for note in passed_over(pattern):
-    print(note)
-  failed = job.predict(
-    detector, paths, output, resume=resume, overwrite=overwrite
-  )
-  print(f'{len(paths)} images; the tables are in {output}.')
-  if failed:
-    raise PartlyFailed(
-      f'{failed} of {len(paths)} images could not be read or not be processed; '
-      'their rows say why.'
-    )
 
 
 def benchmark(config: ConfigDict, data: Data) -> None:
@@ -212,9 +165,7 @@ def _print_validation(
   print(summary(figures))
 
 
-def _note_rate(
-  calibration: Calibration, given: Given, used: ConfigDict
-) -> None:
+def note_rate(calibration: Calibration, given: Given, used: ConfigDict) -> None:
   """Prints that the rate of a given config is not that of the threshold."""
   rate = used.calibration.false_reject_rate
   asked = isinstance(given, ConfigDict) or _RATE in getattr(given, 'names', ())

@@ -14,6 +14,7 @@ MODES = (
   'inspect',
   'export',
   'serve',
+  'merge',
 )
 CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'A file of configs/; set single fields with --config.seed=1.'
@@ -30,7 +31,7 @@ MODE = flags.DEFINE_enum(
   'defects. benchmark: time the compiled step. study: train and evaluate all '
   'variants of --config and write tables. inspect: describe the images. '
   'export: write a folder that runs without JAX. serve: answer requests over '
-  'HTTP.',
+  'HTTP. merge: join the tables of --shard.',
 )
 DATA = flags.DEFINE_string(
   'data',
@@ -50,6 +51,12 @@ OUTPUT = flags.DEFINE_string(
 )
 RESUME = flags.DEFINE_bool(
   'resume', False, 'With --mode=predict: continue where it was stopped.'
+)
+SHARD = flags.DEFINE_string(
+  'shard',
+  None,
+  'With --mode=predict: I/N, to predict the part I, from 0, of N parts of the '
+  'images; --mode=merge joins the tables of all parts.',
 )
 WATCH = flags.DEFINE_bool(
   'watch',

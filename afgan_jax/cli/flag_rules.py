@@ -74,14 +74,19 @@ def _check_model(mode: str) -> None:
 def _check_output(mode: str) -> None:
   """Checks the flags that say what is written, and how."""
   output = definitions.OUTPUT.value
-  if output and mode not in ('predict', 'evaluate', 'export'):
+  if output and mode not in ('predict', 'evaluate', 'export', 'merge'):
     raise UsageError(
-      '--output is only for --mode=predict, --mode=evaluate and --mode=export.'
+      '--output is only for --mode=predict, evaluate, export and merge.'
     )
-  if mode != 'predict' and (
-    definitions.RESUME.value or definitions.WATCH.value
-  ):
-    raise UsageError('--resume and --watch are only for --mode=predict.')
+  if mode == 'merge' and not output:
+    raise UsageError('--mode=merge needs the --output of the shards.')
+  following = (definitions.RESUME, definitions.WATCH, definitions.SHARD)
+  if mode != 'predict' and any(flag.value for flag in following):
+    raise UsageError(
+      '--resume, --watch and --shard are only for --mode=predict.'
+    )
+  if definitions.SHARD.value and definitions.WATCH.value:
+    raise UsageError('--shard does not go with --watch.')
   if mode not in ('predict', 'export') and definitions.OVERWRITE.value:
     raise UsageError(
       '--overwrite is only for --mode=predict and --mode=export.'

@@ -89,12 +89,14 @@ def _dispatch(
   mode: str, load_data: Callable[[], Any], inspect: Callable[..., str]
 ) -> None:
   config, output = definitions.CONFIG.value, _path(definitions.OUTPUT)
-  if mode == 'serve' or is_check_alone(mode):
+  if mode in ('serve', 'merge') or is_check_alone(mode):
     check_flags(mode)
-    from afgan_jax.cli import deployment
+    from afgan_jax.cli import deployment, prediction
 
     if mode == 'serve':
       deployment.serve(_start_jax)
+    elif mode == 'merge':
+      prediction.merge(pathlib.Path(output))
     else:
       deployment.check(pathlib.Path(output))
     return
@@ -132,12 +134,12 @@ def _run(
   load_data: Callable[[], Any],
 ) -> None:
   """Runs a command that works on a run."""
-  from afgan_jax.cli import commands
+  from afgan_jax.cli import commands, prediction
 
   given = given_config()
   overwrite = definitions.OVERWRITE.value
   if mode == 'predict':
-    commands.predict(
+    prediction.predict(
       given,
       workdir,
       _path(definitions.INPUT),
@@ -145,6 +147,7 @@ def _run(
       resume=definitions.RESUME.value,
       overwrite=overwrite,
       watch=definitions.WATCH.value,
+      shard=definitions.SHARD.value,
     )
     return
   data = load_data()

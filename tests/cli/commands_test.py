@@ -7,6 +7,7 @@ from PIL import Image
 
 from afgan_jax.checkpoints.store import restore
 from afgan_jax.cli import commands as modes
+from afgan_jax.cli import prediction
 from afgan_jax.system.errors import UsageError
 from datasets import load
 from tests.support.saved import saved_state
@@ -115,7 +116,7 @@ def test_another_score_gets_its_own_threshold(runs):
   assert 'config.score.image' in metrics['notes'][0]
   assert (workdir / 'calibration.json').read_text() == before
   with pytest.raises(UsageError, match='config.score.image'):
-    modes.predict(
+    prediction.predict(
       config,
       workdir,
       str(runs / 'images1' / 'test'),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from afgan_jax.cli import commands
+from afgan_jax.cli import commands, prediction
 from afgan_jax.cli.advice import advise
 from afgan_jax.detector import Detector
 from afgan_jax.metrics.wanted import Wanted
@@ -32,7 +32,7 @@ def _evaluate(run, config=None):
 
 
 def _predict(run, images, output, config=None):
-  commands.predict(
+  prediction.predict(
     config, run, str(images), output, resume=False, overwrite=True
   )
   lines = (output / 'predictions.jsonl').read_text().splitlines()

@@ -10,8 +10,9 @@ from tqdm import tqdm
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.predict.earlier import LINES, earlier_rows, rows_to_keep
-from afgan_jax.jobs.predict.pipeline import predict_rows
+from afgan_jax.jobs.predict.pipeline import common_folder, predict_rows
 from afgan_jax.jobs.predict.rows import Row, key_of
+from afgan_jax.jobs.predict.shard import Shard
 from afgan_jax.jobs.predict.sheet import write_sheet
 from afgan_jax.jobs.predict.tables import Tables, write_lines
 from afgan_jax.system.errors import (
@@ -31,6 +32,7 @@ def predict(
   *,
   resume: bool = False,
   overwrite: bool = False,
+  shard: Shard | None = None,
 ) -> int:
   """Predicts images; writes `predictions.csv`, `.jsonl` and pictures.
 
@@ -41,6 +43,8 @@ def predict(
     resume: continue an earlier call that was stopped; images that could not be
       read then, and those that have changed since, are predicted again.
     overwrite: replace the results of an earlier call.
+    shard: the part of the images to predict; its tables are in a folder of
+      their own, see `merge`. None for all images.
 
   Returns:
     The number of images that could not be read.
@@ -56,17 +60,23 @@ def predict(
     PredictionInterrupted: on Ctrl-C; the finished rows are kept.
   """
   detector.require_calibration()
-  lines = output / LINES
+  root, folder, every = common_folder(paths), output, paths
+  if shard is not None:
+    paths, folder = shard.select(every, root), shard.folder(output)
+  lines = folder / LINES
   if lines.exists() and not (resume or overwrite):
     raise OutputExists(f'{lines} already exists.')
-  with claim_output(output):
-    done, left = _divide(detector, paths, output) if resume else ([], paths)
-    write_lines(output, done)
-    with Tables(output) as tables:
+  with claim_output(folder):
+    done, left = _divide(detector, paths, folder) if resume else ([], paths)
+    if shard is not None:
+      shard.describe(output, paths, every)
+    write_lines(folder, done)
+    with Tables(folder) as tables:
       announce(detector, len(left))
-      with contextlib.closing(predict_rows(detector, left, output)) as rows:
+      predicted = predict_rows(detector, left, output, root)
+      with contextlib.closing(predicted) as rows:
         failed = _write_rows(rows, tables.write, len(paths), len(left))
-    write_sheet(detector, output, detector.config.predict.sheet)
+    write_sheet(detector, folder, detector.config.predict.sheet)
   return failed
 
 

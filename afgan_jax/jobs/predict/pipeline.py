@@ -14,7 +14,10 @@ from afgan_jax.system.threads import in_batches, map_ahead
 
 
 def predict_rows(
-  detector: Detector, paths: Sequence[str], output: pathlib.Path
+  detector: Detector,
+  paths: Sequence[str],
+  output: pathlib.Path,
+  root: str | None = None,
 ) -> Generator[Row]:
   """Predicts images and writes their pictures.
 
@@ -25,7 +28,8 @@ def predict_rows(
     detector: with a threshold.
     paths: of the images.
     output: the overlays go to `overlays/` in it, at the images' paths relative
-      to their common parent folder; maps and masks likewise.
+      to `root`; maps and masks likewise.
+    root: a folder that holds all images; None for their common parent folder.
 
   Yields:
     The rows of each image, one for each page, in the order of `paths`.
@@ -33,8 +37,8 @@ def predict_rows(
   Raises:
     OutputFull: a picture could not be written, since the disk is full.
   """
-  folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
-  root = os.path.commonpath(folders) if folders else ''
+  if root is None:
+    root = common_folder(paths)
   size, threads = detector.config.score.batch_size, os.cpu_count() or 1
   if detector.preprocessor.geometry.in_tiles:
     size = threads = ahead = 1  # An image and its map may be very large.
@@ -49,6 +53,12 @@ def predict_rows(
     yield from map_ahead(pool, pipeline.finish, scored, ahead)
   finally:
     pool.shutdown(cancel_futures=True)
+
+
+def common_folder(paths: Sequence[str]) -> str:
+  """Returns the deepest folder that holds all files, '' for no files."""
+  folders = {os.path.dirname(os.path.abspath(path)) for path in paths}
+  return os.path.commonpath(folders) if folders else ''
 
 
 def _scored(
