@@ -89,12 +89,14 @@ def _convert(
   )
   rule = _scan if name == 'scan' else RULES.get(name)
   if rule is None:
-    raise Unsupported(name)
+    raise Unsupported(repr(name))
   try:
     results = rule(graph, step, *values)
   except Unsupported as error:
-    of = f' ({error})' if str(error) and name != 'scan' else ''
-    raise Unsupported(str(error) if name == 'scan' else name + of) from error
+    if name == 'scan':  # The message names an operation of the body.
+      raise
+    detail = f' ({error})' if str(error) else ''
+    raise Unsupported(f'{name!r}{detail}') from error
   return results if isinstance(results, list) else [results]
 
 
@@ -102,7 +104,7 @@ def _scan(graph, step, *values):
   """Adds a loop; the body reads the weights from the graph around it."""
   params = step.params
   if params['reverse']:
-    raise Unsupported('scan (in reverse)')
+    raise Unsupported("'scan' (in reverse)")
   num_fixed, num_carried = params['num_consts'], params['num_carry']
   carried = values[num_fixed : num_fixed + num_carried]
   body, results = _body(graph, step, values)
