@@ -1,6 +1,7 @@
 """Makes the JSON of predictions and of models."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def describe_model(model: Model, limits: Limits) -> dict[str, Any]:
     'false_reject_rate': calibration.false_reject_rate,
     'num_images': calibration.num_images,
     'guarantee': calibration.guarantee(),
-    'good_scores': histogram(getattr(detector, 'good_scores', None)),
+    'good_scores': histogram(own.good_scores),
     'image_size': preprocessor.size,
     'geometry': preprocessor.geometry.kind,
     'limits': {
@@ -105,18 +106,18 @@ def describe_model(model: Model, limits: Limits) -> dict[str, Any]:
   }
 
 
-def histogram(scores: Any) -> dict[str, list] | None:
+def histogram(good_scores: Sequence[float]) -> dict[str, list] | None:
   """Counts the scores of held-out good images in bins of equal width.
 
   Args:
-    scores: [n]; None if they are not known.
+    good_scores: [n]; empty if they are not known.
 
   Returns:
     'edges', one more than 'counts'; None for no scores.
   """
-  if scores is None or not len(scores):
+  if not len(good_scores):
     return None
-  scores = np.asarray(scores, np.float64)
+  scores = np.asarray(good_scores, np.float64)
   count = min(max(int(np.sqrt(len(scores))) + 1, 5), _MOST_BINS)
   counts, edges = np.histogram(scores, count)
   return {'edges': edges.tolist(), 'counts': counts.tolist()}

@@ -24,6 +24,7 @@ class ScoringFailed(Exception):  # noqa: N818
 class _Item:
   prepared: PreparedImage
   is_wanted: Callable[[], bool]
+  is_close: Callable[[float], bool]
   arrived: float
   future: futures.Future[Result]
 
@@ -62,18 +63,25 @@ class Batcher:
     self._thread.start()
 
   def submit(
-    self, prepared: PreparedImage, is_wanted: Callable[[], bool] = lambda: True
+    self,
+    prepared: PreparedImage,
+    is_wanted: Callable[[], bool] = lambda: True,
+    is_close: Callable[[float], bool] = lambda score: False,
   ) -> futures.Future[Result]:
     """Puts an image into the queue.
 
     Args:
       prepared: the image.
       is_wanted: asked when its turn comes; if False it is left out.
+      is_close: whether a score is so close to a threshold that its last digits
+        decide. Those depend on the size of a batch in some runtimes, so such an
+        image is scored again alone.
 
     Returns:
       The future score and map, or ScoringFailed.
     """
-    item = _Item(prepared, is_wanted, time.monotonic(), futures.Future())
+    arrived = time.monotonic()
+    item = _Item(prepared, is_wanted, is_close, arrived, futures.Future())
     with self._ready:
       if self._stopping:
         raise RuntimeError('The batcher has been stopped.')
@@ -131,9 +139,7 @@ class Batcher:
   def _score_batch(self, batch: list[_Item]) -> None:
     start = time.monotonic()
     try:
-      results = self._score([item.prepared for item in batch])
-      if len(results) != len(batch):
-        raise ScoringFailed(f'{len(results)} results of {len(batch)} images')
+      results = self._score_all(batch)
     except Exception as error:
       if len(batch) > 1:  # One image must not spoil the others.
         for item in batch:
@@ -147,5 +153,15 @@ class Batcher:
     self.seconds *= _SMOOTHING
     self.seconds += (1 - _SMOOTHING) * seconds / len(batch)
     self._on_batch(len(batch), seconds)
-    for item, (score, values) in zip(batch, results, strict=True):
-      item.future.set_result((score, values))
+    for item, result in zip(batch, results, strict=True):
+      item.future.set_result(result)
+
+  def _score_all(self, batch: list[_Item]) -> list[Result]:
+    results = list(self._score([item.prepared for item in batch]))
+    if len(results) != len(batch):
+      raise ScoringFailed(f'{len(results)} results of {len(batch)} images')
+    if len(batch) > 1:
+      for place, item in enumerate(batch):
+        if item.is_close(results[place][0]):
+          (results[place],) = self._score([item.prepared])
+    return results

@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # Its module imports JAX.
   from afgan_jax.detector import Detector
 
 _LONGEST_WAIT = 60
+# Scores closer to a threshold, in the calibration's scale, are computed alone:
+# batches of other sizes change the last digits, which would decide.
+_CLOSE = 0.02
 
 
 @dataclasses.dataclass(eq=False)
@@ -30,12 +33,14 @@ class Work:
   Attributes:
     prepare: makes the pixels; runs in a thread.
     finish: makes the answer of image, score and map; runs in a thread.
+    threshold: of the score.
     keep_original: whether `finish` needs the image's own pixels.
     is_late: whether nobody waits for the answer any more.
   """
 
   prepare: Callable[[], PreparedImage]
   finish: Callable[[PreparedImage, float, np.ndarray], Any]
+  threshold: float
   keep_original: bool = False
   is_late: bool = False
 
@@ -85,7 +90,8 @@ class Loaded:
     Raises:
       MissingThreshold: the detector has no threshold.
     """
-    detector.require_calibration()
+    calibration = detector.require_calibration()
+    self._close = _CLOSE * calibration.scale
     self.detector = detector
     self.preprocessor = _limited(detector.preprocessor, limits.max_pixels)
     self.version = version_of(detector)
@@ -179,7 +185,11 @@ class Loaded:
       return None
     try:
       score, values = await asyncio.wrap_future(
-        self._batcher.submit(prepared, lambda: not work.is_late)
+        self._batcher.submit(
+          prepared,
+          lambda: not work.is_late,
+          lambda score: abs(score - work.threshold) <= self._close,
+        )
       )
     except ScoringFailed as error:
       raise Refused(500, f'The image could not be scored ({error}).') from error

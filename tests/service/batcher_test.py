@@ -120,6 +120,29 @@ def test_answers_do_not_depend_on_the_company(tmp_path):
   assert 'afgan_batch_size_count{model="one"} 24.0' not in sizes  # Together.
 
 
+def test_the_last_digit_of_a_batch_decides_no_verdict(tmp_path):
+  # A runtime whose scores depend a little on the size of the batch.
+  threshold = np.float32(155 / 255)
+
+  def scored(pixels, regions=None):
+    found = score(pixels)
+    noise = np.float32(1e-7 * (len(pixels) - 1))
+    return {**found, 'score': found['score'] + noise}
+
+  def load(_):
+    return made_up_detector(float(threshold), score=scored)
+
+  assert load(None).predict(part()).verdict == 'good'
+  limits = Limits(deadline_ms=50, max_batch=8)
+  with running(tmp_path, load, limits=limits) as client:
+    with futures.ThreadPoolExecutor(8) as pool:
+      answers = list(pool.map(client.predict, [part()] * 8))
+    metrics = client.send('GET', '/metrics').text
+  assert 'afgan_batch_size_count{model="one"} 8.0' not in metrics  # Together.
+  assert {answer['verdict'] for answer in answers} == {'good'}
+  assert {answer['score'] for answer in answers} == {float(threshold)}
+
+
 def slow_score(seconds):
   def scored(pixels, regions=None):
     time.sleep(seconds)

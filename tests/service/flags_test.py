@@ -6,7 +6,8 @@ import sys
 import pytest
 from absl import flags as absl_flags
 
-from afgan_jax.service import flags
+from afgan_jax.cli import serve_flags as flags
+from afgan_jax.service import serve
 from afgan_jax.service.limits import Limits
 from afgan_jax.system.errors import UsageError
 
@@ -44,7 +45,7 @@ def test_flags_set_the_limits(parse):
 def test_serve_gets_what_the_flags_say(parse, monkeypatch, tmp_path):
   calls = []
   monkeypatch.setattr(
-    flags, 'serve', lambda models, load, **rest: calls.append((models, rest))
+    serve, 'serve', lambda models, load, **rest: calls.append((models, rest))
   )
   tokens = tmp_path / 'tokens'
   tokens.write_text('ann of-the-line\n')
@@ -81,7 +82,7 @@ import sys
 for name in ('jax', 'flax', 'optax', 'orbax', 'tensorflow', 'matplotlib',
              'sklearn', 'jinja2', 'tqdm', 'tensorboard'):
   sys.modules[name] = None
-import afgan_jax.service.flags
+import afgan_jax.cli.serve_flags, afgan_jax.service.serve
 assert 'afgan_jax.detector' not in sys.modules
 """
   subprocess.run([sys.executable, '-c', program], check=True)

@@ -50,7 +50,9 @@ def test_open_routes_say_so():
     if operation.get('security') == []
   }
   assert {'/', '/page.js', '/v2/health/live', '/v2/health/ready'} <= open_paths
-  assert not any(path.startswith(('/api', '/predict')) for path in open_paths)
+  closed = set(DESCRIPTION['paths']) - open_paths
+  assert {'/predict', '/api/models', '/admin/reload', '/metrics'} <= closed
+  assert all('.' in path or '/v2/h' in path for path in open_paths - {'/'})
 
 
 def test_it_is_served(tmp_path):

@@ -218,7 +218,7 @@ PROGRAM = """
 import sys
 sys.modules['jax'] = sys.modules['flax'] = None
 from absl import flags
-from afgan_jax.service.flags import serve_by_flags
+from afgan_jax.cli.serve_flags import serve_by_flags
 from afgan_jax.system.errors import UsageError
 from tests.support.light import LightDetector
 

@@ -19,7 +19,7 @@ PROGRAM = """
 import sys
 sys.modules['jax'] = sys.modules['flax'] = None
 from absl import flags
-from afgan_jax.service.flags import serve_by_flags
+from afgan_jax.cli.serve_flags import serve_by_flags
 from tests.support.light import LightDetector
 
 flags.FLAGS(sys.argv)

@@ -1,6 +1,7 @@
 """Answers the requests of the Open Inference Protocol v2 (KServe)."""
 
 import asyncio
+import functools
 import math
 from typing import Any
 
@@ -169,8 +170,10 @@ def _works(model: Model, call: Call, share: Share) -> list[Work]:
     check_squares(preprocessor, call.values)
   elif not call.values:
     raise Refused(400, 'The input "image" is empty: send at least one file.')
+  limit = detector.require_calibration().threshold
   return [
-    Work(lambda given=given: prepare(given), finish) for given in call.values
+    Work(functools.partial(prepare, given), finish, limit)
+    for given in call.values
   ]
 
 

@@ -100,4 +100,5 @@ def _work(
     with_map=asked.get('map', False),
     with_overlay=with_overlay,
   )
-  return Work(prepare, finish, with_overlay)
+  threshold = detector.require_calibration().threshold
+  return Work(prepare, finish, threshold, with_overlay)
