@@ -1,5 +1,6 @@
 """The web page in a browser, against a made-up service."""
 
+import contextlib
 import csv
 import io
 import json
@@ -17,11 +18,13 @@ playwright = pytest.importorskip(
   'playwright.sync_api', reason='playwright is not installed.'
 )
 from tests.support import inspection_service as made_up  # noqa: E402
+from tests.support.made_up import made_up_detector, part  # noqa: E402
 
 CHROMIUM = pathlib.Path('/usr/bin/chromium')
 expect = playwright.expect
 PATIENCE = 20_000  # In ms, for a busy machine.
 expect.set_options(timeout=PATIENCE)
+DESKTOP = {'width': 1280, 'height': 900}
 HOSTILE = '<img src=x onerror="window.hacked=1">.png'
 
 
@@ -30,9 +33,11 @@ def browser():
   if not CHROMIUM.exists():
     pytest.skip(f'There is no {CHROMIUM}.')
   with playwright.sync_playwright() as started:
-    yield started.chromium.launch(
+    browser = started.chromium.launch(
       executable_path=CHROMIUM, args=['--no-sandbox', '--disable-gpu']
     )
+    browser.new_context(viewport=DESKTOP)
+    yield browser
 
 
 @pytest.fixture(scope='module')
@@ -83,17 +88,25 @@ class Visit:
 @pytest.fixture
 def visit(browser, address):
   """Opens pages; the browser's options are arguments."""
+  with visiting(browser, address) as make:
+    yield make
+
+
+@contextlib.contextmanager
+def visiting(browser, address):
   visits = []
 
   def make(**options):
-    options = {'viewport': {'width': 1280, 'height': 900}, **options}
-    context = browser.new_context(**options)
+    # Pages of one context share its cache, which saves most of the time.
+    context, *_ = browser.contexts
+    if options:
+      context = browser.new_context(**{'viewport': DESKTOP, **options})
     visits.append(Visit(context.new_page(), address))
     return visits[-1]
 
   yield make
   for one in visits:
-    one.page.context.close()
+    one.page.close()
     assert one.errors == [] and one.abroad == []
 
 
@@ -321,6 +334,8 @@ def test_a_busy_service_is_asked_again_after_the_time_it_says(page, service):
 
 
 def test_the_page_is_used_by_keys_alone(page):
+  # From here on, for the browser opens its own dialog until it has heard of it.
+  page.on('filechooser', lambda _: None)
   page.keyboard.press('Tab')
   expect(page.locator('.skip')).to_be_focused()
   for _ in range(4):
@@ -554,9 +569,79 @@ def test_files_of_the_page_are_short():
   assert lengths and {k: n for k, n in lengths.items() if n > 250} == {}
 
 
+def test_the_page_of_the_service_itself(browser, tmp_path):
+  support = pytest.importorskip(
+    'tests.support.service', reason='The service is not there.'
+  )
+  limits = pytest.importorskip('afgan_jax.service.limits').Limits(
+    max_pixels=30_000, deadline_ms=1
+  )
+  image = part(height=60, width=90)
+  expected = made_up_detector().predict(image)
+  files = [
+    {'name': name, 'mimeType': 'image/png', 'buffer': support.encode(pixels)}
+    for name, pixels in [('bad.png', image), ('good.png', part(defect=False))]
+  ]
+  large = support.encode(np.zeros((200, 200), np.uint8))
+  options = {'tokens': {'test': support.TOKEN}, 'names': ('one', 'two')}
+  with (
+    support.listening(tmp_path, limits=limits, **options) as (port, _, log),
+    visiting(browser, f'http://127.0.0.1:{port}') as make,
+  ):
+    page = make().page
+    page.goto(f'http://127.0.0.1:{port}')
+    page.fill('#token', support.TOKEN)
+    page.keyboard.press('Enter')
+    expect(page.locator('#trial')).to_be_visible()
+    page.select_option('#model', 'two')
+    add(
+      page,
+      *files,
+      {'name': 'a.txt', 'mimeType': 'text/plain', 'buffer': b'Hello.'},
+      {'name': 'large.png', 'mimeType': 'image/png', 'buffer': large},
+    )
+    assert verdicts(page) == ['Defective', 'Good']
+    expect(page.locator('#verdict')).to_contain_text(f'{expected.score:.4g}')
+    (region,) = expected.regions
+    expect(page.locator('#regions')).to_contain_text(
+      f'{region["width"]} × {region["height"]} px at '
+      f'({region["x"]}, {region["y"]})'
+    )
+    assert page.locator('#heat').evaluate('(n) => [n.width, n.height]') == [
+      *(90, 60)
+    ]
+    sentences = page.locator('#rows').get_by_role('alert').all_inner_texts()
+    assert len(sentences) == 2 and 'pixels' in sentences[1]
+    assert all(sentence.endswith('.') for sentence in sentences)
+
+
 def test_the_service_serves_each_file_of_the_page():
   routes = pytest.importorskip(
     'afgan_jax.service.routes.page', reason='The service is not there.'
   )
   expected = {f'/{path.name}' for path in made_up.PAGE.iterdir()}
   assert expected - {'/index.html'} | {'/'} <= set(routes.static_paths())
+
+
+def test_a_file_that_has_gone_and_a_dropped_folder_are_told(page, tmp_path):
+  path = tmp_path / 'gone.png'
+  path.write_bytes(GOOD['buffer'])
+  page.route('**/predict*', lambda route: route.abort())
+  page.set_input_files('#files', path)
+  alert = page.locator('#rows').get_by_role('alert')
+  expect(alert).to_contain_text('cannot be reached')
+  path.unlink()
+  page.locator('#rows').get_by_role('button', name='Retry').click()
+  expect(alert).to_have_text(
+    'The file cannot be read: it was changed, moved or removed.'
+  )
+  page.evaluate("""() => {
+    const made = new Event('drop', { bubbles: true, cancelable: true });
+    const folder = { kind: 'file', webkitGetAsEntry: () => ({
+      isDirectory: true }) };
+    const data = { items: [folder], files: [new File(['x'], 'folder')] };
+    Object.defineProperty(made, 'dataTransfer', { value: data });
+    document.body.dispatchEvent(made);
+  }""")
+  expect(page.locator('#refused')).to_contain_text('Folders are not taken')
+  assert page.locator('#rows tr').count() == 1

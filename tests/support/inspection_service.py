@@ -161,7 +161,10 @@ async def _page(request):
   path = PAGE / request.path_params.get('name', 'index.html')
   if not path.is_file():
     return _error(404, 'There is no such path.')
-  headers = {'Content-Security-Policy': POLICY}
+  headers = {
+    'Content-Security-Policy': POLICY,
+    'Cache-Control': 'max-age=60',
+  }
   return Response(path.read_bytes(), 200, headers, KINDS[path.suffix])
 
 

@@ -34,7 +34,7 @@ export class Inspector {
 
   /** Inspects an image, again if it has been before. */
   start(item) {
-    if (item.isRunning && item.isQueued) {
+    if (item.isRunning) {
       return;
     }
     const limit = this.session.model?.limits?.bytes;
@@ -50,7 +50,6 @@ export class Inspector {
     }
     Object.assign(item, {
       state: 'waiting',
-      isQueued: true,
       sent: 0,
       error: '',
       canRetry: false,
@@ -78,6 +77,14 @@ export class Inspector {
 
   async #inspect(item) {
     const { session } = this;
+    if (!await isReadable(item.file)) {
+      this.#fail(item,
+        'The file cannot be read: it was changed, moved or removed.');
+      return;
+    }
+    if (!session.items.includes(item)) {
+      return;
+    }
     const request = predict(item.file, session.model?.name ?? '', (sent) => {
       item.sent = sent;
       item.state = sent < 1 ? 'sending' : 'inspecting';
@@ -112,7 +119,8 @@ export class Inspector {
     Object.assign(item, { state: 'done', result });
     this.session.changed();
     const verdict = this.session.verdictOf(item);
-    this.hooks.announce(`${item.name}: ${verdict}, score ${number(result.score)}.`);
+    const score = number(result.score);
+    this.hooks.announce(`${item.name}: ${verdict}, score ${score}.`);
   }
 
   #refuse(item, error) {
@@ -141,6 +149,16 @@ export class Inspector {
   #fail(item, message, state = 'failed', canRetry = false) {
     Object.assign(item, { state, error: message, canRetry });
     this.session.changed();
+  }
+}
+
+/** Tells a file that has gone from a service that has. */
+async function isReadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -5,7 +5,7 @@ let lastId = 0;
 /**
  * Describes an image and how far it has come.
  *
- * state is 'waiting', 'sending', 'inspecting', 'busy' (the service is),
+ * state is 'new', 'waiting', 'sending', 'inspecting', 'busy' (the service is),
  * 'locked' (a token is needed), 'done' or 'failed'.
  */
 export class Item {
@@ -13,8 +13,7 @@ export class Item {
     this.id = ++lastId;
     this.file = file;
     this.name = file.name || 'image';
-    this.state = 'waiting';
-    this.isQueued = false; // Whether it was ever given to the queue.
+    this.state = 'new';
     this.sent = 0; // Share of the file.
     this.result = null;
     this.map = null; // Blob of the PNG.

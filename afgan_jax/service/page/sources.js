@@ -8,10 +8,10 @@ import { byId, showText } from './dom.js';
  * @param {function(File[])} onFiles
  */
 export function listenForFiles(onFiles) {
-  const take = (files) => {
-    const isEmpty = !files.length;
-    showText(byId('refused'), isEmpty ? 'There is no file in it.' : '');
-    if (!isEmpty) {
+  const take = (files, refused = '') => {
+    const isEmpty = !files.length && !refused;
+    showText(byId('refused'), isEmpty ? 'There is no file in it.' : refused);
+    if (files.length) {
       onFiles([...files]);
     }
   };
@@ -54,6 +54,15 @@ function listenForDrops(take) {
   document.addEventListener('drop', (event) => {
     event.preventDefault(); // The browser would leave the page for the file.
     show(-depth);
-    take(event.dataTransfer.files);
+    take(...withoutFolders(event.dataTransfer));
   });
+}
+
+/** Returns the files among what was dropped, and a sentence on folders. */
+function withoutFolders({ files, items }) {
+  const isFolder = [...items].filter((item) => item.kind === 'file')
+    .map((item) => item.webkitGetAsEntry()?.isDirectory ?? false);
+  const sentence = isFolder.includes(true)
+    ? 'Folders are not taken: drop the files in them.' : '';
+  return [[...files].filter((_, i) => !isFolder[i]), sentence];
 }
