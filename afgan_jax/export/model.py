@@ -85,8 +85,7 @@ def _convert(
     )
   except Unsupported as error:
     raise UsageError(
-      f'config.method {config.method!r} cannot be converted to ONNX: there is '
-      f'no form of its operation {error}.'
+      f'config.method {config.method!r} cannot be converted to ONNX: {error}.'
     ) from error
 
 

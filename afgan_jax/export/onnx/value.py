@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 
 class Unsupported(Exception):  # noqa: N818
-  """ONNX has no form of an operation; the message says of which kind."""
+  """Something has no form in ONNX; the message says why, in a clause."""
 
 
 @dataclasses.dataclass(frozen=True)
