@@ -11,7 +11,7 @@ import argparse
 import importlib.util
 import json
 import pathlib
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -94,6 +94,12 @@ def open_runtime(name: str, folder: pathlib.Path, threads: int, batch: int):
   )
 
 
+def peak_memory() -> float:
+  """Returns the peak of this process since it began its program, in MiB."""
+  text = pathlib.Path('/proc/self/status').read_text(encoding='utf-8')
+  return int(re.search(r'VmHWM:\s+(\d+)', text)[1]) / 2**10
+
+
 def measure(arguments) -> None:
   """Measures one runtime in this process and prints a JSON object."""
   rng = np.random.default_rng(0)
@@ -108,7 +114,7 @@ def measure(arguments) -> None:
   )
   run(pixels)
   first = time.perf_counter() - start
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+  peak = peak_memory()
   times, cpu = [], []
   for _ in range(arguments.calls):
     start, used = time.perf_counter(), time.process_time()

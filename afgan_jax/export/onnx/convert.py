@@ -7,7 +7,6 @@ import jax
 import numpy as np
 import onnx
 from jax import export
-from jax.extend import core
 from onnx import helper, numpy_helper
 
 from afgan_jax.export.onnx.flatten import flatten
@@ -96,7 +95,7 @@ def _trace(function: Function, inputs: Mapping) -> tuple[Any, Any, list[str]]:
   )
   try:
     closed, shapes = trace(arguments)
-  except (TypeError, core.InconclusiveDimensionOperation) as error:
+  except (TypeError, jax.errors.InconclusiveDimensionOperation) as error:
     if '_DimExpr' in str(error) or 'ymbolic dimension' in str(error):
       raise Unsupported(_NEEDS_NUMBER) from error
     raise
