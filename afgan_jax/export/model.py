@@ -1,5 +1,6 @@
 """Writes trained methods as models for other programs."""
 
+import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -85,8 +86,7 @@ def _convert(
     )
   except Unsupported as error:
     raise UsageError(
-      f'config.method {config.method!r} cannot be converted to ONNX: there is '
-      f'no form of its operation {error}.'
+      f'config.method {config.method!r} cannot be converted to ONNX: {error}.'
     ) from error
 
 
@@ -97,8 +97,9 @@ def _properties(config: ConfigDict, calibration: Calibration) -> dict[str, str]:
     'version': _version(),
     'image_size': str(config.image_size),
     'threshold': repr(calibration.threshold),
+    'pixel_threshold': repr(calibration.pixel_threshold),
     'calibration': calibration.digest,
-    'score': str(calibration.score),
+    'score': json.dumps(calibration.score, sort_keys=True),
   }
 
 

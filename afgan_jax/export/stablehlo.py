@@ -36,6 +36,7 @@ def write(
   """
   program = build_program(config, variables, calibration)
   exported = jax.jit(lambda inputs: program(**inputs))
+  contents = {}
   for size in sorted({1, config.score.batch_size}):
     inputs = {
       name: jax.ShapeDtypeStruct(
@@ -43,8 +44,10 @@ def write(
       )
       for name, (shape, dtype) in describe_inputs(config).items()
     }
-    content = export.export(exported, platforms=PLATFORMS)(inputs).serialize()
-    with replacing(folder / f'model_b{size}.stablehlo') as temporary:
+    model = export.export(exported, platforms=PLATFORMS)(inputs)
+    contents[f'model_b{size}.stablehlo'] = model.serialize()
+  for name, content in contents.items():
+    with replacing(folder / name) as temporary:
       temporary.write_bytes(content)
 
 

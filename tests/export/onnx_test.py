@@ -8,6 +8,7 @@ from afgan_jax.export.model import write_model
 from afgan_jax.methods.registry import build_method
 from afgan_jax.scoring import limit
 from afgan_jax.system.errors import UsageError
+from tests.support import mean_image
 from tests.support.exported import (
   SIZE,
   assert_close,
@@ -17,6 +18,7 @@ from tests.support.exported import (
   run_onnx,
   small_config,
 )
+from tests.support.mean_image import MeanImage
 
 onnx = pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
@@ -149,6 +151,35 @@ def test_impossible_method_is_refused_before_anything_is_written(tmp_path):
       ('stablehlo', 'onnx'),
     )
   assert not list(tmp_path.iterdir())
+
+
+class Counting(MeanImage):
+  """Needs the number of images when it is traced."""
+
+  def score(self, variables, pixels):
+    return super().score(variables, pixels[: len(pixels)])
+
+
+def test_class_of_another_package(tmp_path):
+  config = small_config(
+    method='tests.support.mean_image:MeanImage', **{'score.image': 'max'}
+  )
+  variables = jax.device_get(MeanImage(config).init().scoring_variables)
+  write_model(tmp_path, config, variables, calibration())
+  pixels = random_pixels(2)
+  wanted = MeanImage(config).score(variables, pixels)
+  found = run_onnx(str(tmp_path / 'model.onnx'), pixels=pixels)
+  assert_close(found, wanted)
+
+
+def test_class_that_needs_the_number_of_images_is_told_so(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(mean_image, 'Counting', Counting, raising=False)
+  config = small_config(method='tests.support.mean_image:Counting')
+  variables = jax.device_get(MeanImage(config).init().scoring_variables)
+  with pytest.raises(UsageError, match=r'Counting.*use x\.shape\[0\]'):
+    write_model(tmp_path, config, variables, calibration())
 
 
 def test_unknown_format_is_refused(tmp_path):

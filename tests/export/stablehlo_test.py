@@ -85,7 +85,10 @@ def test_other_files_are_refused(tmp_path):
   ],
 )
 def test_methods(tmp_path, method):
-  check(tmp_path, small_config(method, **{'score.batch_size': 1}))
+  config = small_config(method, **{'score.batch_size': 1})
+  if method == 'anogan':  # Over many steps rounding errors grow.
+    config.inversion.num_steps = 5
+  check(tmp_path, config)
 
 
 @pytest.mark.training

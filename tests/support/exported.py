@@ -13,7 +13,8 @@ SIZE = 32
 
 def small_config(method='afgan', **fields):
   """Returns a config of 32 px and at most 4 to 8 features."""
-  if method == 'afgan':
+  if method == 'afgan' or ':' in method:
+    fields = {'method': method, **fields}
     return tiny_config(**{'image_size': SIZE, 'tile_size': SIZE, **fields})
   config = small.get_config(method)
   config.image_size = config.tile_size = SIZE

@@ -13,7 +13,7 @@ from afgan_jax.export.onnx.flatten import flatten
 from afgan_jax.export.onnx.graph import Graph
 from afgan_jax.export.onnx.prune import simplify
 from afgan_jax.export.onnx.steps import add_program, describe
-from afgan_jax.export.onnx.value import BATCH, tensor
+from afgan_jax.export.onnx.value import BATCH, Unsupported, tensor
 
 OPSET = 21
 # The oldest format that has the operations, so that older programs read it.
@@ -21,6 +21,11 @@ _IR_VERSION = 10
 # Comparisons of the number of images with fewer than this are decided when the
 # function is traced; they select implementations, not results.
 _MANY_IMAGES = 1024
+
+_NEEDS_NUMBER = (
+  'its score needs the number of images when it is traced; use x.shape[0], '
+  'which may be unknown, and not len(x)'
+)
 
 Function = Callable[..., dict[str, jax.Array]]
 
@@ -47,7 +52,8 @@ def convert(
     The model; inputs and outputs have the names of the arguments and results.
 
   Raises:
-    Unsupported: if ONNX has no form of an operation; its message names it.
+    Unsupported: if ONNX has no form of an operation, which the message names,
+      or the number of images must be known.
   """
   symbol, closed, outputs = _trace(function, inputs)
   graph = Graph(symbol=symbol)
@@ -84,9 +90,15 @@ def _trace(function: Function, inputs: Mapping) -> tuple[Any, Any, list[str]]:
     )
     for key, (shape, dtype) in inputs.items()
   }
-  closed, shapes = jax.make_jaxpr(
+  trace = jax.make_jaxpr(
     lambda arguments: function(**arguments), return_shape=True
-  )(arguments)
+  )
+  try:
+    closed, shapes = trace(arguments)
+  except (TypeError, jax.errors.InconclusiveDimensionOperation) as error:
+    if '_DimExpr' in str(error) or 'ymbolic dimension' in str(error):
+      raise Unsupported(_NEEDS_NUMBER) from error
+    raise
   return symbol, closed, sorted(shapes)
 
 

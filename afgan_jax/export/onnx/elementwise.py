@@ -77,7 +77,7 @@ def _scalar(graph: Graph, value: float, dtype: Any) -> str:
   return graph.constant(np.asarray(value, dtype))
 
 
-def _wrap(value: Value, name: str, dtype: Any = None) -> Value:
+def with_name(value: Value, name: str, dtype: Any = None) -> Value:
   """Returns the result of an operation on one tensor, in its layout."""
   dtype = value.dtype if dtype is None else np.dtype(dtype)
   return Value(value.shape, dtype, name, value.order, value.stored)
@@ -90,7 +90,7 @@ def _chain(*operations: str) -> Rule:
     name = graph.place(value, value.order)
     for operation in operations:
       name = graph.add(operation, [name])
-    return _wrap(value, name, step.dtypes[0])
+    return with_name(value, name, step.dtypes[0])
 
   return convert
 
@@ -102,7 +102,7 @@ def _with_number(operation: str, number: float, before: str = '') -> Rule:
     name = graph.place(value, value.order)
     name = graph.add(before, [name]) if before else name
     number_ = _scalar(graph, number, value.dtype)
-    return _wrap(value, graph.add(operation, [name, number_]))
+    return with_name(value, graph.add(operation, [name, number_]))
 
   return convert
 
@@ -110,75 +110,43 @@ def _with_number(operation: str, number: float, before: str = '') -> Rule:
 def _log1p(graph, step, value):
   one = _scalar(graph, 1, value.dtype)
   name = graph.add('Add', [graph.place(value, value.order), one])
-  return _wrap(value, graph.add('Log', [name]))
+  return with_name(value, graph.add('Log', [name]))
 
 
 def _not_equal(graph, step, x, y):
   equal = combine(graph, 'Equal', (x, y), np.bool_)
-  return _wrap(equal, graph.add('Not', [equal.name]))
+  return with_name(equal, graph.add('Not', [equal.name]))
 
 
 def _square(graph, step, value):
   name = graph.place(value, value.order)
-  return _wrap(value, graph.add('Mul', [name, name]))
+  return with_name(value, graph.add('Mul', [name, name]))
 
 
 def _integer_power(graph, step, value):
   power = step.params['y']
   base = graph.place(value, value.order)
   if not 1 <= power <= _FEW_FACTORS:
-    return _wrap(
+    return with_name(
       value, graph.add('Pow', [base, _scalar(graph, power, value.dtype)])
     )
   name = base
   for _ in range(power - 1):
     name = graph.add('Mul', [name, base])
-  return _wrap(value, name)
+  return with_name(value, name)
 
 
 def _maximum(graph, step, x, y):
   for value, other in ((x, y), (y, x)):
     zero = other.is_constant and not other.array.any()
     if zero and value.dtype == np.float32 and not value.is_constant:
-      return _wrap(value, graph.add('Relu', [value.name]))
+      return with_name(value, graph.add('Relu', [value.name]))
   return combine(graph, 'Max', (x, y), x.dtype)
 
 
 def _clamp(graph, step, low, value, high):
   lower = combine(graph, 'Max', (value, low), value.dtype)
   return combine(graph, 'Min', (lower, high), value.dtype)
-
-
-def _select(graph, step, which, *cases):
-  if len(cases) != 2 or which.dtype != np.bool_:
-    raise Unsupported
-  slope = _leaky_slope(graph, which, *cases)
-  if slope is not None:
-    name = graph.add('LeakyRelu', [cases[1].name], alpha=slope)
-    return _wrap(cases[1], name)
-  return combine(graph, 'Where', (which, cases[1], cases[0]), cases[0].dtype)
-
-
-def _leaky_slope(
-  graph: Graph, which: Value, negative: Value, positive: Value
-) -> float | None:
-  """Returns the slope if a selection is a leaky ReLU, otherwise None."""
-  test, product = (
-    graph.producers.get(value.name) for value in (which, negative)
-  )
-  if test is None or product is None or positive.is_constant:
-    return None
-  if test.op_type != 'GreaterOrEqual' or product.op_type != 'Mul':
-    return None
-  factors = [name for name in product.input if name != positive.name]
-  if test.input[0] != positive.name or len(factors) != 1:
-    return None
-  zero, slope = (
-    graph.constants.get(name) for name in (test.input[1], factors[0])
-  )
-  if zero is None or slope is None or zero.any() or slope.size != 1:
-    return None
-  return float(slope.reshape(()))
 
 
 def _cast(graph, step, value):
@@ -191,7 +159,7 @@ def _cast(graph, step, value):
   if dtype == value.dtype:
     return value
   to = helper.np_dtype_to_tensor_dtype(dtype)
-  return _wrap(value, graph.add('Cast', [value.name], to=to), dtype)
+  return with_name(value, graph.add('Cast', [value.name], to=to), dtype)
 
 
 def _same(graph, step, value):
@@ -201,7 +169,7 @@ def _same(graph, step, value):
 def _round(graph, step, value):
   if int(step.params['rounding_method']) != 1:  # Not half to even.
     raise Unsupported
-  return _wrap(value, graph.add('Round', [graph.place(value, value.order)]))
+  return with_name(value, graph.add('Round', [graph.place(value, value.order)]))
 
 
 def _logical(operation: str) -> Rule:
@@ -258,7 +226,6 @@ RULES: dict[str, Rule] = {
   'ceil': simple('Ceil'),
   'round': _round,
   'clamp': _clamp,
-  'select_n': _select,
   'convert_element_type': _cast,
   'copy': _same,
   'copy_p': _same,

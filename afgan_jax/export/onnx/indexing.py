@@ -6,7 +6,8 @@ import numpy as np
 from onnx import TensorProto
 
 from afgan_jax.export.onnx.graph import Graph
-from afgan_jax.export.onnx.shapes import cut, reshape
+from afgan_jax.export.onnx.reshape import reshape
+from afgan_jax.export.onnx.shapes import cut
 from afgan_jax.export.onnx.value import Unsupported, Value, tensor
 
 

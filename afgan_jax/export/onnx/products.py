@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from afgan_jax.export.onnx.graph import Graph
-from afgan_jax.export.onnx.shapes import reshape
+from afgan_jax.export.onnx.reshape import reshape
 from afgan_jax.export.onnx.value import Value, count, tensor
 
 

@@ -12,6 +12,7 @@ from afgan_jax.export.onnx import (
   indexing,
   products,
   reductions,
+  selection,
   shapes,
 )
 from afgan_jax.export.onnx.flatten import Program, flatten, literal
@@ -29,6 +30,7 @@ from afgan_jax.export.onnx.value import (
 
 RULES = {
   **elementwise.RULES,
+  **selection.RULES,
   **shapes.RULES,
   **products.RULES,
   **convolution.RULES,
@@ -89,22 +91,26 @@ def _convert(
   )
   rule = _scan if name == 'scan' else RULES.get(name)
   if rule is None:
-    raise Unsupported(repr(name))
+    raise Unsupported(_missing(name))
   try:
     results = rule(graph, step, *values)
   except Unsupported as error:
     if name == 'scan':  # The message names an operation of the body.
       raise
     detail = f' ({error})' if str(error) else ''
-    raise Unsupported(f'{name!r}{detail}') from error
+    raise Unsupported(_missing(name, detail)) from error
   return results if isinstance(results, list) else [results]
+
+
+def _missing(name: str, detail: str = '') -> str:
+  return f'ONNX has no form of its operation {name!r}{detail}'
 
 
 def _scan(graph, step, *values):
   """Adds a loop; the body reads the weights from the graph around it."""
   params = step.params
   if params['reverse']:
-    raise Unsupported("'scan' (in reverse)")
+    raise Unsupported(_missing('scan', ' (in reverse)'))
   num_fixed, num_carried = params['num_consts'], params['num_carry']
   carried = values[num_fixed : num_fixed + num_carried]
   body, results = _body(graph, step, values)

@@ -5,8 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
-from jax.extend import core
 
 # Stands for the number of images in shapes: a prime that no other length is a
 # multiple of, so that shapes are plain integers that can be multiplied.
@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 
 class Unsupported(Exception):  # noqa: N818
-  """ONNX has no form of an operation; the message says of which kind."""
+  """Something has no form in ONNX; the message says why, in a clause."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ def to_length(dimension: Any, symbol: Any) -> int:
   rest = dimension - factor * symbol
   try:
     return int(factor) * BATCH + int(rest)
-  except core.InconclusiveDimensionOperation as error:
+  except jax.errors.InconclusiveDimensionOperation as error:
     raise Unsupported(f'of length {dimension}') from error
 
 
