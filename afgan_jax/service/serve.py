@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import socket
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -60,16 +61,16 @@ def serve(
       journal=journal,
     )
     log_into_journal(service)
-    address, number = listener.getsockname()[:2]
-    is_open = not tokens and not address.startswith(_LOOPBACK)
-    service.journal.write(
-      'listen',
-      host=address,
-      port=number,
-      warning='Everybody who can connect may use it.' if is_open else None,
-    )
+    _announce(service, listener)
     server = Server(service, drain_s=drain_s, poll_s=poll_s)
     try:
       server.run(sockets=[listener])
     except OSError as error:  # Another program was quicker to listen.
       raise in_use(host, port, error) from error
+
+
+def _announce(service: Service, listener: socket.socket) -> None:
+  address, port = listener.getsockname()[:2]
+  is_open = not service.tokens and not address.startswith(_LOOPBACK)
+  warning = 'Everybody who can connect may use it.' if is_open else None
+  service.journal.write('listen', host=address, port=port, warning=warning)

@@ -145,35 +145,34 @@ def _works(model: Model, call: Call, share: Share) -> list[Work]:
   if threshold is not None:
     detector = with_threshold(model.loaded.detector, threshold)
 
-  def prepare(given: Any) -> PreparedImage:
-    if isinstance(given, bytes):
+  def prepare(image: Any) -> PreparedImage:
+    if isinstance(image, bytes):
       most = preprocessor.decoder.max_pixels
-      prepared = images.prepare(preprocessor, given, 0, most)
+      prepared = images.prepare(preprocessor, image, 0, most)
       if prepared.tiles is not None:
         share.take(prepared.original.nbytes)
       return prepared
-    return prepare_square(preprocessor, given)
+    return prepare_square(preprocessor, image)
 
   def finish(
     prepared: PreparedImage, score: float, values: np.ndarray
   ) -> tuple[dict[str, Any], np.ndarray]:
     return describe_prediction(detector, prepared, score, values), values
 
-  is_files = isinstance(call.values, list)
-  if call.name != ('image' if is_files else 'pixels'):
+  given = call.values
+  if call.name != ('image' if isinstance(given, list) else 'pixels'):
     raise Refused(
       400,
       'The input must be "image" of the datatype BYTES, or "pixels" of FP32 or '
       'UINT8.',
     )
-  if not is_files:
-    check_squares(preprocessor, call.values)
-  elif not call.values:
+  if not isinstance(given, list):
+    check_squares(preprocessor, given)
+  elif not given:
     raise Refused(400, 'The input "image" is empty: send at least one file.')
   limit = detector.require_calibration().threshold
   return [
-    Work(functools.partial(prepare, given), finish, limit)
-    for given in call.values
+    Work(functools.partial(prepare, image), finish, limit) for image in given
   ]
 
 
