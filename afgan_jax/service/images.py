@@ -88,7 +88,7 @@ def check_header(content: bytes, max_pixels: int, page: int = 0) -> None:
     if is_tiff(content[:4]):
       return  # The decoder has another reader for it.
     raise Refused(
-      415, 'The body is no image, or of an unknown format: send PNG or JPEG.'
+      415, 'The file is no image, or of an unknown format: send PNG or JPEG.'
     ) from error
   except Exception:  # Of any kind if it is damaged, which the decoder explains.
     return

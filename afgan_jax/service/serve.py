@@ -73,4 +73,11 @@ def _announce(service: Service, listener: socket.socket) -> None:
   address, port = listener.getsockname()[:2]
   is_open = not service.tokens and not address.startswith(_LOOPBACK)
   warning = 'Everybody who can connect may use it.' if is_open else None
-  service.journal.write('listen', host=address, port=port, warning=warning)
+  name = f'[{address}]' if ':' in address else address
+  service.journal.write(
+    'listen',
+    host=address,
+    port=port,
+    page=f'http://{name}:{port}/',
+    warning=warning,
+  )

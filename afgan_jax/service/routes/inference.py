@@ -31,6 +31,7 @@ from afgan_jax.service.tensors import (
 
 _OUTPUTS = {'score': 'FP64', 'probability': 'FP64', 'verdict': 'BYTES'}
 _MAP = 'map'
+_PARSED = 10  # Bytes of numbers in lists for each of their text, at most.
 _JSON_BYTES = 24  # Of a number in the text, at most.
 
 
@@ -87,8 +88,7 @@ async def infer(service: Service, request: Request) -> Response:
   service.check_running()
   with Share(service.budget) as share:
     body = await read_body(request, service.limits, share)
-    length = request.headers.get(LENGTH_HEADER)
-    call = await asyncio.to_thread(read_call, body, length)
+    call = await _read(service, request, body, share)
     wanted = _wanted(call)
     version = version_of(model.detector)
     works = _works(model, call, share)
@@ -102,6 +102,18 @@ async def infer(service: Service, request: Request) -> Response:
       **({} if call.id is None else {'id': call.id}),
     }
     return await asyncio.to_thread(write_answer, head, outputs)
+
+
+async def _read(
+  service: Service, request: Request, body: bytes, share: Share
+) -> Call:
+  """Reads the call in a thread, with the memory that JSON takes meanwhile."""
+  needed = min(_PARSED * len(body), int(service.budget.limit / 4))
+  share.take(needed)
+  length = request.headers.get(LENGTH_HEADER)
+  call = await asyncio.to_thread(read_call, body, length)
+  share.take(-needed)
+  return call
 
 
 def _model(service: Service, request: Request) -> Model:
