@@ -1,4 +1,4 @@
-"""What cannot be answered gets its own status and one sentence."""
+"""All that cannot be answered gets its own status and one sentence."""
 
 import io
 import struct
