@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from afgan_jax.service.journal import Journal
 from afgan_jax.service.limits import Limits
 from afgan_jax.service.models import Load
-from afgan_jax.service.server import Server, bind, in_use, log_into_journal
+from afgan_jax.service.server import (
+  BACKLOG,
+  Server,
+  bind,
+  in_use,
+  log_into_journal,
+)
 from afgan_jax.service.service import Service
 from afgan_jax.service.tokens import check_tokens
 
@@ -61,12 +67,13 @@ def serve(
       journal=journal,
     )
     log_into_journal(service)
-    _announce(service, listener)
     server = Server(service, drain_s=drain_s, poll_s=poll_s)
     try:
-      server.run(sockets=[listener])
+      listener.listen(BACKLOG)
     except OSError as error:  # Another program was quicker to listen.
       raise in_use(host, port, error) from error
+    _announce(service, listener)
+    server.run(sockets=[listener])
 
 
 def _announce(service: Service, listener: socket.socket) -> None:

@@ -14,7 +14,7 @@ from afgan_jax.service.protocol import Protocol
 from afgan_jax.service.service import Service
 from afgan_jax.system.errors import UsageError
 
-_BACKLOG = 512
+BACKLOG = 512  # Connections that wait to be accepted.
 _GRACE_S = 2  # Beyond the longest time that an answer may take.
 
 
@@ -81,7 +81,7 @@ class Server(uvicorn.Server):
       access_log=False,
       proxy_headers=False,
       server_header=False,
-      backlog=_BACKLOG,
+      backlog=BACKLOG,
       timeout_graceful_shutdown=math.ceil(service.limits.timeout_s) + _GRACE_S,
     )
     super().__init__(config)
