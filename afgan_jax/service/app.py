@@ -75,7 +75,7 @@ def build_app(service: Service, poll_s: float = 2.0) -> ASGIApp:
       for (method, path), endpoint in routes().items()
     ],
     exception_handlers={
-      Refused: lambda request, refused: refuse(refused),
+      Refused: _refuse,
       HTTPException: _not_found,
       Exception: lambda request, error: failed(),
     },
@@ -97,7 +97,13 @@ def _bind(
   return answer
 
 
-def _not_found(request: Request, error: HTTPException) -> Response:
+def _refuse(request: Request, error: Exception) -> Response:
+  assert isinstance(error, Refused)
+  return refuse(error)
+
+
+def _not_found(request: Request, error: Exception) -> Response:
+  assert isinstance(error, HTTPException)
   path, method = request.url.path[:200], request.method
   if error.status_code == 405:
     allowed = (error.headers or {}).get('Allow', '')

@@ -29,15 +29,10 @@ async def read_body(request: Request, limits: Limits, share: Share) -> bytes:
   size, end = 0, time.monotonic() + limits.body_timeout_s
   while True:
     try:
-      message = await asyncio.wait_for(
-        request.receive(), max(end - time.monotonic(), 0)
-      )
+      left = max(end - time.monotonic(), 0)
+      message = await asyncio.wait_for(request.receive(), left)
     except TimeoutError as error:
-      raise Refused(
-        408,
-        f'The body did not arrive within {limits.body_timeout_s:g} s: send it '
-        'faster, or a smaller image.',
-      ) from error
+      raise _too_slow(limits) from error
     if message['type'] == 'http.disconnect':
       raise Refused(400, 'The body ended before it was complete.')
     chunk = message.get('body', b'')
@@ -59,6 +54,14 @@ def too_large(limits: Limits) -> Refused:
     413,
     f'The body is larger than {limits.max_bytes / MEGABYTE:g} MB: send a '
     'smaller image.',
+  )
+
+
+def _too_slow(limits: Limits) -> Refused:
+  return Refused(
+    408,
+    f'The body did not arrive within {limits.body_timeout_s:g} s: send it '
+    'faster, or a smaller image.',
   )
 
 

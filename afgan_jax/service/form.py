@@ -1,5 +1,7 @@
 """Takes the image out of a multipart form, in memory."""
 
+from typing import Any
+
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -57,7 +59,7 @@ class _Parts:
     self._is_whole = False
     names = ('part_begin', 'part_data', 'part_end', 'header_field')
     names += ('header_value', 'header_end', 'end')
-    callbacks = {f'on_{name}': getattr(self, f'_{name}') for name in names}
+    callbacks: Any = {f'on_{name}': getattr(self, f'_{name}') for name in names}
     parser = MultipartParser(boundary, callbacks)
     parser.write(body)
     parser.finalize()

@@ -11,6 +11,7 @@ from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.suffixes import EXTENSIONS
 from afgan_jax.service.errors import Refused
+from afgan_jax.service.tiff import MAX_PAGES, has_too_many_pages
 from afgan_jax.system.errors import DataError
 
 # Of Pillow, for the suffixes that the command line reads too. Others are not
@@ -41,8 +42,8 @@ def prepare(
     The image.
 
   Raises:
-    Refused: 413, it has too many pixels; 415, it is no image or of a kind that
-      is not read; 422, it is damaged or has no such page.
+    Refused: 413, it has too many pixels or pages; 415, it is no image or of a
+      kind that is not read; 422, it is damaged or has no such page.
   """
   check_header(content, max_pixels, page)
   try:
@@ -65,6 +66,11 @@ def check_header(content: bytes, max_pixels: int, page: int = 0) -> None:
     Refused: 413, it has too many pixels; 415, it is no image or of a kind that
       is not read.
   """
+  if is_tiff(content[:4]) and has_too_many_pages(content):
+    raise Refused(
+      413,
+      f'The file has more than {MAX_PAGES} pages: split it into smaller ones.',
+    )
   try:
     with Image.open(io.BytesIO(content)) as image:
       sizes = [image.size]
@@ -82,7 +88,7 @@ def check_header(content: bytes, max_pixels: int, page: int = 0) -> None:
     if is_tiff(content[:4]):
       return  # The decoder has another reader for it.
     raise Refused(
-      415, 'The body is no image, or of an unknown format: send PNG or JPEG.'
+      415, 'The file is no image, or of an unknown format: send PNG or JPEG.'
     ) from error
   except Exception:  # Of any kind if it is damaged, which the decoder explains.
     return

@@ -64,7 +64,11 @@ class Limits:
 
 
 class Budget:
-  """Bounds the memory of all requests together."""
+  """Bounds the memory of all requests together.
+
+  Attributes:
+    limit: in bytes.
+  """
 
   def __init__(self, limit: float):
     """Starts with nothing taken.
@@ -72,7 +76,7 @@ class Budget:
     Args:
       limit: in bytes.
     """
-    self._limit = limit
+    self.limit = limit
     self._taken = 0
     self._lock = threading.Lock()
 
@@ -91,7 +95,7 @@ class Budget:
       Refused: with 429, if more would be taken than there are.
     """
     with self._lock:
-      if amount > 0 and self._taken + amount > self._limit:
+      if amount > 0 and self._taken + amount > self.limit:
         raise Refused(
           429,
           'The images of other requests fill the memory that the service may '

@@ -28,7 +28,7 @@ _CLOSE = 0.02
 
 @dataclasses.dataclass(eq=False)
 class Work:
-  """What is done with one image.
+  """Describes what is done with one image.
 
   Attributes:
     prepare: makes the pixels; runs in a thread.

@@ -151,7 +151,7 @@ class Models:
       # Another model's scores are on another scale.
       threshold = model.threshold if loaded.version == old.version else None
       if model.threshold is not None and threshold is None:
-        self._write_threshold(model, loaded, None, who)
+        self._forget_threshold(model, loaded, who)
       model.put(loaded, threshold)
       model.problem = ''
       old.retire()
@@ -203,6 +203,12 @@ class Models:
       after=after.threshold,
       set_by_service=value is not None,
     )
+
+  def _forget_threshold(self, model: Model, loaded: Loaded, who: str) -> None:
+    try:
+      self._write_threshold(model, loaded, None, who)
+    except OSError as error:  # The file names the old version: it is left out.
+      self._journal.write('failure', model=model.name, error=str(error))
 
   def _restore_threshold(self, model: Model) -> None:
     value = self._thresholds.find(model.name, model.loaded.version)

@@ -65,7 +65,7 @@ def map_picture(restored: np.ndarray) -> dict[str, str | float]:
     the map at 0 and at 255.
   """
   low, high = float(restored.min()), float(restored.max())
-  span = max(high - low, np.finfo(np.float32).tiny)
+  span = max(high - low, float(np.finfo(np.float32).tiny))
   grey = np.rint(255 * ((restored - low) / span)).astype(np.uint8)
   return {'png': to_base64(grey), 'low': low, 'high': high}
 

@@ -126,6 +126,8 @@ class Protocol(H11Protocol):
       self.transport.close()
 
 
-def _stop(timer: asyncio.TimerHandle | None) -> None:
+def _stop(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
+  """Stops a timer; returns None, to put in its place."""
   if timer is not None:
     timer.cancel()
+  return None

@@ -2,13 +2,20 @@
 
 import os
 import pathlib
+import socket
 import warnings
 from collections.abc import Mapping, Sequence
 
 from afgan_jax.service.journal import Journal
 from afgan_jax.service.limits import Limits
 from afgan_jax.service.models import Load
-from afgan_jax.service.server import Server, bind, in_use, log_into_journal
+from afgan_jax.service.server import (
+  BACKLOG,
+  Server,
+  bind,
+  in_use,
+  log_into_journal,
+)
 from afgan_jax.service.service import Service
 from afgan_jax.service.tokens import check_tokens
 
@@ -60,16 +67,24 @@ def serve(
       journal=journal,
     )
     log_into_journal(service)
-    address, number = listener.getsockname()[:2]
-    is_open = not tokens and not address.startswith(_LOOPBACK)
-    service.journal.write(
-      'listen',
-      host=address,
-      port=number,
-      warning='Everybody who can connect may use it.' if is_open else None,
-    )
     server = Server(service, drain_s=drain_s, poll_s=poll_s)
     try:
-      server.run(sockets=[listener])
+      listener.listen(BACKLOG)
     except OSError as error:  # Another program was quicker to listen.
       raise in_use(host, port, error) from error
+    _announce(service, listener)
+    server.run(sockets=[listener])
+
+
+def _announce(service: Service, listener: socket.socket) -> None:
+  address, port = listener.getsockname()[:2]
+  is_open = not service.tokens and not address.startswith(_LOOPBACK)
+  warning = 'Everybody who can connect may use it.' if is_open else None
+  name = f'[{address}]' if ':' in address else address
+  service.journal.write(
+    'listen',
+    host=address,
+    port=port,
+    page=f'http://{name}:{port}/',
+    warning=warning,
+  )

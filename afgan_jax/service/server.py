@@ -14,7 +14,7 @@ from afgan_jax.service.protocol import Protocol
 from afgan_jax.service.service import Service
 from afgan_jax.system.errors import UsageError
 
-_BACKLOG = 512
+BACKLOG = 512  # Connections that wait to be accepted.
 _GRACE_S = 2  # Beyond the longest time that an answer may take.
 
 
@@ -70,7 +70,7 @@ class Server(uvicorn.Server):
       poll_s: seconds between two looks at the folders of the models.
     """
     self._service, self._drain_s = service, drain_s
-    self._stop_at = math.inf
+    self._stop_at, self._signal = math.inf, 0
     config = uvicorn.Config(
       build_app(service, poll_s),
       http=Protocol,
@@ -81,7 +81,7 @@ class Server(uvicorn.Server):
       access_log=False,
       proxy_headers=False,
       server_header=False,
-      backlog=_BACKLOG,
+      backlog=BACKLOG,
       timeout_graceful_shutdown=math.ceil(service.limits.timeout_s) + _GRACE_S,
     )
     super().__init__(config)
@@ -95,11 +95,15 @@ class Server(uvicorn.Server):
       self.should_exit = self.force_exit = True
     else:
       self._service.begin_stop()
-      self._service.journal.write('stop', signal=sig)
+      # The log may be in use at this moment, so `on_tick` writes it.
+      self._signal = sig
       self._stop_at = time.monotonic() + self._drain_s
 
   async def on_tick(self, counter: int) -> bool:
     """Returns True when it is time to stop."""
+    if self._signal:
+      self._service.journal.write('stop', signal=self._signal)
+      self._signal = 0
     should_exit = await super().on_tick(counter)
     return should_exit or time.monotonic() >= self._stop_at
 

@@ -19,12 +19,17 @@ from starlette.responses import Response
 from afgan_jax.service.errors import Refused
 
 LENGTH_HEADER = 'Inference-Header-Content-Length'
-_TYPES = {
+_TYPES: dict[str, np.dtype] = {
   'FP32': np.dtype('<f4'),
   'FP64': np.dtype('<f8'),
   'UINT8': np.dtype('u1'),
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
+# What is raised by a body of another shape.
+_WRONG = (
+  *(ValueError, TypeError, KeyError, AttributeError, OverflowError),
+  *(RecursionError, binascii.Error, struct.error),
+)
 _PREFIX = struct.Struct('<I')  # Length of an element of BYTES.
 
 
@@ -70,33 +75,29 @@ def read_call(body: bytes, header_length: str | None) -> Call:
       raise Refused(400, f'{LENGTH_HEADER} is no length within the body.')
     length = int(header_length)
   try:
-    fields = json.loads(body[:length])
-    inputs, outputs = fields['inputs'], fields.get('outputs')
-    parameters = fields.get('parameters') or {}
-    binary = bool(parameters.get('binary_data_output', False))
-    (given,) = inputs
-    values = _read_tensor(given, memoryview(body)[length:])
-    wanted = outputs and {
-      output['name']: bool(
-        (output.get('parameters') or {}).get('binary_data', binary)
-      )
-      for output in outputs
-    }
-    name = given['name']
-    call_id = fields.get('id')
-    if not isinstance(name, str) or not isinstance(call_id, str | None):
-      raise TypeError('a name or the id is no text')
-  except Refused:
-    raise
-  except (
-    *(ValueError, TypeError, KeyError, AttributeError, OverflowError),
-    *(RecursionError, binascii.Error, struct.error),
-  ) as error:
+    return _call(json.loads(body[:length]), memoryview(body)[length:])
+  except _WRONG as error:
     raise Refused(
       400,
       'The body does not follow the protocol: send {"inputs": [{"name", '
       '"shape", "datatype", "data"}]} with one input.',
     ) from error
+
+
+def _call(fields: Any, blob: memoryview) -> Call:
+  parameters = fields.get('parameters') or {}
+  binary = bool(parameters.get('binary_data_output', False))
+  (given,) = fields['inputs']
+  wanted = {
+    output['name']: bool(
+      (output.get('parameters') or {}).get('binary_data', binary)
+    )
+    for output in fields.get('outputs') or ()
+  }
+  name, call_id = given['name'], fields.get('id')
+  if not isinstance(name, str) or not isinstance(call_id, str | None):
+    raise TypeError('a name or the id is no text')
+  values = _read_tensor(given, blob)
   return Call(call_id, name, values, wanted or None, parameters)
 
 
@@ -115,17 +116,21 @@ def write_answer(
   """
   described, blobs = [], []
   for name, values, is_binary in outputs:
-    is_text = isinstance(values, list)
-    shape = [len(values)] if is_text else list(values.shape)
-    kind = 'BYTES' if is_text else _NAMES[values.dtype]
-    output = {'name': name, 'shape': shape, 'datatype': kind}
+    output: dict[str, Any]
+    if isinstance(values, list):
+      output = {'shape': [len(values)], 'datatype': 'BYTES'}
+      data, blob = values, _texts(values) if is_binary else b''
+    else:
+      kind = _NAMES[values.dtype]
+      output = {'shape': list(values.shape), 'datatype': kind}
+      data = [] if is_binary else values.ravel().tolist()
+      blob = values.tobytes() if is_binary else b''
     if is_binary:
-      blob = _texts(values) if is_text else values.tobytes()
       output['parameters'] = {'binary_data_size': len(blob)}
       blobs.append(blob)
     else:
-      output['data'] = values if is_text else values.ravel().tolist()
-    described.append(output)
+      output['data'] = data
+    described.append({'name': name, **output})
   text = json.dumps({**head, 'outputs': described}, allow_nan=False).encode()
   if not blobs:
     return Response(text, media_type='application/json')
@@ -137,7 +142,7 @@ def write_answer(
 def _read_tensor(
   given: dict[str, Any], blob: memoryview
 ) -> np.ndarray | list[bytes]:
-  shape, kind = given['shape'], given['datatype']
+  shape, kind = given['shape'], str(given['datatype'])
   if not all(type(side) is int and side >= 0 for side in shape):
     raise TypeError('the shape is no list of lengths')
   size = (given.get('parameters') or {}).get('binary_data_size')
@@ -155,7 +160,7 @@ def _read_tensor(
   if kind not in _TYPES or kind == 'FP64':
     raise Refused(400, 'The datatype must be FP32, UINT8 or BYTES.')
   if size is not None:
-    values = np.frombuffer(blob, _TYPES[kind])
+    values = np.frombuffer(blob, dtype=_TYPES[kind])
   else:
     values = np.asarray(given['data'], np.float64).ravel()
   if values.size != math.prod(shape):

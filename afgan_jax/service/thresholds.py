@@ -23,14 +23,15 @@ class Thresholds:
     Raises:
       UsageError: the folder cannot be used, or the file is damaged.
     """
-    self._path = folder and folder / _FILE
+    self._path: pathlib.Path | None = None
     self._stored: dict[str, dict[str, Any]] = {}
     if folder is None:
       return
+    path = self._path = folder / _FILE
     try:
       folder.mkdir(parents=True, exist_ok=True)
-      if self._path.exists():
-        self._stored = _checked(json.loads(self._path.read_text('utf-8')))
+      if path.exists():
+        self._stored = _checked(json.loads(path.read_text('utf-8')))
     except OSError as error:
       raise UsageError(
         f'The folder {folder} for the state cannot be used '
@@ -38,7 +39,7 @@ class Thresholds:
       ) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
       raise UsageError(
-        f'{self._path} is damaged: repair it, or remove it to serve each model '
+        f'{path} is damaged: repair it, or remove it to serve each model '
         'with its own threshold.'
       ) from error
 

@@ -30,8 +30,9 @@ class Watcher:
     stamp = stamp_of(self._model.folder)
     is_steady, self._last = stamp == self._last, stamp
     if stamp == self._model.loaded.stamp:
+      if self._failures:  # The old files are back.
+        self._model.problem = ''
       self._failures = self._pause = 0
-      self._model.problem = ''  # The old files are back.
       return
     if not is_steady:
       self._pause = 0

@@ -85,6 +85,32 @@ def test_the_old_files_end_the_problem(tmp_path):
     wait_until(lambda: not model.problem)
 
 
+def test_a_problem_of_a_reload_by_hand_stays(tmp_path):
+  models = iter([made_up_detector()])
+  with running(
+    tmp_path, lambda _: next(models), tokens=TOKENS, poll_s=0.01
+  ) as client:
+    client.error('POST', '/admin/reload', 409, headers=SIGNED)
+    time.sleep(0.1)
+    assert client.send('GET', '/v2/health/ready').json()['problems']
+
+
+def test_a_state_that_cannot_be_written_keeps_no_new_model_out(tmp_path):
+  thresholds = iter([0.2, 0.5])
+  state = tmp_path / 'state'
+  options = {'tokens': TOKENS, 'state': state}
+  with running(
+    tmp_path, lambda _: made_up_detector(next(thresholds)), **options
+  ) as client:
+    put(client, {'threshold': 0.7})
+    (state / 'thresholds.json').unlink()
+    state.rmdir()
+    state.write_text('a file')
+    client.send('POST', '/admin/reload', headers=SIGNED)
+    assert client.predict(part(), headers=SIGNED)['threshold'] == 0.5
+  assert client.log.lines('failure')
+
+
 def test_no_request_is_dropped_while_models_are_swapped(tmp_path):
   seconds = 0.005
 

@@ -1,7 +1,8 @@
-"""What cannot be answered gets its own status and one sentence."""
+"""All that cannot be answered gets its own status and one sentence."""
 
 import io
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -12,6 +13,7 @@ from afgan_jax.service.errors import Refused
 from afgan_jax.service.form import image_of
 from afgan_jax.service.images import check_header
 from afgan_jax.service.limits import Budget, Limits, Share
+from afgan_jax.service.tiff import has_too_many_pages
 from afgan_jax.system.errors import UsageError
 from tests.support.made_up import made_up_detector, part
 from tests.support.service import encode, running
@@ -79,6 +81,39 @@ def test_a_bomb_on_a_later_page_is_refused(client):
   content = file.getvalue()
   client.error('POST', '/predict?page=1', 413, content=content)
   client.send('POST', '/predict?page=0', content=content)
+
+
+def tiff_of(pages, big=False, order='<'):
+  """Returns a TIFF of empty pages, each with one tag."""
+  start, head = (16, b'+\0\x08\0\0\0') if big else (8, b'*\0')
+  if order == '>':
+    head = b'\0+\0\x08\0\0' if big else b'\0*'
+  kinds = ('QHHQQQ', 'Q') if big else ('HHHIII', 'I')
+  page, place = (struct.Struct(order + kind) for kind in kinds)
+  data = [b'II' if order == '<' else b'MM', head, place.pack(start)]
+  for number in range(1, pages + 1):
+    after = start + number * page.size if number < pages else 0
+    data.append(page.pack(1, 256, 3, 1, 1, after))
+  return b''.join(data)
+
+
+@pytest.mark.parametrize('order', ['<', '>'])
+@pytest.mark.parametrize('big', [False, True])
+def test_pages_of_tiff_are_bounded(big, order):
+  assert not has_too_many_pages(tiff_of(7, big, order), 7)
+  assert has_too_many_pages(tiff_of(8, big, order), 7)
+  assert not has_too_many_pages(tiff_of(8, big, order)[:60], 7)  # Cut.
+  assert not has_too_many_pages(tiff_of(8, big, order)[:5], 7)
+  loop = bytearray(tiff_of(1, big, order))
+  loop[-8 if big else -4 :] = loop[8 if big else 4 :][: 8 if big else 4]
+  assert has_too_many_pages(bytes(loop), 7)
+
+
+def test_a_file_of_many_pages_takes_no_time(client):
+  content = tiff_of(4000)
+  start = time.monotonic()
+  sentence = client.error('POST', '/predict', 413, content=content)
+  assert '1000 pages' in sentence and time.monotonic() - start < 1
 
 
 def test_the_models_own_limit_of_pixels_counts_too():

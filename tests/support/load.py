@@ -92,7 +92,7 @@ async def ask(port, data):
 
 @dataclasses.dataclass
 class Record:
-  """What clients were answered.
+  """Holds what clients were answered.
 
   Attributes:
     seconds: of each answer with 200.

@@ -34,7 +34,7 @@ def encode(image: np.ndarray, kind: str = 'PNG') -> bytes:
 
 
 class Log(io.StringIO):
-  """What a journal writes."""
+  """Holds what a journal writes."""
 
   def lines(self, event: str | None = None) -> list[dict]:
     lines = [json.loads(line) for line in self.getvalue().splitlines()]

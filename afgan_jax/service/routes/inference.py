@@ -31,6 +31,7 @@ from afgan_jax.service.tensors import (
 
 _OUTPUTS = {'score': 'FP64', 'probability': 'FP64', 'verdict': 'BYTES'}
 _MAP = 'map'
+_PARSED = 10  # Bytes of numbers in lists for each of their text, at most.
 _JSON_BYTES = 24  # Of a number in the text, at most.
 
 
@@ -87,8 +88,7 @@ async def infer(service: Service, request: Request) -> Response:
   service.check_running()
   with Share(service.budget) as share:
     body = await read_body(request, service.limits, share)
-    length = request.headers.get(LENGTH_HEADER)
-    call = await asyncio.to_thread(read_call, body, length)
+    call = await _read(service, request, body, share)
     wanted = _wanted(call)
     version = version_of(model.detector)
     works = _works(model, call, share)
@@ -102,6 +102,18 @@ async def infer(service: Service, request: Request) -> Response:
       **({} if call.id is None else {'id': call.id}),
     }
     return await asyncio.to_thread(write_answer, head, outputs)
+
+
+async def _read(
+  service: Service, request: Request, body: bytes, share: Share
+) -> Call:
+  """Reads the call in a thread, with the memory that JSON takes meanwhile."""
+  needed = min(_PARSED * len(body), int(service.budget.limit / 4))
+  share.take(needed)
+  length = request.headers.get(LENGTH_HEADER)
+  call = await asyncio.to_thread(read_call, body, length)
+  share.take(-needed)
+  return call
 
 
 def _model(service: Service, request: Request) -> Model:
@@ -145,35 +157,34 @@ def _works(model: Model, call: Call, share: Share) -> list[Work]:
   if threshold is not None:
     detector = with_threshold(model.loaded.detector, threshold)
 
-  def prepare(given: Any) -> PreparedImage:
-    if isinstance(given, bytes):
+  def prepare(image: Any) -> PreparedImage:
+    if isinstance(image, bytes):
       most = preprocessor.decoder.max_pixels
-      prepared = images.prepare(preprocessor, given, 0, most)
+      prepared = images.prepare(preprocessor, image, 0, most)
       if prepared.tiles is not None:
         share.take(prepared.original.nbytes)
       return prepared
-    return prepare_square(preprocessor, given)
+    return prepare_square(preprocessor, image)
 
   def finish(
     prepared: PreparedImage, score: float, values: np.ndarray
   ) -> tuple[dict[str, Any], np.ndarray]:
     return describe_prediction(detector, prepared, score, values), values
 
-  is_files = isinstance(call.values, list)
-  if call.name != ('image' if is_files else 'pixels'):
+  given = call.values
+  if call.name != ('image' if isinstance(given, list) else 'pixels'):
     raise Refused(
       400,
       'The input must be "image" of the datatype BYTES, or "pixels" of FP32 or '
       'UINT8.',
     )
-  if not is_files:
-    check_squares(preprocessor, call.values)
-  elif not call.values:
+  if not isinstance(given, list):
+    check_squares(preprocessor, given)
+  elif not given:
     raise Refused(400, 'The input "image" is empty: send at least one file.')
   limit = detector.require_calibration().threshold
   return [
-    Work(functools.partial(prepare, given), finish, limit)
-    for given in call.values
+    Work(functools.partial(prepare, image), finish, limit) for image in given
   ]
 
 
