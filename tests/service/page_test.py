@@ -397,6 +397,11 @@ def test_a_phone_has_no_horizontal_scroll(visit, width):
     page.fill('#threshold-value', '0.123456')
     assert page.evaluate('document.documentElement.scrollWidth') == width
   expect(page.locator('#camera')).to_be_visible()
+  sizes = page.locator('#scroll').evaluate(
+    '(n) => [n.scrollWidth - n.clientWidth,'
+    " n.querySelector('.who').clientWidth]"
+  )
+  assert sizes[0] == 0 and sizes[1] > width / 5
 
 
 def test_markup_in_names_and_answers_is_text(page, service):

@@ -57,9 +57,27 @@ export function showText(node, text) {
   setText(node, text || '');
 }
 
+/** Makes a function that tells whether a value differs from the last one. */
+export function changes() {
+  let last;
+  return (value) => {
+    const before = last;
+    last = JSON.stringify(value);
+    return last !== before;
+  };
+}
+
+const differs = new WeakMap(); // By list.
+
 /** Replaces the terms and descriptions of a list; null leaves a pair out. */
 export function setFacts(list, facts) {
   const pairs = Object.entries(facts).filter(([, value]) => value !== null);
+  if (!differs.has(list)) {
+    differs.set(list, changes());
+  }
+  if (!differs.get(list)(pairs)) {
+    return;
+  }
   list.replaceChildren(...pairs.map(([term, value]) =>
     element('div', {},
       element('dt', {}, term), element('dd', {}, `${value}`))));

@@ -67,11 +67,12 @@ export function ticks(low, high, count) {
  * Draws the histogram.
  *
  * @param {SVGElement} root is filled anew.
- * @param {Object} data model, range, threshold, service (its threshold), items
+ * @param {Object} data width (in pixels), good (scores, see `rejected`, or
+ *   null), range, threshold, service (its threshold), items
  *   ([{score, verdict}]), selected (a score or null).
  */
 export function drawHistogram(root, data) {
-  const width = Math.max(root.parentNode.clientWidth, 220);
+  const width = Math.max(data.width, 220);
   root.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
   root.setAttribute('height', HEIGHT);
   const { low, high } = data.range;
@@ -81,7 +82,7 @@ export function drawHistogram(root, data) {
     return MARGIN.left + (span * (inside - low)) / (high - low);
   };
   root.replaceChildren(
-    ...bars(data.model.good_scores, x, width),
+    ...bars(data.good, x, width),
     ...axis(data.range, x, width),
     ...marks(data, x, width),
     ...lines(data, x, width),

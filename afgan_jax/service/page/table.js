@@ -1,16 +1,7 @@
 /** Shows the images of the session as a table. */
 
-import { byId, element, icon, number, percent, plural, setText, showText }
-  from './dom.js';
-
-const WORDS = { good: 'Good', defective: 'Defective' };
-const STATES = {
-  waiting: () => 'waiting',
-  sending: (item) => `sending, ${Math.round(100 * item.sent)} %`,
-  inspecting: () => 'being inspected',
-  busy: () => 'the service is busy; it is sent again soon',
-};
-const SIDE = 88; // Of thumbnails, in pixels.
+import { byId, plural, setText } from './dom.js';
+import { Row } from './row.js';
 
 export class Table {
   #rows = new Map(); // By item.
@@ -37,8 +28,9 @@ export class Table {
   update() {
     const { session } = this;
     const items = session.sorted();
+    const present = new Set(items);
     for (const item of this.#rows.keys()) {
-      if (!session.items.includes(item)) {
+      if (!present.has(item)) {
         this.#rows.delete(item);
       }
     }
@@ -51,7 +43,7 @@ export class Table {
         focused.focus({ preventScroll: true });
       }
     }
-    items.forEach((item) => this.#fill(item));
+    rows.forEach((row) => row.update(session));
     if (this.#selected !== session.selected) {
       this.#selected = session.selected;
       this.#reveal(this.#rows.get(session.selected)?.line);
@@ -62,78 +54,15 @@ export class Table {
 
   #row(item) {
     if (!this.#rows.has(item)) {
-      this.#rows.set(item, this.#makeRow(item));
-      this.#drawThumbnail(item);
+      const row = new Row(item, {
+        select: () => this.#select(item),
+        retry: () => this.inspector.start(item),
+      });
+      this.#rows.set(item, row);
+      // One after the other, for each decodes a whole image.
+      this.#drawing = this.#drawing.then(() => row.drawThumbnail());
     }
     return this.#rows.get(item);
-  }
-
-  #makeRow(item) {
-    const row = {
-      picture: element('canvas', { class: 'thumbnail', width: SIDE,
-        height: SIDE, 'aria-hidden': 'true' }),
-      button: element('button', { type: 'button', class: 'name',
-        title: item.name }, ...withBreaks(item.name)),
-      state: element('span', { class: 'state' }),
-      error: element('span', { class: 'problem', role: 'alert', hidden: true }),
-      retry: element('button', { type: 'button', hidden: true }, 'Retry'),
-      verdict: element('td', { class: 'verdict-cell' }),
-      score: element('td', { class: 'number' }),
-      probability: element('td', { class: 'number wide' }),
-      shown: '',
-    };
-    row.retry.addEventListener('click', () => this.inspector.start(item));
-    row.who = element('td', { class: 'who' }, row.button, row.state, row.error,
-      row.retry);
-    row.line = element('tr', {},
-      element('td', { class: 'picture' }, row.picture), row.who,
-      row.verdict, row.score, row.probability);
-    row.line.addEventListener('click', () => this.#select(item));
-    return row;
-  }
-
-  /** Draws one thumbnail after the other, for each decodes a whole image. */
-  #drawThumbnail(item) {
-    const { picture } = this.#rows.get(item);
-    this.#drawing = this.#drawing.then(() => thumbnail(picture, item.file));
-  }
-
-  #fill(item) {
-    const { session } = this;
-    const row = this.#rows.get(item);
-    const isSelected = item === session.selected;
-    row.line.classList.toggle('selected', isSelected);
-    row.button.tabIndex = isSelected ? 0 : -1;
-    row.button.setAttribute('aria-current', isSelected);
-    setText(row.state, STATES[item.state]?.(item) ?? '');
-    showText(row.error, item.error);
-    // The sentence takes the place of the verdict and the numbers.
-    row.line.classList.toggle('failed', Boolean(item.error));
-    row.who.colSpan = item.error ? 4 : 1;
-    row.retry.hidden = !item.canRetry;
-    setText(row.score, item.result ? number(item.result.score) : '');
-    setText(row.probability,
-      item.result ? percent(item.result.probability) : '');
-    this.#fillVerdict(item, row);
-  }
-
-  #fillVerdict(item, row) {
-    const verdict = this.session.verdictOf(item);
-    const kind = verdict ?? 'none';
-    const isTrial = verdict !== null && verdict !== item.result.verdict;
-    const shown = `${kind} ${isTrial}`;
-    if (row.shown === shown) {
-      return;
-    }
-    row.shown = shown;
-    row.verdict.className = `verdict-cell ${kind}`;
-    row.verdict.replaceChildren();
-    if (kind !== 'none') {
-      row.verdict.append(icon(kind), element('span', {}, WORDS[kind]));
-    }
-    if (isTrial) {
-      row.verdict.append(element('small', { class: 'mark' }, 'Trial'));
-    }
   }
 
   #showCounts(items) {
@@ -225,26 +154,4 @@ export class Table {
     const row = this.#rows.get(this.session.selected);
     (row?.button ?? byId('choose')).focus({ preventScroll: true });
   }
-}
-
-async function thumbnail(canvas, file) {
-  try {
-    const bitmap = await createImageBitmap(file);
-    const scale = SIDE / Math.min(bitmap.width, bitmap.height);
-    const width = scale * bitmap.width;
-    const height = scale * bitmap.height;
-    const [left, top] = [(SIDE - width) / 2, (SIDE - height) / 2];
-    const context = canvas.getContext('2d');
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(bitmap, left, top, width, height);
-    bitmap.close();
-  } catch {
-    // Browsers do not show every kind of file; the row stands without.
-  }
-}
-
-/** Lets a name break after its parts. */
-function withBreaks(name) {
-  const parts = name.split(/(?<=[_\- ])|(?=\.)/);
-  return parts.flatMap((part) => [part, element('wbr')]);
 }

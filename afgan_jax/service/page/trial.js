@@ -1,6 +1,7 @@
 /** Lets the user try another threshold on the images of this page. */
 
-import { byId, number, percent, plural, setText, showText } from './dom.js';
+import { byId, changes, number, percent, plural, setText, showText }
+  from './dom.js';
 import { axisRange, drawHistogram, rejected } from './histogram.js';
 
 const STEPS = 400; // Of the slider.
@@ -10,6 +11,8 @@ export class Trial {
   constructor(session) {
     this.session = session;
     this.reach = -Infinity; // The axis shows at least this threshold.
+    this.width = 0; // Of the histogram; it is measured only if it changes.
+    this.isNew = changes();
     this.slider = byId('threshold');
     this.field = byId('threshold-value');
     this.slider.addEventListener('input', () =>
@@ -22,7 +25,10 @@ export class Trial {
       this.#leave();
     });
     const frame = byId('histogram').parentNode;
-    new ResizeObserver(() => this.update()).observe(frame);
+    new ResizeObserver(([{ contentRect }]) => {
+      this.width = contentRect.width;
+      this.update();
+    }).observe(frame);
     session.subscribe(() => this.update());
   }
 
@@ -109,17 +115,21 @@ export class Trial {
   #draw(model, items, range, threshold) {
     const { selected } = this.session;
     const isInspected = items.includes(selected);
-    drawHistogram(byId('histogram'), {
-      model,
-      range,
+    const data = {
+      width: this.width,
       threshold,
+      good: model.good_scores,
+      range,
       service: model.threshold,
       items: items.map((item) => ({
         score: item.result.score,
         verdict: this.session.verdictOf(item),
       })),
       selected: isInspected ? selected.result.score : null,
-    });
+    };
+    if (this.isNew(data)) {
+      drawHistogram(byId('histogram'), data);
+    }
     const bars = model.good_scores
       ? 'of the held-out good images (bars) and ' : '';
     const here = isInspected ? ', ▼ the selected image' : '';
