@@ -66,7 +66,7 @@ def check_header(content: bytes, max_pixels: int, page: int = 0) -> None:
     Refused: 413, it has too many pixels; 415, it is no image or of a kind that
       is not read.
   """
-  if is_tiff(content[:4]) and has_too_many_pages(content):
+  if has_too_many_pages(content):
     raise Refused(
       413,
       f'The file has more than {MAX_PAGES} pages: split it into smaller ones.',
