@@ -66,19 +66,14 @@ def check_header(content: bytes, max_pixels: int, page: int = 0) -> None:
     Refused: 413, it has too many pixels; 415, it is no image or of a kind that
       is not read.
   """
-  if is_tiff(content[:4]) and has_too_many_pages(content):
+  if has_too_many_pages(content):
     raise Refused(
       413,
       f'The file has more than {MAX_PAGES} pages: split it into smaller ones.',
     )
   try:
     with Image.open(io.BytesIO(content)) as image:
-      sizes = [image.size]
-      kind = image.format
-      if kind == 'TIFF':  # Each page has its own size.
-        frames = list_pages(image)
-        image.seek(frames[min(page, len(frames) - 1)])
-        sizes.append(image.size)
+      kind, sizes = image.format, _sizes(image, page)
   except (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
@@ -99,6 +94,16 @@ def check_header(content: bytes, max_pixels: int, page: int = 0) -> None:
   for width, height in sizes:
     if width * height > max_pixels:
       raise _too_many(max_pixels, f', {width}×{height},')
+
+
+def _sizes(image: Image.Image, page: int) -> list[tuple[int, int]]:
+  """Returns the sizes of the first page and of one that may have its own."""
+  sizes = [image.size]
+  if image.format == 'TIFF':
+    frames = list_pages(image)
+    image.seek(frames[min(page, len(frames) - 1)])
+    sizes.append(image.size)
+  return sizes
 
 
 def _too_many(max_pixels: int, size: str = '') -> Refused:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -24,11 +25,13 @@ class Protocol(H11Protocol):
 
   def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
     """Starts the time for the header."""
-    super().connection_made(transport)
+    wrapped: Any = _Transport(transport, self)
+    super().connection_made(wrapped)
     self._await_header()
 
   def connection_lost(self, exc: Exception | None) -> None:
     """Stops the times."""
+    self._is_dropping = True
     self._header_timer = _stop(self._header_timer)
     self._linger_timer = _stop(self._linger_timer)
     super().connection_lost(exc)
@@ -61,8 +64,33 @@ class Protocol(H11Protocol):
   def on_response_complete(self) -> None:
     """Bounds the time for the rest of a body that was refused."""
     super().on_response_complete()
-    if self.conn.their_state is h11.SEND_BODY:
+    if self.is_body_unread() and not self._is_dropping:
       self._linger_timer = self.loop.call_later(LINGER_S, self._close)
+
+  def is_body_unread(self) -> bool:
+    """Returns True if a part of a request's body has not arrived yet."""
+    return self.conn.their_state is h11.SEND_BODY
+
+  def drop(self) -> bool:
+    """Ends the connection a little later.
+
+    If it were closed while data arrives, the answer might be lost.
+
+    Returns:
+      False if it does so already.
+    """
+    if self._is_dropping:
+      return False
+    self._is_dropping = True
+    self._header_timer = _stop(self._header_timer)
+    if self._is_answering():
+      self.cycle.disconnected = True
+      self.cycle.message_event.set()
+    self.flow.resume_reading()
+    if not self.transport.is_closing():
+      self.transport.write_eof()
+    self._linger_timer = self.loop.call_later(LINGER_S, self._close)
+    return True
 
   def shutdown(self) -> None:
     """Ends an idle connection at the end of the program, others later."""
@@ -101,22 +129,7 @@ class Protocol(H11Protocol):
         h11.EndOfMessage(),
       ):
         self.transport.write(self.conn.send(event))
-    self._drop()
-
-  def _drop(self) -> None:
-    """Ends the connection a little later.
-
-    If it were closed while data arrives, the answer might be lost.
-    """
-    self._is_dropping = True
-    self._header_timer = _stop(self._header_timer)
-    if self._is_answering():
-      self.cycle.disconnected = True
-      self.cycle.message_event.set()
-    self.flow.resume_reading()
-    if not self.transport.is_closing():
-      self.transport.write_eof()
-    self._linger_timer = self.loop.call_later(LINGER_S, self._close)
+    self.drop()
 
   def _is_answering(self) -> bool:
     return self.cycle is not None and not self.cycle.response_complete
@@ -124,6 +137,20 @@ class Protocol(H11Protocol):
   def _close(self) -> None:
     if not self.transport.is_closing():
       self.transport.close()
+
+
+class _Transport:
+  """Closes a connection only when the body of its request has been read."""
+
+  def __init__(self, inner: asyncio.Transport, protocol: Protocol):
+    self._inner, self._protocol = inner, protocol
+
+  def __getattr__(self, name: str) -> Any:
+    return getattr(self._inner, name)
+
+  def close(self) -> None:
+    if not (self._protocol.is_body_unread() and self._protocol.drop()):
+      self._inner.close()
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:

@@ -167,6 +167,14 @@ def test_a_large_body_is_told_while_it_is_sent(port, connect):
   refused(line.read_one(), 413)
 
 
+def test_who_wants_no_further_request_is_told_too(port, connect):
+  lines = ('Connection: close', 'Content-Type: a/b')
+  line = connect(port).send(head(1_000_000, *lines) + bytes(300_000))
+  for _ in range(7):
+    line.send(bytes(100_000))
+  refused(line.read(), 413)
+
+
 def test_who_goes_on_sending_is_disconnected(port, connect):
   line = connect(port).send(head(10**9))
   refused(line.read_one(), 413)
