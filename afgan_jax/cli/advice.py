@@ -37,6 +37,10 @@ _ADVICE = {
   errors.OtherPredictions: (
     '--overwrite replaces them, --output=DIR writes to another folder'
   ),
+  errors.MissingShard: (
+    'predict all parts with --shard=I/N into one --output; --resume continues '
+    'those that were begun'
+  ),
   errors.OutputInUse: 'wait until it has ended, or give another --output',
   errors.OutputFull: (
     'make room, then the same command with --resume continues'

@@ -52,6 +52,10 @@ class OtherPredictions(UsageError):
   """The output folder holds predictions that cannot be continued."""
 
 
+class MissingShard(UsageError):
+  """A part of the predictions is missing, so that they cannot be joined."""
+
+
 class OutputInUse(UsageError):
   """Another prediction writes to the output folder."""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from afgan_jax.jobs.predict import Shard, merge, predict
-from afgan_jax.system.errors import OtherPredictions, UsageError
+from afgan_jax.system.errors import MissingShard, OtherPredictions, UsageError
 from tests.support.made_up import made_up_detector, part
 
 NUM_IMAGES, NUM_SHARDS = 17, 3
@@ -92,10 +92,10 @@ def test_merged_shards_are_the_predictions_of_one_process(images, tmp_path):
 
 def test_what_is_missing_is_told_and_nothing_is_written(images, tmp_path):
   output = tmp_path / 'output'
-  with pytest.raises(UsageError, match='holds no shards'):
+  with pytest.raises(MissingShard, match='holds no shards'):
     merge(output)
   predict_shards(images, output, [0, 2])
-  with pytest.raises(UsageError, match='lacks the shards 1/3'):
+  with pytest.raises(MissingShard, match='lacks the shards 1/3'):
     merge(output)
   predict_shards(images, output, [1])
   lines = output / 'shards' / '1_of_3' / 'predictions.jsonl'

@@ -40,21 +40,19 @@ def predict(
     detector: with a threshold.
     paths: of the images.
     output: folder of the results.
-    resume: continue an earlier call that was stopped; images that could not be
-      read then, and those that have changed since, are predicted again.
+    resume: continue an earlier call; images that could not be read then, and
+      those that have changed since, are predicted again.
     overwrite: replace the results of an earlier call.
-    shard: the part of the images to predict; its tables are in a folder of
-      their own, see `merge`. None for all images.
+    shard: the part of the images to predict, see `merge`; None for all.
 
   Returns:
     The number of images that could not be read.
 
   Raises:
     MissingThreshold: if the detector has no threshold.
-    OutputExists: if there are earlier predictions and neither `resume` nor
-      `overwrite` is set.
-    OtherPredictions: if those to resume were made with another threshold, with
-      other weights or by an older version of the program.
+    OutputExists: if there are earlier ones, not to `resume` or `overwrite`.
+    OtherPredictions: if those to resume are of another threshold, of other
+      weights or of an older version of the program.
     OutputInUse: if another process predicts into the folder.
     OutputFull: if the disk is full; the finished rows are kept.
     PredictionInterrupted: on Ctrl-C; the finished rows are kept.
@@ -71,11 +69,10 @@ def predict(
     if shard is not None:
       shard.describe(output, paths, every)
     write_lines(folder, done)
-    with Tables(folder) as tables:
-      announce(detector, len(left))
-      predicted = predict_rows(detector, left, output, root)
-      with contextlib.closing(predicted) as rows:
-        failed = _write_rows(rows, tables.write, len(paths), len(left))
+    announce(detector, len(left))
+    predicted = predict_rows(detector, left, output, root)
+    with Tables(folder) as tables, contextlib.closing(predicted) as rows:
+      failed = _write_rows(rows, tables.write, len(paths), len(left))
     write_sheet(detector, folder, detector.config.predict.sheet)
   return failed
 

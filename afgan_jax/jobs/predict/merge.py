@@ -9,7 +9,7 @@ from afgan_jax.jobs.predict.earlier import LINES, read_rows
 from afgan_jax.jobs.predict.rows import key_of
 from afgan_jax.jobs.predict.shard import Part, read_parts
 from afgan_jax.jobs.predict.tables import Tables
-from afgan_jax.system.errors import OtherPredictions, UsageError
+from afgan_jax.system.errors import MissingShard, OtherPredictions, UsageError
 from afgan_jax.system.files import TEXT_FORMAT, replacing
 
 _SHOWN = 3  # Missing images that a message names.
@@ -46,8 +46,8 @@ def merge(output: pathlib.Path) -> Merged:
     How many images there are.
 
   Raises:
-    UsageError: if a shard or an image is missing, or is there more than once;
-      the tables are then not written.
+    MissingShard: if a shard or an image is missing; nothing is written.
+    UsageError: if an image is there more than once; nothing is written.
     OtherPredictions: if rows are damaged, or of different models.
   """
   parts = read_parts(output)
@@ -63,21 +63,19 @@ def merge(output: pathlib.Path) -> Merged:
 
 
 def _check_complete(output: pathlib.Path, parts: list[Part]) -> None:
-  """Raises UsageError if shards are missing, or had different images."""
+  """Raises MissingShard if shards are missing, or had different images."""
   count = parts[0].shard.count
   missing = sorted(set(range(count)) - {part.shard.index for part in parts})
   if missing:
     names = ', '.join(f'{index}/{count}' for index in missing)
-    raise UsageError(
-      f'{output} lacks the shards {names}: predict them with --shard.'
-    )
+    raise MissingShard(f'{output} lacks the shards {names}.')
   found = sum(len(part.paths) for part in parts)
   totals = {part.num_images for part in parts}
   if totals != {found}:
-    raise UsageError(
+    raise MissingShard(
       f'The shards in {output} have {found} images and were made for '
       f'{" or ".join(map(str, sorted(totals)))}: the images changed between '
-      'them; predict all shards again with --resume.'
+      'them.'
     )
 
 
@@ -90,7 +88,8 @@ def _copy(part: Part, file: IO[str], found: _Found) -> None:
     found: in earlier shards; what is found in this one is added.
 
   Raises:
-    UsageError: if an image is missing, or in two shards.
+    MissingShard: if an image is missing.
+    UsageError: if one is in two shards.
     OtherPredictions: if a row is of another model than those before.
   """
   wanted = {key_of(path): path for path in part.paths}
@@ -114,10 +113,9 @@ def _copy(part: Part, file: IO[str], found: _Found) -> None:
     shown = ', '.join(missing[:_SHOWN])
     more = f' and {len(missing) - _SHOWN} more' * (len(missing) > _SHOWN)
     index, count = part.shard
-    raise UsageError(
+    raise MissingShard(
       f'Shard {index}/{count} is not finished: {shown}{more} '
-      f'{"are" if len(missing) > 1 else "is"} missing; the same command with '
-      '--resume continues it.'
+      f'{"are" if len(missing) > 1 else "is"} missing.'
     )
   found.images.update(wanted)
   found.num_failed += len(failed)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from afgan_jax.jobs.predict.rows import key_of
-from afgan_jax.system.errors import UsageError
+from afgan_jax.system.errors import MissingShard, UsageError
 from afgan_jax.system.files import write_text
 
 # Folder of the shards' tables in that of the results.
@@ -43,7 +43,7 @@ class Shard(NamedTuple):
     found = re.fullmatch(r'(\d{1,9})/(\d{1,9})', text)
     if not found or not int(found[1]) < int(found[2]):
       raise UsageError(
-        f'--shard={text!r} must be I/N with I from 0 to N − 1, such as 0/4.'
+        f'The shard {text!r} must be I/N with I from 0 to N − 1, such as 0/4.'
       )
     return cls(int(found[1]), int(found[2]))
 
@@ -108,17 +108,15 @@ def read_parts(output: pathlib.Path) -> list[Part]:
   """Reads the parts that were begun, in their order.
 
   Raises:
-    UsageError: if there are none, one is damaged, or their numbers differ.
+    MissingShard: if there are none, or one is damaged.
+    UsageError: if their numbers differ.
   """
   folders = [
     path for path in (output / SHARDS).glob('*') if _NAME.fullmatch(path.name)
   ]
   parts = sorted(map(_read_part, folders))
   if not parts:
-    raise UsageError(
-      f'{output / SHARDS} holds no shards: predict them with --shard=I/N and '
-      f'--output={output}.'
-    )
+    raise MissingShard(f'{output / SHARDS} holds no shards.')
   counts = {part.shard.count for part in parts}
   if len(counts) > 1:
     raise UsageError(
@@ -135,6 +133,4 @@ def _read_part(folder: pathlib.Path) -> Part:
     shard = Shard(int(content['index']), int(content['count']))
     return Part(shard, folder, list(content['paths']), content['num_images'])
   except (OSError, ValueError, KeyError, TypeError) as error:
-    raise UsageError(
-      f'{folder} is no complete shard: predict it with --shard again.'
-    ) from error
+    raise MissingShard(f'{folder} is no complete shard.') from error
