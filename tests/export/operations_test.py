@@ -11,6 +11,7 @@ from tests.support.exported import run_onnx
 onnx = pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 convert = pytest.importorskip('afgan_jax.export.onnx.convert').convert
+Unsupported = pytest.importorskip('afgan_jax.export.onnx.value').Unsupported
 
 NHWC = ('NHWC', 'HWIO', 'NHWC')
 
@@ -327,6 +328,23 @@ def test_functions_with_derivatives_of_their_own_are_inlined():
 
   double.defjvp(lambda primals, tangents: (double(*primals), tangents[0]))
   check(lambda x: jax.checkpoint(jax.jit(double))(x) + 1, normal(3, 5))
+
+
+@pytest.mark.parametrize(
+  'function',
+  [
+    # Reductions hold a function as calls do.
+    lambda x: lax.reduce(x, np.float32(1), lambda a, b: a * b + a, (1,)),
+    lambda x: lax.while_loop(lambda y: y.sum() < 1, lambda y: 2 * y, x),
+    lambda x: lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x),
+    lambda x: lax.pad(x, 0.0, ((0, 0, 0), (0, 0, 1))),
+    lambda x: jax.random.normal(jax.random.key(0), x.shape),
+    lambda x: jnp.sort(x, axis=1),
+  ],
+)
+def test_other_operations_are_refused(function):
+  with pytest.raises(Unsupported, match="ONNX has no form of its operation '"):
+    check(function, normal(3, 5))
 
 
 def test_equal_weights_are_stored_once():

@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 from jax.extend import core
 
-# Parameters that hold the function of an operation that only calls it, such as
-# `jit`, `checkpoint` and functions with derivatives of their own.
+# Operations that only call a function, by their names in several releases.
+# Others, such as reductions, have a function among their parameters as well.
+_CALLS = (
+  *('jit', 'pjit', 'closed_call', 'core_call', 'core_closed_call'),
+  *('checkpoint', 'remat', 'remat2', 'custom_jvp_call'),
+  *('custom_vjp_call', 'custom_vjp_call_jaxpr'),
+)
 _CALLED = ('jaxpr', 'call_jaxpr', 'fun_jaxpr')
 LOOPS = ('scan', 'while', 'cond')
 
@@ -97,12 +102,9 @@ def _called(
   if name == 'cond' and platforms is not None:
     default = platforms.index(None) if None in platforms else -1
     return params['branches'][default], operands[1:]
-  if name in LOOPS:
+  if name not in _CALLS:
     return None, operands
-  for parameter in _CALLED:
-    if parameter in params:
-      return params[parameter], operands
-  return None, operands
+  return next(params[key] for key in _CALLED if key in params), operands
 
 
 def _is_empty(equation: core.JaxprEqn) -> bool:

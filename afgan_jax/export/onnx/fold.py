@@ -7,6 +7,7 @@ import numpy as np
 from jax.extend import core
 
 from afgan_jax.export.onnx.flatten import LOOPS, Program, literal
+from afgan_jax.export.onnx.value import Unsupported
 
 # The number of images is known when the model runs.
 _UNKNOWN = (*LOOPS, 'dim_as_value')
@@ -32,7 +33,7 @@ def fold(program: Program) -> Program:
   needed = _needed(known, kept, program.outputs)
   computed = [var for var in needed if var not in program.constants]
   constants = {
-    var: np.asarray(program.constants[var])
+    var: _to_array(program.constants[var])
     for var in needed
     if var in program.constants
   }
@@ -48,8 +49,20 @@ def _is_known(equation: core.JaxprEqn, known: set[core.Var]) -> bool:
     isinstance(atom, core.Literal) or atom in known for atom in equation.invars
   ) and all(
     all(isinstance(length, int) for length in var.aval.shape)
+    and not _is_key(var.aval)
     for var in equation.outvars
   )
+
+
+def _is_key(array: Any) -> bool:
+  """Returns True for keys of random numbers, which are no plain arrays."""
+  return jax.dtypes.issubdtype(array.dtype, jax.dtypes.extended)
+
+
+def _to_array(value: Any) -> np.ndarray:
+  if _is_key(value):
+    raise Unsupported('its score draws random numbers')
+  return np.asarray(value)
 
 
 def _needed(
