@@ -72,7 +72,7 @@ def _convert(
     if not (error.name or '').startswith('onnx'):
       raise
     raise UsageError(
-      'ONNX models need the package onnx: pip install onnx.'
+      "ONNX models need the package onnx: pip install 'afgan-jax[export]'."
     ) from error
   from afgan_jax.export.onnx.value import Unsupported
 

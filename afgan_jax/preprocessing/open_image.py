@@ -160,7 +160,7 @@ def _decode(
   page, note = choose_page(len(frames), path, page)
   if image.tell() != frames[page]:
     image.seek(frames[page])
-    _check_size(*image.size, max_pixels)
+  _check_size(*image.size, max_pixels)  # The list may end at the page.
   levels = deep_files.read_levels(image)
   if levels is not None:
     if image.format == 'TIFF':  # Each page has its own.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from afgan_jax.preprocessing.decode import DEFAULT_DECODER
+from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets.source import file_sample
@@ -129,3 +129,14 @@ def test_ordinary_files_have_one_page(tmp_path):
   (tmp_path / 'b.png').write_text('no image')
   with pytest.raises(DataError, match='b.png cannot be read'):
     DEFAULT_DECODER.count_pages(str(tmp_path / 'b.png'))
+
+
+@pytest.mark.parametrize('page', [0, 1])
+def test_a_large_page_is_not_decoded_wherever_it_is(page, tmp_path):
+  pages = [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)]
+  pages[page] = np.zeros((40, 40, 3), np.uint8)
+  first, second = (Image.fromarray(values) for values in pages)
+  path = tmp_path / 'a.tif'
+  first.save(path, save_all=True, append_images=[second])
+  with pytest.raises(DataError, match='40×40 pixels.*max_pixels=100 allows'):
+    Decoder(max_pixels=100).image(str(path), page=page)
