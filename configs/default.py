@@ -128,6 +128,8 @@ def _data() -> ConfigDict:
   data.normalize_brightness = False
   data.procedural = ConfigDict()
   data.procedural.seed = 0  # Of the images; `config.seed` does not change them.
+  # 'sprocket', parts of metal; 'fabric', woven cloth with faint flaws.
+  data.procedural.kind = 'sprocket'
   data.procedural.num_train = 256
   data.procedural.num_test_good = 40
   data.procedural.num_test_per_defect = 12

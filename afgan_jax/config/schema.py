@@ -143,6 +143,9 @@ FIELDS: dict[str, Field] = {
   'data.normalize_light': Field(boolean(), before=False),
   'data.normalize_brightness': Field(boolean(), before=False),
   'data.procedural.seed': Field(at_least(0, whole=True)),
+  'data.procedural.kind': Field(
+    one_of(('sprocket', 'fabric')), before='sprocket', omit_before=True
+  ),
   'data.procedural.num_train': Field(greater_than(0, whole=True)),
   'data.procedural.num_test_good': Field(at_least(0, whole=True)),
   'data.procedural.num_test_per_defect': Field(at_least(0, whole=True)),

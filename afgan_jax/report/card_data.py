@@ -8,7 +8,7 @@ from afgan_jax.system.markdown import base_name, escape, table
 
 Fields = Mapping[str, Any]
 _SOURCES = {
-  'procedural': 'drawn sprockets, embedded in the program',
+  'procedural': 'drawn images, embedded in the program',
   'folder': 'a folder or a table of images',
   'tfds': 'a prepared TensorFlow dataset',
 }
@@ -57,7 +57,8 @@ def name_data(config: Fields) -> str:
   data = config.get('data', {})
   source = data.get('source', '')
   if source == 'procedural':
-    return 'drawn sprockets'
+    kind = data.get('procedural', {}).get('kind', 'sprocket')
+    return {'fabric': 'drawn cloth'}.get(kind, 'drawn sprockets')
   known = DATA_SETS.get(source)
   last = known.name if known else base_name(str(data.get('path') or ''))
   names = [str(data.get('category') or ''), last]

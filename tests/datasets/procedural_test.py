@@ -1,6 +1,7 @@
 """Tests of the generated data set."""
 
 import functools
+import hashlib
 
 import numpy as np
 import pytest
@@ -9,25 +10,31 @@ from sklearn import metrics
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system import errors
 from datasets import procedural, source, split
+from datasets import procedural_sprocket as sprocket
 
 SIZE = 64
 GRAIN_LEVELS = 9  # Six standard deviations of the grain, of 255 grey levels.
 
 
+@pytest.fixture(params=procedural.KINDS)
+def kind(request):
+  return request.param
+
+
 @functools.cache
-def _read(name: str) -> split.Split:
-  samples = getattr(procedural.ProceduralSource(seed=0), name)()
+def _read(name: str, kind: str = 'sprocket') -> split.Split:
+  samples = getattr(procedural.ProceduralSource(seed=0, kind=kind), name)()
   return split.read_split(samples, Preprocessor(SIZE))
 
 
-def _small(seed: int = 0) -> procedural.ProceduralSource:
+def _small(kind: str, seed: int = 0) -> procedural.ProceduralSource:
   return procedural.ProceduralSource(
-    seed, num_train=3, num_test_good=2, num_test_per_defect=3
+    seed, num_train=3, num_test_good=2, num_test_per_defect=3, kind=kind
   )
 
 
-def _defective(seed: int = 0) -> list[source.Sample]:
-  return [s for s in _small(seed).test() if s.defect_type != source.GOOD]
+def _defective(kind: str, seed: int = 0) -> list[source.Sample]:
+  return [s for s in _small(kind, seed).test() if s.defect_type != source.GOOD]
 
 
 def _trivial_scores(train: np.ndarray, test: np.ndarray) -> dict:
@@ -57,8 +64,8 @@ def test_default_counts_and_every_defect_type():
 
 
 @pytest.mark.parametrize('size', [32, 64, 100])
-def test_shapes_and_dtypes(size):
-  for sample in _small().test():
+def test_shapes_and_dtypes(size, kind):
+  for sample in _small(kind).test():
     image, mask, *_ = sample.read(Preprocessor(size), size)
     assert image.shape == (size, size, 3)
     assert image.dtype == np.float16
@@ -68,23 +75,23 @@ def test_shapes_and_dtypes(size):
       assert set(np.unique(mask)) == {0, 1}
 
 
-def test_good_samples_have_no_mask_and_defective_ones_do():
-  for sample in _small().train() + _small().test():
+def test_good_samples_have_no_mask_and_defective_ones_do(kind):
+  for sample in _small(kind).train() + _small(kind).test():
     mask = sample.read(Preprocessor(SIZE), SIZE).mask
     assert (mask is None) == (sample.defect_type == source.GOOD)
 
 
-def test_same_seed_gives_same_bytes_in_any_order():
-  first = [s.read(Preprocessor(SIZE), 0).pixels for s in _small().test()]
+def test_same_seed_gives_same_bytes_in_any_order(kind):
+  first = [s.read(Preprocessor(SIZE), 0).pixels for s in _small(kind).test()]
   again = [
-    s.read(Preprocessor(SIZE), 0).pixels for s in reversed(_small().test())
+    s.read(Preprocessor(SIZE), 0).pixels for s in reversed(_small(kind).test())
   ]
   np.testing.assert_array_equal(first, again[::-1])
 
 
-def test_image_does_not_depend_on_how_many_are_asked_for():
-  few = {s.path: s for s in _small().train() + _small().test()}
-  many = procedural.ProceduralSource(seed=0)
+def test_image_does_not_depend_on_how_many_are_asked_for(kind):
+  few = {s.path: s for s in _small(kind).train() + _small(kind).test()}
+  many = procedural.ProceduralSource(seed=0, kind=kind)
   shared = [s for s in many.train() + many.test() if s.path in few]
   assert len(shared) == len(few)
   for sample in shared:
@@ -94,28 +101,29 @@ def test_image_does_not_depend_on_how_many_are_asked_for():
     )
 
 
-def test_images_differ_among_seeds_splits_and_indices():
+def test_images_differ_among_seeds_splits_and_indices(kind):
   images = [
     s.read(Preprocessor(SIZE), 0).pixels.tobytes()
     for seed in (0, 1)
-    for s in _small(seed).train() + _small(seed).test()
+    for s in _small(kind, seed).train() + _small(kind, seed).test()
   ]
   assert len(set(images)) == len(images)
 
 
-def test_part_is_the_same_at_every_size():
-  for sample in _small().test():
+def test_part_is_the_same_at_every_size(kind):
+  for sample in _small(kind).test():
     large = sample.read(Preprocessor(2 * SIZE), 0).pixels.astype(float)
     shrunk = large.reshape(SIZE, 2, SIZE, 2, 3).mean((1, 3))
     small = sample.read(Preprocessor(SIZE), 0).pixels
     assert np.abs(shrunk - small).mean() < 4
 
 
-def test_masks_are_where_the_defective_twin_differs():
-  for sample in _defective():
+def test_masks_are_where_the_defective_twin_differs(kind):
+  drawing = procedural.KINDS[kind]
+  for sample in _defective(kind):
     key = sample.read.args[0]
-    scene, _, _ = procedural.draw_part(key, sample.defect_type)
-    twin = 255 * procedural.render(scene, procedural.Defect(), SIZE)
+    scene, defect, _ = drawing.draw_part(key, sample.defect_type)
+    twin = 255 * drawing.render(scene, type(defect)(), SIZE)
     change = np.abs(sample.read(Preprocessor(SIZE), 0).pixels - twin).max(
       axis=-1
     )
@@ -127,8 +135,8 @@ def test_masks_are_where_the_defective_twin_differs():
     assert change[mask].mean() > 4 * change[~mask].mean(), sample.path
 
 
-def test_masks_are_as_large_at_every_size():
-  for sample in _defective():
+def test_masks_are_as_large_at_every_size(kind):
+  for sample in _defective(kind):
     small, large = (
       sample.read(Preprocessor(s), s).mask.mean() for s in (64, 128)
     )
@@ -138,25 +146,32 @@ def test_masks_are_as_large_at_every_size():
 def test_defects_have_enough_energy_for_a_mean_residual():
   energies = []
   for index in range(40):
-    for number, defect_type in enumerate(procedural.DEFECTS, 1):
+    for number, defect_type in enumerate(sprocket.DEFECTS, 1):
       key = (5, 1, number, index)
-      scene, defect, _ = procedural.draw_part(key, defect_type)
-      broken = procedural.render(scene, defect, SIZE)
-      intact = procedural.render(scene, procedural.Defect(), SIZE)
+      scene, defect, _ = sprocket.draw_part(key, defect_type)
+      broken = sprocket.render(scene, defect, SIZE)
+      intact = sprocket.render(scene, sprocket.Defect(), SIZE)
       energies.append(np.abs(broken - intact).mean())
   assert np.median(energies) >= 0.015
   assert np.quantile(energies, 0.1) >= 0.007
   assert min(energies) >= 0.005
 
 
-def test_trivial_scores_do_not_solve_it():
-  train, test = _read('train'), _read('test')
+def test_trivial_scores_do_not_solve_it(kind):
+  train, test = _read('train', kind), _read('test', kind)
   scores = _trivial_scores(
     train.images.astype(np.float32), test.images.astype(np.float32)
   )
   for name, score in scores.items():
     auroc = metrics.roc_auc_score(test.labels, score)
     assert max(auroc, 1 - auroc) <= 0.75, f'{name}: {auroc:.3f}'
+
+
+def test_bytes_of_the_first_kind_stay():
+  # Of the version before the second kind.
+  image = procedural.draw_image((0, 1, 2, 3), 'bent_edge', SIZE)
+  digest = hashlib.sha256(image.tobytes()).hexdigest()
+  assert digest.startswith('e374cddebfb1db9d')
 
 
 def test_nothing_to_learn_from_is_an_error():

@@ -54,16 +54,15 @@ def predict(
     OtherPredictions: if those to resume are of another threshold, of other
       weights or of an older version of the program.
     OutputInUse: if another process predicts into the folder.
-    OutputFull: if the disk is full; the finished rows are kept.
-    PredictionInterrupted: on Ctrl-C; the finished rows are kept.
+    OutputFull: if the disk is full; like the next, it keeps finished rows.
+    PredictionInterrupted: on Ctrl-C.
   """
   detector.require_calibration()
   root, folder, every = common_folder(paths), output, paths
   if shard is not None:
     paths, folder = shard.select(every, root), shard.folder(output)
-  lines = folder / LINES
-  if lines.exists() and not (resume or overwrite):
-    raise OutputExists(f'{lines} already exists.')
+  if (folder / LINES).exists() and not (resume or overwrite):
+    raise OutputExists(f'{folder / LINES} already exists.')
   with claim_output(folder):
     done, left = _divide(detector, paths, folder) if resume else ([], paths)
     if shard is not None:
