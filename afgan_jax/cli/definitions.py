@@ -58,6 +58,12 @@ SHARD = flags.DEFINE_string(
   'With --mode=predict: I/N, to predict the part I, from 0, of N parts of the '
   'images; --mode=merge joins the tables of all parts.',
 )
+SCHEDULER = flags.DEFINE_string(
+  'scheduler',
+  None,
+  'With --mode=predict: address of the scheduler of a Dask cluster, whose '
+  'workers predict.',
+)
 WATCH = flags.DEFINE_bool(
   'watch',
   False,

@@ -80,13 +80,17 @@ def _check_output(mode: str) -> None:
     )
   if mode == 'merge' and not output:
     raise UsageError('--mode=merge needs the --output of the shards.')
-  following = (definitions.RESUME, definitions.WATCH, definitions.SHARD)
+  following = (
+    *(definitions.RESUME, definitions.WATCH, definitions.SHARD),
+    definitions.SCHEDULER,
+  )
   if mode != 'predict' and any(flag.value for flag in following):
     raise UsageError(
-      '--resume, --watch and --shard are only for --mode=predict.'
+      '--resume, --watch, --shard and --scheduler are only for --mode=predict.'
     )
-  if definitions.SHARD.value and definitions.WATCH.value:
-    raise UsageError('--shard does not go with --watch.')
+  ways = (definitions.WATCH, definitions.SHARD, definitions.SCHEDULER)
+  if sum(bool(flag.value) for flag in ways) > 1:
+    raise UsageError('Give one of --watch, --shard and --scheduler.')
   if mode not in ('predict', 'export') and definitions.OVERWRITE.value:
     raise UsageError(
       '--overwrite is only for --mode=predict and --mode=export.'

@@ -148,6 +148,7 @@ def _run(
       overwrite=overwrite,
       watch=definitions.WATCH.value,
       shard=definitions.SHARD.value,
+      scheduler=definitions.SCHEDULER.value,
     )
     return
   data = load_data()

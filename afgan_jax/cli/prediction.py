@@ -6,10 +6,11 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from afgan_jax.cli.commands import note_rate
-from afgan_jax.system.errors import PartlyFailed
+from afgan_jax.system.errors import PartlyFailed, UsageError
 
 if TYPE_CHECKING:
   from afgan_jax.checkpoints.store import Given
+  from afgan_jax.detector import Detector
 
 
 def predict(
@@ -22,6 +23,7 @@ def predict(
   overwrite: bool,
   watch: bool = False,
   shard: str | None = None,
+  scheduler: str | None = None,
 ) -> None:
   """Predicts unlabelled images, see `jobs.predict`.
 
@@ -29,40 +31,67 @@ def predict(
     MissingThreshold: if the run has no threshold.
     PartlyFailed: if some images could not be read; the others are done.
   """
-  from afgan_jax.detector import Detector
   from afgan_jax.jobs import predict as job
-  from afgan_jax.preprocessing.listing import find_images, passed_over
 
   if watch:
     job.require_folder(pattern)
   part = shard and job.Shard.parse(shard)
-  paths = [] if watch else find_images(pattern)
+  paths = [] if watch else _find(pattern, scheduler)
   # Images that come one by one need not be padded to a batch.
-  fields: dict[str, Any] = {'score.batch_size': 1} if watch else {}
-  detector = Detector.load(workdir, config, **fields)
-  calibration = detector.require_calibration()
-  print(calibration.describe())
-  note_rate(calibration, config, detector.config)
+  detector = _load(workdir, config, {'score.batch_size': 1} if watch else {})
   output = output or workdir / 'predictions'
   if watch:
     count = job.watch(detector, pattern, output, overwrite=overwrite)
     print(f'Stopped after {count} images; the tables are in {output}.')
     return
-  for note in passed_over(pattern):
-    print(note)
+  options: dict[str, Any] = {'shard': part or None}
+  if scheduler:
+    cluster = job.Cluster(scheduler, workdir, config)
+    options['predict_rows'] = cluster.predict_rows
   failed = job.predict(
     detector,
     paths,
     output,
     resume=resume,
     overwrite=overwrite,
-    shard=part or None,
+    **options,
   )
   if part:
     print(f'The shard {shard} is predicted; --mode=merge joins the tables.')
   else:
     print(f'{len(paths)} images; the tables are in {output}.')
   _raise_if_failed(failed, len(paths))
+
+
+def _load(
+  workdir: pathlib.Path, config: Given, fields: dict[str, Any]
+) -> Detector:
+  """Loads a detector and prints its threshold."""
+  from afgan_jax.detector import Detector
+
+  detector = Detector.load(workdir, config, **fields)
+  calibration = detector.require_calibration()
+  print(calibration.describe())
+  note_rate(calibration, config, detector.config)
+  return detector
+
+
+def _find(pattern: str, scheduler: str | None) -> list[str]:
+  """Finds the images, and prints which others are passed over."""
+  from afgan_jax.jobs.predict.remote import find_remote, is_remote
+  from afgan_jax.preprocessing.listing import find_images, passed_over
+
+  if is_remote(pattern):
+    if not scheduler:
+      raise UsageError(
+        f'--input={pattern}: addresses are predicted with --scheduler alone; '
+        'copy the images to this machine.'
+      )
+    return find_remote(pattern)
+  paths = find_images(pattern)
+  for note in passed_over(pattern):
+    print(note)
+  return paths
 
 
 def merge(output: pathlib.Path) -> None:

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 
 from afgan_jax.detector import Detector
+from afgan_jax.jobs.predict.remote import is_remote
 from afgan_jax.jobs.predict.rows import (
   COLUMNS,
   Row,
@@ -133,8 +134,12 @@ def rows_to_keep(
     if any(row['error'] is not None for row in group):
       continue
     if key in asked:
-      stamp = stamp_of(group[0]['path'])
-      if any(Stamp(row['bytes'], row['modified']) != stamp for row in group):
+      path = group[0]['path']
+      stamp = stamp_of(path)
+      # Images in an object store are not looked at again.
+      if not is_remote(path) and any(
+        Stamp(row['bytes'], row['modified']) != stamp for row in group
+      ):
         changed += 1
         continue
       if [row['page'] for row in group] != list(

@@ -3,7 +3,7 @@
 import contextlib
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from tqdm import tqdm
 
@@ -33,6 +33,7 @@ def predict(
   resume: bool = False,
   overwrite: bool = False,
   shard: Shard | None = None,
+  predict_rows: Callable[..., Generator[Row]] = predict_rows,
 ) -> int:
   """Predicts images; writes `predictions.csv`, `.jsonl` and pictures.
 
@@ -44,6 +45,7 @@ def predict(
       those that have changed since, are predicted again.
     overwrite: replace the results of an earlier call.
     shard: the part of the images to predict, see `merge`; None for all.
+    predict_rows: predicts them, see `cluster.Cluster.predict_rows`.
 
   Returns:
     The number of images that could not be read.
@@ -58,19 +60,18 @@ def predict(
     PredictionInterrupted: on Ctrl-C.
   """
   detector.require_calibration()
-  root, folder, every = common_folder(paths), output, paths
-  if shard is not None:
-    paths, folder = shard.select(every, root), shard.folder(output)
+  root, every = common_folder(paths), paths
+  paths, folder = shard.part(every, root, output) if shard else (every, output)
   if (folder / LINES).exists() and not (resume or overwrite):
     raise OutputExists(f'{folder / LINES} already exists.')
   with claim_output(folder):
     done, left = _divide(detector, paths, folder) if resume else ([], paths)
-    if shard is not None:
+    if shard:
       shard.describe(output, paths, every)
     write_lines(folder, done)
     announce(detector, len(left))
-    predicted = predict_rows(detector, left, output, root)
-    with Tables(folder) as tables, contextlib.closing(predicted) as rows:
+    rows = predict_rows(detector, left, output, root)
+    with Tables(folder) as tables, contextlib.closing(rows):
       failed = _write_rows(rows, tables.write, len(paths), len(left))
     write_sheet(detector, folder, detector.config.predict.sheet)
   return failed

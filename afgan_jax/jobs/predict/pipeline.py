@@ -8,6 +8,7 @@ from itertools import chain
 
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.predict.item import Item
+from afgan_jax.jobs.predict.remote import common_address, is_remote
 from afgan_jax.jobs.predict.rows import Row
 from afgan_jax.jobs.predict.steps import Pipeline
 from afgan_jax.system.threads import in_batches, map_ahead
@@ -57,6 +58,8 @@ def predict_rows(
 
 def common_folder(paths: Sequence[str]) -> str:
   """Returns the deepest folder that holds all files, '' for no files."""
+  if any(map(is_remote, paths)):
+    return common_address(paths)
   folders = {os.path.dirname(os.path.abspath(path)) for path in paths}
   return os.path.commonpath(folders) if folders else ''
 

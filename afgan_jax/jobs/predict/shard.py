@@ -64,6 +64,12 @@ class Shard(NamedTuple):
     digest = hashlib.sha256(os.fsencode(name)).digest()
     return int.from_bytes(digest[:8], 'big') % self.count == self.index
 
+  def part(
+    self, paths: Sequence[str], root: str, output: pathlib.Path
+  ) -> tuple[list[str], pathlib.Path]:
+    """Returns the images of this part, and the folder of its tables."""
+    return self.select(paths, root), self.folder(output)
+
   def folder(self, output: pathlib.Path) -> pathlib.Path:
     """Returns the folder of this part's tables."""
     return output / SHARDS / f'{self.index}_of_{self.count}'
