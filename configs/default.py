@@ -315,6 +315,10 @@ def _score() -> ConfigDict:
   # Standard deviation of the Gaussian, as a fraction of the image's side: four
   # pixels at 256 (PaDiM). All maps except 'residual' are smoothed.
   score.smoothing = 1 / 64
+  # Maps are the mean over so many views of the image; 1 for the image alone.
+  # The others are shifted by up to 2 pixels, and mirrored or rotated by quarter
+  # turns where `variation` says that such parts are good. Time grows likewise.
+  score.views = 1
   score.batch_size = 32  # Over all devices; scores do not depend on it.
   return score
 

@@ -54,8 +54,8 @@ def build_augmentation(config: ConfigDict) -> Augment:
     choice_key, key = jax.random.split(key)
     augmented, mask = augment(key, image, other)
     chosen = jax.random.bernoulli(choice_key, options.probability)
-    mask = mask & chosen if mask.dtype == bool else mask * chosen
-    return jnp.where(chosen, augmented, image), mask
+    augmented = jnp.where(chosen, augmented, image)
+    return augmented, mask & chosen if mask.dtype == bool else mask * chosen
 
   return maybe_augment
 

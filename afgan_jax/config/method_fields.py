@@ -84,6 +84,10 @@ AFGAN: dict[str, Field] = {
   'score.map': Field(
     one_of((*MAPS, 'segmentation')), ALWAYS, before='smoothed_residual'
   ),
+  # There are so many shifts by up to 2 pixels.
+  'score.views': Field(
+    between(1, 25, whole=True), ALWAYS, before=1, omit_before=True
+  ),
 }
 
 DAGAN: dict[str, Field] = {

@@ -89,7 +89,7 @@ class AFGAN:
       total += 2 * networks['discriminator'].forward
     if config.score.map == 'segmentation':
       total += networks['segmentation'].forward
-    return total * count_tiles(config)
+    return total * count_tiles(config) * config.score.views
 
   def collapse_remedy(self) -> str:
     """Suggests fields that prevent a collapse (docs/reproduction.md)."""
