@@ -95,7 +95,9 @@ def average_views(
   """
   if len(views) == 1:
     return see(images)
-  seen = lax.map(see, jnp.stack([move(images, view) for view in views]))
+  # Joined as `jnp.stack` does, which cannot be exported.
+  moved = jnp.concatenate([move(images, view)[None] for view in views])
+  seen = lax.map(see, moved)
   means = {
     name: jnp.mean(values, axis=0)
     for name, values in seen.items()
@@ -124,9 +126,7 @@ def move(images: Images, view: View) -> Images:
   Returns:
     Of the images' shape.
   """
-  margin = (_FURTHEST, _FURTHEST)
-  padded = jnp.pad(images, ((0, 0), margin, margin, (0, 0)), mode='edge')
-  moved = _window(padded, view.rows, view.columns)
+  moved = _window(_extend(_extend(images, 1), 2), view.rows, view.columns)
   if view.mirrored:
     moved = moved[:, :, ::-1]
   return jnp.rot90(moved, view.turns, axes=(1, 2))
@@ -148,6 +148,17 @@ def restore(maps: Maps, view: View) -> Maps:
   margin = (_FURTHEST, _FURTHEST)
   padded = jnp.pad(moved, ((0, 0), margin, margin))
   return _window(padded, -view.rows, -view.columns)
+
+
+def _extend(images: jax.Array, axis: int) -> jax.Array:
+  """Repeats the edge pixels along an axis."""
+  # As `jnp.pad` does, which cannot be exported for any number of images.
+  first, last = (
+    lax.slice_in_dim(images, at, at + 1, axis=axis)
+    for at in (0, images.shape[axis] - 1)
+  )
+  parts = [first] * _FURTHEST + [images] + [last] * _FURTHEST
+  return jnp.concatenate(parts, axis=axis)
 
 
 def _window(padded: jax.Array, rows: int, columns: int) -> jax.Array:
