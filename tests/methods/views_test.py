@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -12,6 +13,7 @@ from afgan_jax.methods.views import (
   move,
   restore,
 )
+from tests.support.made_up import made_up_detector
 from tests.support.tiny import tiny_config
 
 SIZE = 16
@@ -122,3 +124,17 @@ def test_score_is_that_of_the_mean_of_single_views(generator):
   np.testing.assert_array_equal(
     got['reconstruction'], one(pixels)['reconstruction']
   )
+
+
+def test_a_threshold_is_for_its_number_of_views():
+  one, five = tiny_config(), tiny_config(**{'score.views': 5})
+  for config in (one, five):
+    config.score.image = 'max'
+  calibration = made_up_detector(**{'score.views': 5}).calibration
+  assert calibration.changed_fields(five) == []
+  assert calibration.changed_fields(one) == ['config.score.views (was 5, is 1)']
+  # Versions without views stored no number of them.
+  score = {k: v for k, v in calibration.score.items() if k != 'views'}
+  old = dataclasses.replace(calibration, score=score)
+  assert old.changed_fields(one) == []
+  assert old.changed_fields(five) == ['config.score.views (was 1, is 5)']
