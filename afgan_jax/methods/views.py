@@ -111,7 +111,7 @@ def average_views(
   counts = sum(_covered(size, view) for view in views)
   return {
     **means,
-    'map': maps * (1 / counts).astype(np.float32),
+    'map': maps / jnp.asarray(counts, jnp.float32),
     'reconstruction': seen['reconstruction'][0],
   }
 

@@ -7,6 +7,10 @@
 Each variant adds one part to the recipe. Small, so that a run takes minutes on
 a CPU. Measured on held-out good images with synthetic defects of kinds that are
 not used in training.
+
+`high_pass_mix` and `views` differ only in scoring: instead of training them,
+`--mode=validate` can score the runs of `high_pass` and `image` with the same
+fields.
 """
 
 from ml_collections import ConfigDict
@@ -27,7 +31,7 @@ VARIANTS = {
   },
   # A third of the images is left as it is, in place of a tenth.
   'clean_third': {'augmentation': {'probability': 0.67}},
-  # Needs no training of its own: `image` scored in another way.
+  # The mean map of the image and of four shifts.
   'views': {'score': {'views': 5}},
 }
 
