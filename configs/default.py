@@ -152,6 +152,13 @@ def _generator(norm: ConfigDict) -> ConfigDict:
   generator.aff_gate = 'sigmoid'
   # Factor on Z of eq 4; Dai et al.'s published code has 2.
   generator.aff_scale = 1.0
+  # Input: 'image', as in the paper, or 'high_pass', the image in grey without
+  # its low frequencies (FAIR, Liu et al. 2023), from which the whole image in
+  # colour is reconstructed: what skip connections pass on then lacks light,
+  # colour and most of a large defect.
+  generator.input = 'image'
+  # Of that Butterworth filter, in cycles per pixel; FAIR has 30 in 256 pixels.
+  generator.cutoff = 30 / 256
   # Norms of the fusions; `norm.kind` unless set.
   generator.aff_norm = norm.get_oneway_ref('kind')
   return generator
@@ -223,6 +230,12 @@ def _mixture() -> ConfigDict:
   mixture.seamless = 0.3
   # Fraction of defects placed where the image has edges or texture.
   mixture.on_object = 0.8
+  # Labels of the segmentation head: 0 for a mask of the visible changes;
+  # k > 0 for graded labels, 1 / (1 + exp(-k (change - x0))) with the offset x0
+  # (NSA, Schlüter et al. 2022). The change, averaged over neighbours, and the
+  # offset are in grey levels, of which white has 255, the slope is per level.
+  mixture.label_slope = 0.0
+  mixture.label_offset = 5.0
   return mixture
 
 
@@ -304,6 +317,10 @@ def _score() -> ConfigDict:
   # Standard deviation of the Gaussian, as a fraction of the image's side: four
   # pixels at 256 (PaDiM). All maps except 'residual' are smoothed.
   score.smoothing = 1 / 64
+  # Maps are the mean over so many views of the image; 1 for the image alone.
+  # The others are shifted by up to 2 pixels, and mirrored or rotated by quarter
+  # turns where `variation` says that such parts are good. Time grows likewise.
+  score.views = 1
   score.batch_size = 32  # Over all devices; scores do not depend on it.
   return score
 

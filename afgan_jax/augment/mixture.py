@@ -36,7 +36,8 @@ def mixture(
 
   Returns:
     The augmented image, and a mask of the visibly changed pixels, bool
-    [size, size].
+    [size, size], or, with `options.label_slope`, graded labels of the change,
+    float32 [size, size] in [0, 1].
   """
   # Smoothed once: once per defect would double the time.
   low, other = blur(image), Smoothed(other, blur(other))
@@ -49,6 +50,10 @@ def mixture(
     return jnp.where(number < count, changed, augmented)
 
   augmented = jax.lax.fori_loop(0, options.max_defects, add, image)
+  if options.label_slope:
+    return augmented, graded_change(
+      image, augmented, options.label_slope, options.label_offset
+    )
   return augmented, visible_change(image, augmented)
 
 
@@ -152,8 +157,34 @@ def _rotated_frame(
 
 def visible_change(image: jax.Array, augmented: jax.Array) -> jax.Array:
   """Returns a mask of visible differences, bool [size, size]."""
+  change, near = _changes(image, augmented)
+  return (near > _VISIBLE) & (change > 0)
+
+
+def graded_change(
+  image: jax.Array, augmented: jax.Array, slope: float, offset: float
+) -> jax.Array:
+  """Labels pixels by the logistic function of their change, as NSA does.
+
+  Args:
+    image: [size, size, 3], in [-1, 1].
+    augmented: of the same shape and range.
+    slope: of the function, per grey level, above 0.
+    offset: change in grey levels, from 0 to 255, that is labelled 0.5.
+
+  Returns:
+    float32 [size, size], in [0, 1]; exactly 0 where nothing changed.
+  """
+  change, near = _changes(image, augmented)
+  label = jax.nn.sigmoid(slope * (127.5 * near - offset))
+  return jnp.where(change > 0, label, 0)
+
+
+def _changes(
+  image: jax.Array, augmented: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Returns each pixel's change, of a range of 2, and that around it."""
   change = jnp.max(jnp.abs(augmented - image), axis=-1)
   # Averaged over neighbours, so that single pixels inside a defect that happen
   # to be almost unchanged belong to it.
-  near = smooth_map(change[None], sigma=1 / image.shape[0])[0]
-  return (near > _VISIBLE) & (change > 0)
+  return change, smooth_map(change[None], sigma=1 / image.shape[0])[0]

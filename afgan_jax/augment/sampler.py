@@ -28,7 +28,7 @@ def build_augmentation(config: ConfigDict) -> Augment:
   Returns:
     A function from a key, an image [size, size, 3] in [-1, 1] and another one,
     the source of patches for 'mixture', to the augmented image and the mask of
-    changed pixels, bool [size, size].
+    changed pixels, bool [size, size], or graded labels, see `mixture`.
   """
   options = config.augmentation
   shape = {
@@ -54,7 +54,8 @@ def build_augmentation(config: ConfigDict) -> Augment:
     choice_key, key = jax.random.split(key)
     augmented, mask = augment(key, image, other)
     chosen = jax.random.bernoulli(choice_key, options.probability)
-    return jnp.where(chosen, augmented, image), mask & chosen
+    augmented = jnp.where(chosen, augmented, image)
+    return augmented, mask & chosen if mask.dtype == bool else mask * chosen
 
   return maybe_augment
 
@@ -95,7 +96,8 @@ def make_sampler(
     A function from the training images, uint8 [n, size, size, 3], the step and
     the device number to the device's shard of the batch, see `make_train_step`,
     with the 'mask' of pixels changed by the augmentation, bool
-    [shard, tile, tile]; the images have the size of tiles as well.
+    [shard, tile, tile], or graded labels, see `mixture`; the images have the
+    size of tiles as well.
   """
   make = _build_example(config)
   share = config.batch_size // num_shares

@@ -25,6 +25,11 @@ def has_segmentation_head(config: ConfigDict) -> bool:
   return config.loss.segmentation_weight > 0
 
 
+def sees_high_pass(config: ConfigDict) -> bool:
+  """Returns True if the generator sees the high-pass filtered grey image."""
+  return config.generator.input == 'high_pass'
+
+
 def base_features(config: ConfigDict) -> int | None:
   """Returns the generator's features at the first level; None without any."""
   return config.get('generator', {}).get('base_features')

@@ -52,6 +52,12 @@ AFGAN: dict[str, Field] = {
   'generator.aff_gate': Field(one_of(('sigmoid', 'product'))),
   'generator.aff_scale': Field(number()),
   'generator.aff_norm': Field(one_of(NORMS), before='batch'),
+  'generator.input': Field(
+    one_of(('image', 'high_pass')), before='image', omit_before=True
+  ),
+  'generator.cutoff': Field(
+    between(0.001, 0.5), before=30 / 256, omit_before=True
+  ),
   'discriminator.base_features': _COUNT,
   'discriminator.max_features': _COUNT,
   'discriminator.latent_features': _COUNT,
@@ -77,6 +83,10 @@ AFGAN: dict[str, Field] = {
   'score.gamma': Field(between(0, 1), ALWAYS),
   'score.map': Field(
     one_of((*MAPS, 'segmentation')), ALWAYS, before='smoothed_residual'
+  ),
+  # There are so many shifts by up to 2 pixels.
+  'score.views': Field(
+    between(1, 25, whole=True), ALWAYS, before=1, omit_before=True
   ),
 }
 

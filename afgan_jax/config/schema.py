@@ -173,6 +173,12 @@ FIELDS: dict[str, Field] = {
   'augmentation.mixture.opacity': Field(pair(1), before=(0.2, 1.0)),
   'augmentation.mixture.seamless': Field(between(0, 1), before=0.3),
   'augmentation.mixture.on_object': Field(between(0, 1), before=0.8),
+  'augmentation.mixture.label_slope': Field(
+    between(0, 100), before=0.0, omit_before=True
+  ),
+  'augmentation.mixture.label_offset': Field(
+    between(0, 255), before=5.0, omit_before=True
+  ),
   'optimizer.learning_rate': Field(greater_than(0)),
   'optimizer.beta1': Field(between(0, 1)),
   'optimizer.beta2': Field(between(0, 1)),

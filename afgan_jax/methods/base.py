@@ -10,7 +10,8 @@ from afgan_jax.methods.state import TrainState
 
 # 'image', the defect-free images, and 'input', the augmented ones, both
 # float32 [batch, size, size, 3] in [-1, 1]; and 'mask', bool
-# [batch, size, size], True on synthetic defects.
+# [batch, size, size], True on synthetic defects, or float32 in [0, 1], how much
+# they change a pixel (`config.augmentation.mixture.label_slope`).
 Batch = dict[str, jax.Array]
 # Scalar losses by name.
 Metrics = dict[str, jax.Array]

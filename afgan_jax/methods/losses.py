@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import optax
+from jax import nn
 
 from afgan_jax.ops.filters import smooth_map
 from afgan_jax.ops.types import (
@@ -164,7 +165,9 @@ def gradient_error(image: Images, reconstruction: Images) -> Values:
   )
 
 
-def segmentation_loss(logits: Maps, mask: Masks, *, focus: float) -> Scalar:
+def segmentation_loss(
+  logits: Maps, mask: Masks | Maps, *, focus: float
+) -> Scalar:
   """Computes the focal loss of pixels (Lin et al., ICCV 2017).
 
   `optax.losses.sigmoid_focal_loss` differs by rounding errors, and a resumed
@@ -172,7 +175,8 @@ def segmentation_loss(logits: Maps, mask: Masks, *, focus: float) -> Scalar:
 
   Args:
     logits: of defective pixels, [batch, size, size].
-    mask: ground truth, bool of the same shape.
+    mask: ground truth, bool of the same shape, or graded labels in [0, 1], for
+      which it is the quality focal loss (Li et al., NeurIPS 2020).
     focus: γ, how much less well-classified pixels count; 0 for cross entropy.
 
   Returns:
@@ -181,8 +185,19 @@ def segmentation_loss(logits: Maps, mask: Masks, *, focus: float) -> Scalar:
   cross_entropy = optax.sigmoid_binary_cross_entropy(
     logits, mask.astype(jnp.float32)
   )
+  if mask.dtype != bool:
+    return jnp.mean(_graded_focus(logits, mask, focus) * cross_entropy)
   # 1 − the probability of the true class.
   error = -jnp.expm1(-cross_entropy)
   if focus < 1:  # At 0 the power's gradient is infinite, and the product's NaN.
     error = jnp.where(cross_entropy > 0, error, 1.0)
   return jnp.mean(error**focus * cross_entropy)
+
+
+def _graded_focus(logits: Maps, labels: Maps, focus: float) -> Maps | float:
+  """Returns |label − probability|^focus, as the mask's for labels 0 and 1."""
+  if not focus:
+    return 1.0
+  error = jnp.abs(labels - nn.sigmoid(logits))
+  # At 0 a root's gradient is infinite.
+  return (jnp.maximum(error, 1e-6) if focus < 1 else error) ** focus

@@ -6,6 +6,7 @@ import math
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from afgan_jax.config.derived import sees_high_pass
 from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Concatenation, Generator
@@ -50,6 +51,7 @@ def build_generator(
     fusion=fusions[config.generator.fusion],
     fusion_norm=_norm(config, axis_name, config.generator.aff_norm),
     dtype=dtype,
+    cutoff=config.generator.cutoff if sees_high_pass(config) else None,
   )
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from afgan_jax.networks.layers import DownConv, ModuleDef, UpConv, leaky_relu
+from afgan_jax.ops.filters import high_pass
 
 
 class Encoder(nn.Module):
@@ -34,7 +35,7 @@ class Encoder(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> list[jax.Array]:
-    """Maps [batch, size, size, 3] to the features of each level.
+    """Maps [batch, size, size, channels] to the features of each level.
 
     Level i of the result is [batch, size/2^(i+1), size/2^(i+1), features[i]];
     the last is the latent vector z.
@@ -105,6 +106,8 @@ class Generator(nn.Module):
     fusion: as in `Decoder`, called with `norm` as well; None for no connection.
     fusion_norm: creates the norms of fusions.
     dtype: compute type.
+    cutoff: of the high-pass filter of its input, in cycles per pixel; None for
+      no filter. The first layer then sees one grey channel.
   """
 
   features: tuple[int, ...]
@@ -112,6 +115,7 @@ class Generator(nn.Module):
   fusion: ModuleDef | None
   fusion_norm: ModuleDef
   dtype: Any = jnp.float32
+  cutoff: float | None = None
 
   @nn.compact
   def __call__(self, image: jax.Array, *, train: bool) -> jax.Array:
@@ -132,8 +136,12 @@ class Generator(nn.Module):
     def fusion(name: str) -> nn.Module:
       return self.fusion(norm=fusion_norm, name=name)
 
+    seen = image
+    if self.cutoff is not None:
+      grey = high_pass(image.astype(jnp.float32), cutoff=self.cutoff)
+      seen = grey[..., None]
     pyramid = Encoder(self.features, norm, self.dtype, name='encoder')(
-      image.astype(self.dtype)
+      seen.astype(self.dtype)
     )
     x = Decoder(
       self.features,

@@ -88,6 +88,8 @@ def _task(config: Fields) -> str:
   text = 'reconstruct good images'
   if kind != 'none':
     text += f' that have {_DEFECTS.get(kind, escape(kind))}'
+  if config.get('generator', {}).get('input') == 'high_pass':
+    text += ', from their high frequencies in grey'
   if config.get('loss', {}).get('segmentation_weight', 0) > 0:
     text += ', and to find these with a segmentation head'
   return text
@@ -97,7 +99,9 @@ def _score(config: Fields) -> str:
   score = config.get('score', {})
   kind = str(score.get('image', 'paper'))
   text = _SCORES.get(kind, escape(kind)).format(k=score.get('top_k'))
-  return f'{text}; the map is {escape(str(score.get("map", "not known")))}'
+  text += f'; the map is {escape(str(score.get("map", "not known")))}'
+  views = score.get('views', 1)
+  return f'{text}, the mean over {views} views' if views > 1 else text
 
 
 def _size(config: Fields) -> str:

@@ -10,7 +10,11 @@ from configs import mvtec_ad
 
 # Groups and fields that only AFGAN has.
 _AFGAN = ('norm', 'generator', 'discriminator', 'segmentation', 'loss')
-_AFGAN_FIELDS = (('optimizer', 'first'), ('score', 'gamma'))
+_AFGAN_FIELDS = (
+  ('optimizer', 'first'),
+  ('score', 'gamma'),
+  ('score', 'views'),
+)
 
 
 def get_config(method: str, category: str = '') -> ConfigDict:

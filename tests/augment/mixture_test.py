@@ -10,6 +10,7 @@ from afgan_jax.augment import content as contents
 from afgan_jax.augment import mixture as mixtures
 from afgan_jax.augment.noise import fractal_noise
 from afgan_jax.augment.probe import KINDS
+from afgan_jax.augment.sampler import build_augmentation
 from afgan_jax.augment.vary import build_variation, change_light
 from afgan_jax.config.schema import CONTENTS, SHAPES
 from tests.support.tiny import tiny_config
@@ -197,3 +198,43 @@ def test_variation_is_none_unless_asked_for():
     varied = jax.jit(jax.vmap(vary))(keys, _images())
     assert varied.shape == (NUM, SIZE, SIZE, 3)
     assert np.abs(varied - _images()).max() > 0.1
+
+
+def test_graded_labels_are_the_logistic_function_of_the_change():
+  image = jnp.zeros((SIZE, SIZE, 3))
+  # The middle of a square that is 7 grey levels brighter, and one of 20.
+  augmented = (
+    image.at[2:14, 2:14].add(7 / 127.5).at[18:30, 18:30].add(20 / 127.5)
+  )
+  labels = np.asarray(mixtures.graded_change(image, augmented, 1 / 3, 7.0))
+  assert labels.dtype == np.float32
+  np.testing.assert_allclose(labels[8, 8], 0.5, atol=1e-4)
+  np.testing.assert_allclose(
+    labels[24, 24], 1 / (1 + np.exp(-13 / 3)), atol=1e-4
+  )
+  assert (labels[np.asarray(augmented == image).all(axis=-1)] == 0).all()
+
+
+def test_a_steep_slope_at_the_visible_change_gives_the_mask():
+  images = _images()
+  augmented, masks = _mix(images)
+  graded = jax.vmap(
+    lambda a, b: mixtures.graded_change(a, b, 1e6, 0.04 * 127.5)
+  )(images, augmented)
+  assert np.mean((graded > 0.5) == masks) > 0.9999
+
+
+def test_untouched_images_have_labels_of_0():
+  fields = {'kind': 'mixture', 'probability': 0.5, 'mixture.label_slope': 0.3}
+  config = tiny_config(
+    **{f'augmentation.{name}': value for name, value in fields.items()}
+  )
+  augment = jax.jit(jax.vmap(build_augmentation(config)))
+  keys = jax.random.split(jax.random.key(1), NUM)
+  images = _images()
+  augmented, labels = augment(keys, images, jnp.roll(images, 1, axis=0))
+  same = np.asarray(augmented == images).all(axis=(1, 2, 3))
+  assert labels.dtype == np.float32
+  assert 0.3 < same.mean() < 0.7
+  assert (np.asarray(labels)[same] == 0).all()
+  assert np.asarray(labels)[~same].max(axis=(1, 2)).min() > 0

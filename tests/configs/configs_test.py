@@ -12,7 +12,7 @@ from afgan_jax.study.plan import make_plan
 from afgan_jax.system.errors import UsageError
 from configs import default, demo
 from configs.paper import stability, tables, variants
-from configs.plus import ablations, comparison
+from configs.plus import ablations, comparison, ladder
 from configs.plus import folder as plus_folder
 from configs.plus import mvtec_ad as plus_mvtec_ad
 from datasets.mvtec_ad import CATEGORIES, TEXTURES
@@ -464,7 +464,9 @@ def test_groups_divide_the_features_of_every_layer(fields, words):
     check_group_sizes(config)
 
 
-@pytest.mark.parametrize('study', [tables, stability, ablations, comparison])
+@pytest.mark.parametrize(
+  'study', [tables, stability, ablations, comparison, ladder]
+)
 def test_groups_of_every_study_divide(study, tmp_path):
   for run in make_plan(study.get_config(), tmp_path, num_devices=1).runs:
     check_group_sizes(run.config)

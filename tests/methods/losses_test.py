@@ -185,3 +185,44 @@ def test_images_of_other_shapes_are_not_broadcast(shape):
   for loss in (losses.reconstruction_error, losses.ssim_error):
     with pytest.raises(jaxtyping.TypeCheckError):
       loss(image, np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize('focus', [0.0, 0.5, 1.0, 2.0])
+def test_loss_of_graded_labels_is_the_quality_focal_loss(focus):
+  rng = np.random.default_rng(0)
+  logits = rng.normal(0, 3, (2, 4, 4))
+  labels = rng.uniform(size=logits.shape)
+
+  def pixels(x):  # In double precision, by the definition.
+    p = 1 / (1 + np.exp(-x))
+    entropy = -labels * np.log(p) - (1 - labels) * np.log(1 - p)
+    return np.abs(labels - p) ** focus * entropy / x.size
+
+  value, gradient = jax.value_and_grad(
+    lambda x: losses.segmentation_loss(
+      x, jnp.asarray(labels, jnp.float32), focus=focus
+    )
+  )(jnp.asarray(logits, jnp.float32))
+  np.testing.assert_allclose(value, pixels(logits).sum(), rtol=1e-5)
+  expected = (pixels(logits + 1e-5) - pixels(logits - 1e-5)) / 2e-5
+  np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize('focus', [0.0, 0.5, 1.0, 2.0])
+def test_labels_0_and_1_are_the_mask(focus):
+  rng = np.random.default_rng(0)
+  logits = jnp.asarray(rng.normal(0, 3, (2, 4, 4)), jnp.float32)
+  mask = rng.uniform(size=logits.shape) < 0.3
+  binary, graded = (
+    losses.segmentation_loss(logits, jnp.asarray(labels), focus=focus)
+    for labels in (mask, mask.astype(np.float32))
+  )
+  np.testing.assert_allclose(graded, binary, rtol=1e-5)
+
+
+@pytest.mark.parametrize('focus', [0.0, 0.5, 2.0])
+def test_a_pixel_as_likely_as_its_label_has_a_finite_gradient(focus):
+  gradient = jax.grad(
+    lambda x: losses.segmentation_loss(x, jnp.full((1, 1, 2), 0.5), focus=focus)
+  )(jnp.zeros((1, 1, 2)))
+  np.testing.assert_allclose(gradient, 0, atol=1e-6)

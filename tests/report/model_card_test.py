@@ -322,6 +322,16 @@ def test_each_geometry_is_described(geometry):
   assert text.startswith('the object') == (geometry == 'object')
 
 
+def test_input_and_views_are_described_if_they_are_others():
+  config = changed(CONFIG, generator={'input': 'high_pass'}, score__views=5)
+  found = rows(card(config))
+  assert 'from their high frequencies in grey' in found['trained to'][0]
+  assert found['score'][0].endswith('the mean over 5 views')
+  found = rows(card(changed(CONFIG, generator={'input': 'image'})))
+  assert 'frequencies' not in found['trained to'][0]
+  assert 'views' not in found['score'][0]
+
+
 def test_names_from_outside_are_shown_as_they_are():
   name = '<img onerror=x>|*a*\n## b\udcff `c`'
   config = changed(CONFIG, data__path=f'/x/{name}', method=f'x:{name}')

@@ -11,7 +11,7 @@ from afgan_jax.study.plan import make_plan
 from afgan_jax.system.errors import UsageError
 from configs import default
 from configs.paper import state_4, tables
-from configs.plus import ablations, comparison
+from configs.plus import ablations, comparison, ladder
 from tests.support.fake_study import paper_config, study_config
 
 ROOT = pathlib.Path('runs/x')
@@ -94,13 +94,19 @@ def test_the_papers_side_of_the_comparison_is_the_papers():
   }
 
 
-def test_each_ablation_changes_something_of_the_recipe():
-  config = ablations.get_config()
+@pytest.mark.parametrize('study', [ablations, ladder])
+def test_each_ablation_changes_something_of_the_recipe(study):
+  config = study.get_config()
   config.study.categories = ('mvtec_ad/screw',)
   config.study.seeds = (0,)
   runs = plan(config).runs
   digests = {run.variant: digest(run.config) for run in runs}
   assert len(set(digests.values())) == len(digests) == len(runs)
+  # The recipe itself is that of the other study, and so are its stored runs.
+  reference = config.study.reference
+  base = ablations.get_config()
+  base.study.categories, base.study.seeds = ('mvtec_ad/screw',), (0,)
+  assert digests[reference] == digest(plan(base).runs[0].config)
 
 
 def test_a_run_is_what_its_own_config_would_be():

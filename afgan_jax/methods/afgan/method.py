@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import (
   has_segmentation_head,
+  sees_high_pass,
   trains_discriminator,
 )
 from afgan_jax.methods.afgan.init import create_state
@@ -22,7 +23,11 @@ from afgan_jax.networks.build import (
   build_generator,
   build_segmentation_head,
 )
-from afgan_jax.networks.flops import NetworkFlops, count_flops
+from afgan_jax.networks.flops import (
+  NetworkFlops,
+  count_flops,
+  count_flops_on,
+)
 
 
 class AFGAN:
@@ -84,7 +89,7 @@ class AFGAN:
       total += 2 * networks['discriminator'].forward
     if config.score.map == 'segmentation':
       total += networks['segmentation'].forward
-    return total * count_tiles(config)
+    return total * count_tiles(config) * config.score.views
 
   def collapse_remedy(self) -> str:
     """Suggests fields that prevent a collapse (docs/reproduction.md)."""
@@ -101,7 +106,11 @@ class AFGAN:
     """Counts the operations of each network on one tile, even if unused."""
     config, size = self._config, self._config.tile_size
     return {
-      'generator': count_flops(build_generator(config), size),
+      'generator': count_flops_on(
+        [(1, size, size, 3)],
+        build_generator(config),
+        (size, size, 1 if sees_high_pass(config) else 3),
+      ),
       'discriminator': count_flops(build_discriminator(config), size),
       'segmentation': count_flops(
         build_segmentation_head(config), size, num_images=2

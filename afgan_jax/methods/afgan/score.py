@@ -12,6 +12,7 @@ from afgan_jax.methods.losses import latent_error, reconstruction_error
 from afgan_jax.methods.maps import anomaly_map, image_scores
 from afgan_jax.methods.reconstruction import weigh_errors
 from afgan_jax.methods.tiles import see_tiles
+from afgan_jax.methods.views import Outputs, average_views, list_views
 from afgan_jax.networks.build import (
   build_discriminator,
   build_generator,
@@ -42,19 +43,12 @@ def make_score(
     'latent_error', L_rec and L_lat of eq 13, and 'paper', eq 13, each
     [batch]; and to 'reconstruction', uint8 [batch, size, size, 3].
   """
-  apply = _make_apply(config)
+  see, views = _make_see(config), list_views(config)
 
   def score(variables: Any, pixels: jax.Array) -> dict[str, jax.Array]:
     image = to_float(pixels)
-    outputs, latent = see_tiles(
-      functools.partial(apply, variables), image, config.tile_size
-    )
-    reconstruction = outputs['reconstruction']
-    terms = {
-      'reconstruction_error': reconstruction_error(image, reconstruction),
-      **latent,
-    }
-    maps = _make_maps(config, image, outputs)
+    terms = average_views(functools.partial(see, variables), image, views)
+    maps, reconstruction = terms.pop('map'), terms.pop('reconstruction')
     paper = _paper_score(config.score.gamma, terms)
     return {
       **image_scores(config, maps, paper),
@@ -64,6 +58,25 @@ def make_score(
     }
 
   return score
+
+
+def _make_see(config: ConfigDict) -> Callable[[Any, jax.Array], Outputs]:
+  """Builds the function that sees one view; see `average_views`."""
+  apply = _make_apply(config)
+
+  def see(variables: Any, image: jax.Array) -> Outputs:
+    outputs, latent = see_tiles(
+      functools.partial(apply, variables), image, config.tile_size
+    )
+    reconstruction = outputs['reconstruction']
+    return {
+      'reconstruction_error': reconstruction_error(image, reconstruction),
+      **latent,
+      'map': _make_maps(config, image, outputs),
+      'reconstruction': reconstruction,
+    }
+
+  return see
 
 
 def _make_apply(
