@@ -148,7 +148,11 @@ class PreparedSource:
       return decoder.image(path, get()[names.image])
 
     return Sample(
-      path, kind, functools.partial(_read, names, path, get), original
+      path,
+      kind,
+      functools.partial(_read, names, path, get),
+      original,
+      native=False,  # Reading examples out of order is slow.
     )
 
   def _kind(self, example: dict[str, Any]) -> str:

@@ -110,6 +110,7 @@ class ProceduralSource:
       else lambda _, shape: GroundTruth(
         draw_mask(key, defect_type, shape[0]).astype(bool), ()
       ),
+      native=False,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from afgan_jax.preprocessing.defect_masks import DefectMask
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.native import Native, open_native
 from afgan_jax.preprocessing.prepared import NOT_COUNTED, Tiles
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
@@ -41,6 +42,8 @@ class Split:
     large: if images are divided into tiles, reads those of each image, which
       are not kept, since they need much memory; `pixels` are then whole images,
       for display. Empty otherwise.
+    native: opens each image at its own size; empty if it is divided into tiles
+      or has no other size.
   """
 
   pixels: np.ndarray
@@ -53,6 +56,7 @@ class Split:
   regions: np.ndarray | None = None
   defects: tuple[tuple[DefectMask, ...], ...] = ()
   large: tuple[Callable[[], Tiles], ...] = ()
+  native: tuple[Callable[[], Native], ...] = ()
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -79,6 +83,7 @@ class Split:
       regions=None if self.regions is None else self.regions[indices],
       defects=tuple(self.defects[i] for i in indices) if self.defects else (),
       large=tuple(self.large[i] for i in indices) if self.large else (),
+      native=tuple(self.native[i] for i in indices) if self.native else (),
     )
 
 
@@ -160,7 +165,19 @@ def _empty_split(
     )
     if preprocessor.geometry.in_tiles
     else (),
+    native=tuple(
+      functools.partial(_open_native, sample, preprocessor)
+      for sample in samples
+    )
+    if all(sample.native for sample in samples)
+    and not preprocessor.geometry.in_tiles
+    else (),
   )
+
+
+def _open_native(sample: Sample, preprocessor: Preprocessor) -> Native:
+  original, _ = sample.original(preprocessor.decoder)
+  return open_native(preprocessor, original, sample.path)
 
 
 def _read_tiles(sample: Sample, preprocessor: Preprocessor) -> Tiles:

@@ -201,7 +201,7 @@ def _print_evaluation(
 def _print_validation(
   config: ConfigDict, workdir: pathlib.Path, figures: dict[str, Any]
 ) -> None:
-  from afgan_jax.jobs.validate import summary
+  from afgan_jax.jobs.validation_text import summary
   from afgan_jax.tracking.history import read_history
   from afgan_jax.training.collapse import describe_training
 

@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.metrics.evaluation import LabelledImages
+from afgan_jax.preprocessing.native import Native
 from afgan_jax.preprocessing.prepared import Tiles
 from afgan_jax.system.errors import DataError, MovedData, NothingHeldOut
 
@@ -23,6 +24,7 @@ class Images(Protocol):
       image.
     large: reads the tiles of each image if it is divided into such, else empty.
     paths: one per image.
+    native: opens each image at its own size; empty if it has no other.
   """
 
   pixels: np.ndarray
@@ -30,6 +32,7 @@ class Images(Protocol):
   regions: np.ndarray | None
   large: Sequence[Callable[[], Tiles]]
   paths: tuple[str, ...]
+  native: Sequence[Callable[[], Native]]
 
   def __len__(self) -> int: ...
 
