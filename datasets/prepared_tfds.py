@@ -192,7 +192,7 @@ def _read(
 
   if not mask_size or not names.mask:
     notes = (f'{path}: {note}',) if note else ()
-    reading = Reading(prepared.pixels, notes=notes)
+    reading = Reading(prepared.pixels, notes=notes, light=prepared.light)
     return limit(reading, path, prepared, mask_size)
   return add_mask(path, prepared, masks, mask_size)
 

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from afgan_jax.preprocessing.ground_truth import GroundTruth
+from afgan_jax.preprocessing.intensity import light_of
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 from afgan_jax.system.errors import DataError
 from datasets.procedural_defects import DEFECTS, NUM_TEETH, Defect, smoothstep
@@ -122,9 +123,10 @@ def _draw(
 ) -> Reading:
   image = draw_image(key, defect_type, preprocessor.size)
   pixels = preprocessor.from_square(image)
-  if not mask_size or defect_type == GOOD:
-    return Reading(pixels)
-  return Reading(pixels, draw_mask(key, defect_type, mask_size))
+  mask = None
+  if mask_size and defect_type != GOOD:
+    mask = draw_mask(key, defect_type, mask_size)
+  return Reading(pixels, mask, light=light_of(image))
 
 
 def draw_image(key: tuple[int, ...], defect_type: str, size: int) -> np.ndarray:

@@ -44,6 +44,8 @@ class Split:
       for display. Empty otherwise.
     native: opens each image at its own size; empty if it is divided into tiles
       or has no other size.
+    light: [num_images, 2], float32, mean and standard deviation of each square
+      before it was normalised, NaN if unknown; None for none.
   """
 
   pixels: np.ndarray
@@ -57,6 +59,7 @@ class Split:
   defects: tuple[tuple[DefectMask, ...], ...] = ()
   large: tuple[Callable[[], Tiles], ...] = ()
   native: tuple[Callable[[], Native], ...] = ()
+  light: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -83,6 +86,7 @@ class Split:
       regions=None if self.regions is None else self.regions[indices],
       defects=tuple(self.defects[i] for i in indices) if self.defects else (),
       large=tuple(self.large[i] for i in indices) if self.large else (),
+      light=None if self.light is None else self.light[indices],
       native=tuple(self.native[i] for i in indices) if self.native else (),
     )
 
@@ -160,6 +164,7 @@ def _empty_split(
     paths=tuple(sample.path for sample in samples),
     defect_types=tuple(sample.defect_type for sample in samples),
     regions=np.empty((count, size, size), bool) if preprocessor.roi else None,
+    light=np.full((count, 2), np.nan, np.float32),
     large=tuple(
       functools.partial(_read_tiles, sample, preprocessor) for sample in samples
     )
@@ -204,6 +209,8 @@ def _read_into(
   needs_mask = not is_good or preprocessor.roi is not None
   reading = sample.read(preprocessor, size if needs_mask else 0)
   split.pixels[index] = reading.pixels
+  if reading.light and split.light is not None:
+    split.light[index] = reading.light
   split.has_mask[index] = is_good or reading.mask is not None
   if reading.mask is not None:
     split.masks[index] = reading.mask

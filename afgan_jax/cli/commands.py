@@ -110,6 +110,7 @@ def predict(
   """
   from afgan_jax.detector import Detector
   from afgan_jax.jobs import predict as job
+  from afgan_jax.metrics.drift import Drift
   from afgan_jax.preprocessing.listing import find_images, passed_over
 
   if watch:
@@ -122,15 +123,17 @@ def predict(
   print(calibration.describe())
   _note_rate(calibration, config, detector.config)
   output = output or workdir / 'predictions'
+  drift = Drift(calibration)
+  given: dict[str, Any] = {'overwrite': overwrite, 'drift': drift}
   if watch:
-    count = job.watch(detector, pattern, output, overwrite=overwrite)
+    count = job.watch(detector, pattern, output, **given)
+    _note_drift(drift.report().sentence)
     print(f'Stopped after {count} images; the tables are in {output}.')
     return
   for note in passed_over(pattern):
     print(note)
-  failed = job.predict(
-    detector, paths, output, resume=resume, overwrite=overwrite
-  )
+  failed = job.predict(detector, paths, output, resume=resume, **given)
+  _note_drift(drift.report().sentence)
   print(f'{len(paths)} images; the tables are in {output}.')
   if failed:
     raise PartlyFailed(
@@ -189,6 +192,7 @@ def _print_evaluation(
   from afgan_jax.report.summary import summary
 
   print(summary(evaluation.metrics))
+  _note_drift(evaluation.metrics['drift'])
   print(f'The report is {output / REPORT}.')
   left_out = len(evaluation.test.left_out)
   if left_out:
@@ -210,6 +214,11 @@ def _print_validation(
   if collapsed:
     print(collapsed)
   print(summary(figures))
+
+
+def _note_drift(sentence: str | None) -> None:
+  if sentence:
+    print(f'{sentence} That is --mode=calibrate --data=FOLDER.')
 
 
 def _note_rate(

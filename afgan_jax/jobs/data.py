@@ -25,6 +25,8 @@ class Images(Protocol):
     large: reads the tiles of each image if it is divided into such, else empty.
     paths: one per image.
     native: opens each image at its own size; empty if it has no other.
+    light: mean and standard deviation of each square before it was normalised,
+      in [0, 255], [n, 2]; None if unknown.
   """
 
   pixels: np.ndarray
@@ -33,6 +35,7 @@ class Images(Protocol):
   large: Sequence[Callable[[], Tiles]]
   paths: tuple[str, ...]
   native: Sequence[Callable[[], Native]]
+  light: np.ndarray | None
 
   def __len__(self) -> int: ...
 

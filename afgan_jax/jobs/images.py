@@ -13,7 +13,7 @@ from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.data import Images, LabelledImages
 from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import resize_maps
-from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.intensity import LIGHT, to_bytes
 from afgan_jax.preprocessing.native import Native
 from afgan_jax.preprocessing.parts import parts_of
 from afgan_jax.scoring import Scores
@@ -68,8 +68,15 @@ def calibrate_detector(
     The detector with the new calibration.
   """
   scores = score_images(detector, images)
+  reference = {'map_level': scores['map'].mean(axis=(1, 2))}
+  if images.light is not None and np.isfinite(images.light).all():
+    reference |= dict(zip(LIGHT, images.light.T, strict=True))
   return detector.calibrate_scores(
-    scores['score'], scores['highest'], false_reject_rate
+    scores['score'],
+    scores['highest'],
+    false_reject_rate,
+    parts=parts_of(images.paths, detector.config.data.part),
+    reference=reference,
   )
 
 

@@ -14,7 +14,7 @@ import afgan_jax
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.images import score_images
-from afgan_jax.jobs.remarks import explain_undefined, say_if_few
+from afgan_jax.jobs.remarks import describe_drift, explain_undefined, say_if_few
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.evaluation import Evaluation, History, LabelledImages
@@ -103,6 +103,8 @@ def _detection_metrics(
     ),
     'line': detector.calibration
     and line_figures(detector.calibration, scores, test.defect_types),
+    'drift': detector.calibration
+    and describe_drift(detector.calibration, test, scores),
     **_saturated(test, maps),
   }
 

@@ -138,7 +138,7 @@ def _draw(
 ) -> Iterator[Drawn]:
   """Draws the defects of one kind on one image."""
   canvas = Canvas(image.pixels, image.inside)
-  content = hashlib.blake2b(np.ascontiguousarray(image.pixels), digest_size=8)
+  content = hashlib.blake2b(image.pixels.tobytes(), digest_size=8)
   entropy = int.from_bytes(content.digest(), 'little')
   for seed in seeds:
     for repeat in range(repeats):

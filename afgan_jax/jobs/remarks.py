@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from afgan_jax.config.few import describe_few
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.metrics.evaluation import LabelledImages
+from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.prepared import is_defect
 
 
@@ -56,3 +58,23 @@ def say_if_few(metrics: dict[str, Any]) -> list[str]:
     metrics['intervals_95']['image_auroc'],
   )
   return [sentence] if sentence else []
+
+
+def describe_drift(
+  calibration: Calibration, test: LabelledImages, scores: np.ndarray
+) -> str:
+  """Says whether good test images have drifted from the held-out ones.
+
+  Args:
+    calibration: with values of the held-out images.
+    test: the images, of which the good ones are compared.
+    scores: of the images, [n].
+
+  Returns:
+    A sentence; '' if they have not.
+  """
+  drift = Drift(calibration)
+  for index in np.flatnonzero(np.asarray(test.labels) == 0):
+    light = None if test.light is None else tuple(test.light[index].tolist())
+    drift.update(float(scores[index]), light)
+  return drift.report().sentence

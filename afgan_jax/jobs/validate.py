@@ -29,6 +29,7 @@ from afgan_jax.metrics.synthetic import (
   describe_group,
   truth_of,
 )
+from afgan_jax.metrics.tradeoff import list_thresholds
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.system.files import write_text
 
@@ -82,21 +83,16 @@ def validate_detector(
   Returns:
     The content of `validation.json`, under the names of `metrics.json`: metrics
     of the detector and of the trivial baselines, each the mean over the kinds
-    of defects; 'by_kind', the detector's metrics for each kind; and 'groups',
-    those of the defects that anybody could see and of the others, see
-    `metrics.synthetic.describe_group`.
+    of defects; 'by_kind', the detector's metrics for each kind; 'groups', those
+    of the defects that anybody could see and of the others, see
+    `metrics.synthetic.describe_group`; and 'tradeoff', see `metrics.tradeoff`.
   """
   train_images = training_images(detector.config, train_split)
   good = select_squares(detector.config, held_out)
   announce(detector, len(good.pixels) + count_probes(len(good.pixels)))
   by_kind, scores, kinds = _compare(detector, good, train_images)
   figures = average(by_kind) | {
-    'groups': {
-      name: describe_group(
-        name, scores, kinds, good.parts, _threshold(detector)
-      )
-      for name in GROUPS
-    },
+    **_operating_point(detector, scores, kinds, good),
     'counts': {
       'train': len(train_images),
       'held_out': len(good.pixels),
@@ -112,8 +108,23 @@ def validate_detector(
   return figures
 
 
-def _threshold(detector: Detector) -> float | None:
-  return detector.calibration and detector.calibration.threshold
+def _operating_point(
+  detector: Detector,
+  scores: np.ndarray,
+  kinds: list[Scores],
+  good: Squares,
+) -> dict[str, Any]:
+  """Computes figures by visibility, at the threshold and at others."""
+  calibration = detector.calibration
+  threshold = None if calibration is None else calibration.threshold
+  groups = {
+    name: describe_group(name, scores, kinds, good.parts, threshold)
+    for name in GROUPS
+  }
+  # Scores of tiles are not those of images, which thresholds are for.
+  in_tiles = detector.preprocessor.geometry.in_tiles
+  rows = [] if in_tiles else list_thresholds(scores, kinds, good.parts)
+  return {'groups': groups, 'threshold': threshold, 'tradeoff': rows}
 
 
 def _compare(
@@ -137,23 +148,27 @@ def _compare(
         name: compare(good[name], bad[name], truth) for name in good
       }
       kinds.append(_of_kind(probes, good['model'], bad['model'], truth))
-  return by_kind, good['model'][0], kinds
+  scores, _ = good['model']
+  assert scores is not None  # As of every model.
+  return by_kind, scores, kinds
 
 
 def _of_kind(
   probes: Probes, good: Scored, bad: Scored, truth: np.ndarray
 ) -> Scores:
   """Returns the model's scores of one kind, and pixel AUROC by group."""
+  (_, clean), (scores, maps) = good, bad
+  assert clean is not None and maps is not None and scores is not None
   pixels = {}
   for name, wanted in GROUPS.items():
     chosen = probes.visible == wanted
     if chosen.any():
-      images = np.concatenate([np.ones(len(good[0]), bool), chosen])
-      found = compare((None, good[1]), (None, bad[1][chosen]), truth[images])
+      images = np.flatnonzero(np.append(np.ones(len(clean), bool), chosen))
+      found = compare((None, clean), (None, maps[chosen]), truth[images])
       pixels[name] = found[PIXEL[0]]
   return Scores(
     probes.kind,
-    bad[0],
+    scores,
     pixels,
     probes.sources,
     probes.seeds,

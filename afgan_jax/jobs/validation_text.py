@@ -6,6 +6,7 @@ from typing import Any
 from afgan_jax.augment.probe import VISIBLE_AREA, VISIBLE_CONTRAST
 from afgan_jax.config.few import describe_few_held_out
 from afgan_jax.metrics.synthetic import PIXEL
+from afgan_jax.metrics.tradeoff import format_tradeoff, percent
 
 _TITLES = {'visible': 'anybody could see', 'faint': 'fainter or smaller'}
 
@@ -61,9 +62,12 @@ def _groups(figures: dict[str, Any]) -> Iterator[str]:
       _number(values['image_auroc']),
       ' to '.join(map(_number, values['interval_95'] or ())) or '–',
       _number(values['pixel_auroc']),
-      '–' if values['missed_rate'] is None else f'{values["missed_rate"]:.1%}',
+      percent(values['missed_rate']),
     ]
     yield f'{title:<19}' + ''.join(f'{cell:>18}' for cell in cells)
+  if figures['tradeoff']:
+    yield ''
+    yield format_tradeoff(figures['tradeoff'], figures['threshold'])
 
 
 def _number(value: float | None) -> str:

@@ -66,7 +66,7 @@ def truth_of(
 
 def compare(
   good: Scored, defective: Scored, truth: np.ndarray
-) -> dict[str, float]:
+) -> dict[str, Any]:
   """Computes image and pixel metrics of good against defective images.
 
   Args:
@@ -78,12 +78,12 @@ def compare(
     'image_auroc' if there are scores, and the metrics `PIXEL` if there are
     maps.
   """
-  figures = {}
-  if good[0] is not None:
+  figures: dict[str, Any] = {}
+  if good[0] is not None and defective[0] is not None:
     labels = np.repeat([0, 1], [len(good[0]), len(defective[0])])
     measured = image_metrics(labels, np.concatenate([good[0], defective[0]]))
     figures['image_auroc'] = measured['image_auroc']
-  if good[1] is not None:
+  if good[1] is not None and defective[1] is not None:
     maps = np.concatenate([good[1], defective[1]])
     measured = pixel_metrics(maps, truth, np.ones(len(maps), bool))
     figures |= {name: measured[name] for name in PIXEL}
@@ -147,41 +147,39 @@ def describe_group(
 
   Returns:
     'num_images'; 'image_auroc' of the defects of all kinds together, its
-    'interval_95' over parts and its value by probe seed,
-    'image_auroc_by_seed'; 'pixel_auroc', the mean over the images' kinds; and
-    'missed_rate' at the threshold. A value of no images is None.
+    'interval_95' over parts and 'image_auroc_by_seed' of the probes;
+    'pixel_auroc', the mean over images of that of their kind; 'missed_rate' at
+    the threshold. A value of no images is None.
   """
   chosen = [scores.visible == GROUPS[name] for scores in kinds]
   values, sources, seeds = (
-    np.concatenate(
-      [getattr(x, field)[c] for x, c in zip(kinds, chosen, strict=True)]
-      or [np.zeros(0)]
-    )
+    _join([getattr(x, field)[c] for x, c in zip(kinds, chosen, strict=True)])
     for field in ('values', 'sources', 'seeds')
   )
-  keys = np.array(parts)
   labels = np.repeat([0, 1], [len(good), len(values)])
   scores = np.concatenate([good, values])
-  all_parts = np.concatenate([keys, keys[sources.astype(int)]])
-  intervals = bootstrap_intervals(labels, scores, parts=all_parts)
-  weights = [c.sum() for c in chosen]
-  aurocs = [scores.pixel_auroc.get(name, 0.0) for scores in kinds]
-  missed = None
-  if threshold is not None and len(values):
-    missed = float(np.mean(values <= threshold))
+  keys = np.array(parts)[[*range(len(good)), *sources.astype(int)]]
+  interval = bootstrap_intervals(labels, scores, parts=keys)['image_auroc']
+  pixels = missed = None
+  if len(values):
+    aurocs = [kind.pixel_auroc.get(name, 0.0) for kind in kinds]
+    pixels = float(np.average(aurocs, weights=[c.sum() for c in chosen]))
+    missed = None if threshold is None else float(np.mean(values <= threshold))
   return {
     'num_images': len(values),
-    'image_auroc': image_metrics(labels, scores)['image_auroc'],
-    'interval_95': intervals['image_auroc'],
+    'image_auroc': _auroc(good, values),
+    'interval_95': interval,
     'image_auroc_by_seed': {
       str(seed): _auroc(good, values[seeds == seed])
       for seed in np.unique(seeds).astype(int)
     },
-    'pixel_auroc': float(np.average(aurocs, weights=weights))
-    if len(values)
-    else None,
+    'pixel_auroc': pixels,
     'missed_rate': missed,
   }
+
+
+def _join(arrays: Sequence[np.ndarray]) -> np.ndarray:
+  return np.concatenate(arrays) if arrays else np.zeros(0)
 
 
 def _auroc(good: np.ndarray, defective: np.ndarray) -> float | None:

@@ -14,6 +14,7 @@ from afgan_jax.jobs.predict.pipeline import predict_rows
 from afgan_jax.jobs.predict.rows import Row, key_of
 from afgan_jax.jobs.predict.sheet import write_sheet
 from afgan_jax.jobs.predict.tables import Tables, write_lines
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.system.errors import (
   OutputExists,
   OutputInUse,
@@ -31,6 +32,7 @@ def predict(
   *,
   resume: bool = False,
   overwrite: bool = False,
+  drift: Drift | None = None,
 ) -> int:
   """Predicts images; writes `predictions.csv`, `.jsonl` and pictures.
 
@@ -41,6 +43,7 @@ def predict(
     resume: continue an earlier call that was stopped; images that could not be
       read then, and those that have changed since, are predicted again.
     overwrite: replace the results of an earlier call.
+    drift: gets each image that is scored; None for none.
 
   Returns:
     The number of images that could not be read.
@@ -64,7 +67,8 @@ def predict(
     write_lines(output, done)
     with Tables(output) as tables:
       announce(detector, len(left))
-      with contextlib.closing(predict_rows(detector, left, output)) as rows:
+      found = predict_rows(detector, left, output, drift)
+      with contextlib.closing(found) as rows:
         failed = _write_rows(rows, tables.write, len(paths), len(left))
     write_sheet(detector, output, detector.config.predict.sheet)
   return failed

@@ -2,19 +2,23 @@
 
 import os
 import pathlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent import futures
 from itertools import chain
 
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.predict.item import Item
 from afgan_jax.jobs.predict.rows import Row
-from afgan_jax.jobs.predict.steps import Pipeline
+from afgan_jax.jobs.predict.steps import Pipeline, observe
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.system.threads import in_batches, map_ahead
 
 
 def predict_rows(
-  detector: Detector, paths: Sequence[str], output: pathlib.Path
+  detector: Detector,
+  paths: Sequence[str],
+  output: pathlib.Path,
+  drift: Drift | None = None,
 ) -> Generator[Row]:
   """Predicts images and writes their pictures.
 
@@ -45,15 +49,18 @@ def predict_rows(
   try:
     files = map_ahead(pool, pipeline.open, paths, ahead)
     items = map_ahead(pool, pipeline.read, chain.from_iterable(files), ahead)
-    scored = _scored(pipeline.score, in_batches(items, size))
+    scored = _scored(pipeline, in_batches(items, size), drift)
     yield from map_ahead(pool, pipeline.finish, scored, ahead)
   finally:
     pool.shutdown(cancel_futures=True)
 
 
 def _scored(
-  score: Callable[[Sequence[Item]], None], batches: Iterable[list[Item]]
+  pipeline: Pipeline, batches: Iterable[list[Item]], drift: Drift | None
 ) -> Iterator[Item]:
   for batch in batches:
-    score(batch)
-    yield from batch
+    pipeline.score(batch)
+    for item in batch:
+      if drift is not None:
+        observe(drift, item)
+      yield item
