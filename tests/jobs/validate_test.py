@@ -10,6 +10,7 @@ from afgan_jax.augment.probe import KINDS, probe
 from afgan_jax.checkpoints.store import restore
 from afgan_jax.cli import commands as modes
 from afgan_jax.jobs.probes import SEEDS, count_probes, make_probes
+from afgan_jax.jobs.validation_text import summary
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.system.errors import UsageError
 from datasets import load
@@ -174,3 +175,33 @@ def test_a_defect_is_visible_by_its_area_and_contrast(
   assert found.area == pytest.approx(side**2 / 128**2, rel=0.05)
   assert found.contrast == pytest.approx(step / noise, rel=0.15)
   assert found.visible == visible
+
+
+def test_tradeoff_lists_what_each_threshold_misses(run):
+  figures = json.loads((run / 'validation.json').read_text())
+  config, state = restore(run)
+  _, held_out = load.load_train(config)
+  good = score_images(config, state, held_out.pixels)['score']
+  scores = {True: [], False: []}
+  for probes in make_probes(held_out.pixels):
+    found = score_images(config, state, probes.pixels)['score']
+    for group, values in scores.items():
+      values += found[probes.visible == group].tolist()
+  # Two good images promise a rate of a third at best, and no law for the tail.
+  (row,) = figures['tradeoff']
+  assert row['method'] == 'conformal'
+  assert row['false_reject_rate'] == pytest.approx(1 / 3)
+  assert row['threshold'] == pytest.approx(max(good), rel=1e-6)
+  for name, group in (('visible', True), ('faint', False)):
+    missed = np.mean(np.array(scores[group]) <= row['threshold'])
+    assert row['missed_rate'][name] == pytest.approx(missed)
+  text = summary(figures)
+  assert 'anybody could see' in text and 'present' in text
+
+
+def test_report_shows_the_tradeoff(run):
+  modes.evaluate(None, run, load)
+  html = (run / 'report.html').read_text()
+  assert 'Other thresholds' in html and '33.33%' in html
+  metrics = json.loads((run / 'metrics.json').read_text())
+  assert metrics['intervals_over'] == 'images' and metrics['drift'] == ''
