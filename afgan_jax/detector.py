@@ -157,6 +157,7 @@ class Detector:
     scores: np.ndarray,
     highest: np.ndarray,
     false_reject_rate: float | None = None,
+    **known: Any,
   ) -> Detector:
     """Calibrates the thresholds as `calibrate`, by results of the images.
 
@@ -164,16 +165,14 @@ class Detector:
       scores: of the images, [n].
       highest: value of the map of each image, [n].
       false_reject_rate: as in `calibrate`.
+      **known: `parts` and `reference` of the images, see `fit_threshold.fit`.
 
     Returns:
       The detector with the new calibration.
     """
+    known['false_reject_rate'] = false_reject_rate
     calibration = fit_threshold.fit(
-      scores,
-      highest,
-      config=self.config,
-      step=self.step,
-      false_reject_rate=false_reject_rate,
+      scores, highest, config=self.config, step=self.step, **known
     )
     return dataclasses.replace(self, calibration=calibration, no_threshold=None)
 

@@ -48,6 +48,11 @@ def get_config() -> ConfigDict:
   # Fraction of good images that the threshold may reject. It counts in training
   # and with --mode=calibrate, where --false_reject_rate goes before it.
   config.calibration.false_reject_rate = 0.01
+  # How the threshold follows from held-out good images: 'conformal', a promise
+  # for any distribution, which n images can give for rates from 1/(n + 1); or
+  # 'tail', an exponential law for the highest scores, which can promise lower
+  # rates if it holds (docs/operating_point.md).
+  config.calibration.method = 'conformal'
   config.metrics = ConfigDict()
   # Side in pixels of maps and masks for pixel metrics, so that runs of
   # different sizes can be compared; 0 for `image_size`.

@@ -2,11 +2,11 @@
 
 import dataclasses
 import pathlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from afgan_jax.preprocessing.parts import part_of
 from afgan_jax.system.errors import DataError
 
 
@@ -89,12 +89,10 @@ class Division:
 
 
 def _part(path: str, pattern: str) -> str:
-  name = pathlib.Path(path).name
-  found = re.search(pattern, name)
-  if not found:
+  part = part_of(path, pattern)
+  if part is None:
     raise DataError(
       f'{path} does not match config.data.part {pattern!r}: put the part into '
       'the file name, or give another pattern.'
     )
-  # A group that did not participate in the match is None.
-  return (found[1] if found.re.groups else found[0]) or ''
+  return part

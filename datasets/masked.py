@@ -76,13 +76,17 @@ def add_mask(
     masks = read_masks()
     whole = _union(path, masks, shape)
   except DataError as error:
-    reading = Reading(prepared.pixels, None, (*notes, str(error)))
+    reading = Reading(
+      prepared.pixels, None, (*notes, str(error)), light=prepared.light
+    )
     return limit(reading, path, prepared, size)
   union = prepared.frame.cut_mask(whole, size)
   # A defect that is small beside another one must not disappear.
   for mask, _ in _cut_each(prepared, masks, size):
     union |= mask
-  reading = Reading(prepared.pixels, union.astype(np.uint8), notes)
+  reading = Reading(
+    prepared.pixels, union.astype(np.uint8), notes, light=prepared.light
+  )
   return limit(reading, path, prepared, size)
 
 

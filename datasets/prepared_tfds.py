@@ -148,7 +148,11 @@ class PreparedSource:
       return decoder.image(path, get()[names.image])
 
     return Sample(
-      path, kind, functools.partial(_read, names, path, get), original
+      path,
+      kind,
+      functools.partial(_read, names, path, get),
+      original,
+      native=False,  # Reading examples out of order is slow.
     )
 
   def _kind(self, example: dict[str, Any]) -> str:
@@ -188,7 +192,7 @@ def _read(
 
   if not mask_size or not names.mask:
     notes = (f'{path}: {note}',) if note else ()
-    reading = Reading(prepared.pixels, notes=notes)
+    reading = Reading(prepared.pixels, notes=notes, light=prepared.light)
     return limit(reading, path, prepared, mask_size)
   return add_mask(path, prepared, masks, mask_size)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from afgan_jax.preprocessing.ground_truth import GroundTruth
+from afgan_jax.preprocessing.intensity import light_of
 from afgan_jax.preprocessing.preprocessor import Preprocessor, Reading
 from afgan_jax.system.errors import DataError
 from datasets import procedural_fabric, procedural_sprocket
@@ -87,6 +88,7 @@ class ProceduralSource:
       else lambda _, shape: GroundTruth(
         draw_mask(key, defect_type, shape[0], self.kind).astype(bool), ()
       ),
+      native=False,
     )
 
 
@@ -99,9 +101,10 @@ def _draw(
 ) -> Reading:
   image = draw_image(key, defect_type, preprocessor.size, kind)
   pixels = preprocessor.from_square(image)
-  if not mask_size or defect_type == GOOD:
-    return Reading(pixels)
-  return Reading(pixels, draw_mask(key, defect_type, mask_size, kind))
+  mask = None
+  if mask_size and defect_type != GOOD:
+    mask = draw_mask(key, defect_type, mask_size, kind)
+  return Reading(pixels, mask, light=light_of(image))
 
 
 def draw_image(

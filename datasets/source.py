@@ -41,6 +41,8 @@ class Sample:
     truth: maps a decoder, and the height and width of the image, to its
       defective pixels at that size; raises DataError if they cannot be used.
       None if there is no mask.
+    native: whether `read` reduces what `original` returns, so that a change of
+      the original shows in the reading. Generated images are drawn at any size.
   """
 
   path: str
@@ -50,6 +52,7 @@ class Sample:
   masks: tuple[str, ...] = ()
   defects: Callable[[Preprocessor, int], tuple[DefectMask, ...]] | None = None
   truth: Callable[[Decoder, tuple[int, int]], GroundTruth] | None = None
+  native: bool = True
 
 
 def file_sample(

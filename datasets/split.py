@@ -12,6 +12,7 @@ import numpy as np
 
 from afgan_jax.preprocessing.defect_masks import DefectMask
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.native import Native, open_native
 from afgan_jax.preprocessing.prepared import NOT_COUNTED, Tiles
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
@@ -41,6 +42,10 @@ class Split:
     large: if images are divided into tiles, reads those of each image, which
       are not kept, since they need much memory; `pixels` are then whole images,
       for display. Empty otherwise.
+    native: opens each image at its own size; empty if it is divided into tiles
+      or has no other size.
+    light: [num_images, 2], float32, mean and standard deviation of each square
+      before it was normalised, NaN if unknown; None for none.
   """
 
   pixels: np.ndarray
@@ -53,6 +58,8 @@ class Split:
   regions: np.ndarray | None = None
   defects: tuple[tuple[DefectMask, ...], ...] = ()
   large: tuple[Callable[[], Tiles], ...] = ()
+  native: tuple[Callable[[], Native], ...] = ()
+  light: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -79,6 +86,8 @@ class Split:
       regions=None if self.regions is None else self.regions[indices],
       defects=tuple(self.defects[i] for i in indices) if self.defects else (),
       large=tuple(self.large[i] for i in indices) if self.large else (),
+      light=None if self.light is None else self.light[indices],
+      native=tuple(self.native[i] for i in indices) if self.native else (),
     )
 
 
@@ -155,12 +164,25 @@ def _empty_split(
     paths=tuple(sample.path for sample in samples),
     defect_types=tuple(sample.defect_type for sample in samples),
     regions=np.empty((count, size, size), bool) if preprocessor.roi else None,
+    light=np.full((count, 2), np.nan, np.float32),
     large=tuple(
       functools.partial(_read_tiles, sample, preprocessor) for sample in samples
     )
     if preprocessor.geometry.in_tiles
     else (),
+    native=tuple(
+      functools.partial(_open_native, sample, preprocessor)
+      for sample in samples
+    )
+    if all(sample.native for sample in samples)
+    and not preprocessor.geometry.in_tiles
+    else (),
   )
+
+
+def _open_native(sample: Sample, preprocessor: Preprocessor) -> Native:
+  original, _ = sample.original(preprocessor.decoder)
+  return open_native(preprocessor, original, sample.path)
 
 
 def _read_tiles(sample: Sample, preprocessor: Preprocessor) -> Tiles:
@@ -187,6 +209,8 @@ def _read_into(
   needs_mask = not is_good or preprocessor.roi is not None
   reading = sample.read(preprocessor, size if needs_mask else 0)
   split.pixels[index] = reading.pixels
+  if reading.light and split.light is not None:
+    split.light[index] = reading.light
   split.has_mask[index] = is_good or reading.mask is not None
   if reading.mask is not None:
     split.masks[index] = reading.mask

@@ -142,6 +142,7 @@ def _print_evaluation(
   from afgan_jax.report.summary import summary
 
   print(summary(evaluation.metrics))
+  note_drift(evaluation.metrics['drift'])
   print(f'The report is {output / REPORT}.')
   left_out = len(evaluation.test.left_out)
   if left_out:
@@ -154,7 +155,7 @@ def _print_evaluation(
 def _print_validation(
   config: ConfigDict, workdir: pathlib.Path, figures: dict[str, Any]
 ) -> None:
-  from afgan_jax.jobs.validate import summary
+  from afgan_jax.jobs.validation_text import summary
   from afgan_jax.tracking.history import read_history
   from afgan_jax.training.collapse import describe_training
 
@@ -163,6 +164,12 @@ def _print_validation(
   if collapsed:
     print(collapsed)
   print(summary(figures))
+
+
+def note_drift(sentence: str | None) -> None:
+  """Prints that new images have drifted, if they have."""
+  if sentence:
+    print(f'{sentence} That is --mode=calibrate --data=FOLDER.')
 
 
 def note_rate(calibration: Calibration, given: Given, used: ConfigDict) -> None:

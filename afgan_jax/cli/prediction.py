@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from afgan_jax.cli.commands import note_rate
+from afgan_jax.cli.commands import note_drift, note_rate
 from afgan_jax.system.errors import PartlyFailed, UsageError
 
 if TYPE_CHECKING:
@@ -28,26 +28,30 @@ def predict(
   """Predicts unlabelled images, see `jobs.predict`.
 
   Raises:
-    MissingThreshold: if the run has no threshold.
     PartlyFailed: if some images could not be read; the others are done.
   """
   from afgan_jax.jobs import predict as job
+  from afgan_jax.metrics.drift import Drift
 
   if watch:
     job.require_folder(pattern)
   part = shard and job.Shard.parse(shard)
   paths = [] if watch else _find(pattern, scheduler)
-  # Images that come one by one need not be padded to a batch.
+  # No padding to a batch of images that come one by one.
   detector = _load(workdir, config, {'score.batch_size': 1} if watch else {})
   output = output or workdir / 'predictions'
+  drift = Drift(detector.require_calibration())
   if watch:
-    count = job.watch(detector, pattern, output, overwrite=overwrite)
+    given: dict[str, Any] = {'overwrite': overwrite, 'drift': drift}
+    count = job.watch(detector, pattern, output, **given)
+    note_drift(drift.report().sentence)
     print(f'Stopped after {count} images; the tables are in {output}.')
     return
-  options: dict[str, Any] = {'shard': part or None}
+  options: dict[str, Any] = {'shard': part or None, 'drift': drift}
   if scheduler:
-    cluster = job.Cluster(scheduler, workdir, config)
-    options['predict_rows'] = cluster.predict_rows
+    options['predict_rows'] = job.Cluster(
+      scheduler, workdir, config
+    ).predict_rows
   failed = job.predict(
     detector,
     paths,
@@ -56,10 +60,9 @@ def predict(
     overwrite=overwrite,
     **options,
   )
-  if part:
-    print(f'The shard {shard} is predicted; --mode=merge joins the tables.')
-  else:
-    print(f'{len(paths)} images; the tables are in {output}.')
+  note_drift(drift.report().sentence)
+  what = f'The shard {shard}' if part else f'{len(paths)} images'
+  print(f'{what}; the tables are in {output}{"/shards" if part else ""}.')
   _raise_if_failed(failed, len(paths))
 
 

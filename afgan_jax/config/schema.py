@@ -197,6 +197,9 @@ FIELDS: dict[str, Field] = {
   'calibration.false_reject_rate': Field(
     between(1e-6, 0.5), ALWAYS, before=0.01
   ),
+  'calibration.method': Field(
+    one_of(('conformal', 'tail')), ALWAYS, before='conformal', omit_before=True
+  ),
   'metrics.pixel_size': Field(between(0, 4096, whole=True), ALWAYS, before=0),
   'predict.overlay': Field(
     one_of(('jpeg', 'png', 'none')), ALWAYS, before='jpeg'

@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.metrics.evaluation import LabelledImages
+from afgan_jax.preprocessing.native import Native
 from afgan_jax.preprocessing.prepared import Tiles
 from afgan_jax.system.errors import DataError, MovedData, NothingHeldOut
 
@@ -23,6 +24,9 @@ class Images(Protocol):
       image.
     large: reads the tiles of each image if it is divided into such, else empty.
     paths: one per image.
+    native: opens each image at its own size; empty if it has no other.
+    light: mean and standard deviation of each square before it was normalised,
+      in [0, 255], [n, 2]; None if unknown.
   """
 
   pixels: np.ndarray
@@ -30,6 +34,8 @@ class Images(Protocol):
   regions: np.ndarray | None
   large: Sequence[Callable[[], Tiles]]
   paths: tuple[str, ...]
+  native: Sequence[Callable[[], Native]]
+  light: np.ndarray | None
 
   def __len__(self) -> int: ...
 

@@ -13,7 +13,7 @@ from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.jobs.images import calibrate_detector
 from afgan_jax.jobs.measure import measure
-from afgan_jax.jobs.model_card import write_card
+from afgan_jax.jobs.model_card import read_validation, write_card
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
 from afgan_jax.scoring import Scores
 from afgan_jax.system.files import write_table, write_text
@@ -153,6 +153,9 @@ def measure_and_write(
     history,
     notes=notes,
     trained_on=None if known is None else leaks.trained_on(known, test.images),
+  )
+  evaluation = dataclasses.replace(
+    evaluation, validation=read_validation(workdir, detector)
   )
   output.mkdir(parents=True, exist_ok=True)
   write_table(output / 'scores.csv', _scores_csv(test, evaluation.scores))

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.config.few import describe_few
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.images import score_images
+from afgan_jax.jobs.remarks import describe_drift, explain_undefined, say_if_few
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.evaluation import Evaluation, History, LabelledImages
@@ -26,7 +26,7 @@ from afgan_jax.metrics.image_scores import aurocs_by_score
 from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.metrics.saturated_overlap import saturated_overlap
-from afgan_jax.preprocessing.prepared import is_defect
+from afgan_jax.preprocessing.parts import parts_of
 from afgan_jax.scoring import Scores
 from afgan_jax.system.versions import installed_versions
 
@@ -75,8 +75,8 @@ def measure(
     **_provenance(detector.config),
   }
   metrics['pro_curves'] = _pop_pro_curves(metrics)
-  metrics['notes'] += _explain_undefined(metrics, test, train_images)
-  metrics['notes'] += _say_if_few(metrics)
+  metrics['notes'] += explain_undefined(metrics, test, train_images)
+  metrics['notes'] += say_if_few(metrics)
   return Evaluation(
     detector.config, test, scores, metrics, detector.calibration, history or {}
   )
@@ -94,13 +94,27 @@ def _detection_metrics(
       detector.config, test.labels, results
     ),
     **pixel_metrics(maps, test.masks, test.has_mask),
-    'intervals_95': bootstrap_intervals(test.labels, scores),
+    **_intervals(detector.config, test, scores),
     'by_type': metrics_by_type(
       test.labels, scores, test.defect_types, maps, test.masks, test.has_mask
     ),
     'line': detector.calibration
     and line_figures(detector.calibration, scores, test.defect_types),
+    'drift': detector.calibration
+    and describe_drift(detector.calibration, test, scores),
     **_saturated(test, maps),
+  }
+
+
+def _intervals(
+  config: ConfigDict, test: LabelledImages, scores: np.ndarray
+) -> dict[str, Any]:
+  """Estimates intervals over parts, or over images where parts are unknown."""
+  parts = parts_of(test.paths, config.data.part)
+  array = None if parts is None else np.array(parts)
+  return {
+    'intervals_95': bootstrap_intervals(test.labels, scores, parts=array),
+    'intervals_over': 'images' if parts is None else 'parts',
   }
 
 
@@ -172,42 +186,6 @@ def _provenance(config: ConfigDict) -> dict[str, Any]:
     'devices': [device.device_kind for device in jax.devices()],
     'versions': installed_versions(),
   }
-
-
-def _explain_undefined(
-  metrics: dict[str, Any],
-  test: LabelledImages,
-  train_images: np.ndarray | None,
-) -> list[str]:
-  """Explains which metrics are null and why, a sentence each."""
-  reasons = []
-  if metrics['image_auroc'] is None:
-    kind = 'good' if np.all(test.labels) else 'defective'
-    reasons.append(f'Image metrics are not defined: no test image is {kind}.')
-  if metrics['pixel_auroc'] is None:
-    masks = test.masks[np.asarray(test.has_mask)]
-    kind = 'defective' if not is_defect(masks).any() else 'free of defects'
-    reasons.append(
-      f'Pixel metrics are not defined: no pixel that has a mask is {kind}.'
-    )
-  elif metrics['aupimo'] is None:
-    reasons.append('AUPIMO is not defined: it needs good test images.')
-  if train_images is None:
-    reasons.append('Trivial scores are not measured: no training images.')
-  return reasons
-
-
-def _say_if_few(metrics: dict[str, Any]) -> list[str]:
-  """Says that figures are uncertain, if there are few test images."""
-  if metrics['image_auroc'] is None and metrics['line'] is None:
-    return []
-  counts = metrics['counts']
-  sentence = describe_few(
-    counts['test_good'],
-    counts['test_defective'],
-    metrics['intervals_95']['image_auroc'],
-  )
-  return [sentence] if sentence else []
 
 
 def _baselines(

@@ -4,6 +4,7 @@ import json
 import pathlib
 from typing import Any
 
+from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.metrics.calibration_file import to_fields
@@ -48,6 +49,25 @@ def _count_training_images(workdir: pathlib.Path) -> int | None:
   stored = _read(workdir / leaks.FILE)
   images = stored and stored.get('images')
   return len(images) if isinstance(images, list) else None
+
+
+def read_validation(
+  workdir: pathlib.Path, detector: Detector
+) -> dict[str, Any] | None:
+  """Reads `validation.json` of a run.
+
+  Args:
+    workdir: of the run.
+    detector: of the run.
+
+  Returns:
+    Its content; None if it is of other weights or scores, or missing.
+  """
+  found = _read(workdir / 'validation.json')
+  if not isinstance(found, dict) or found.get('step') != detector.step:
+    return None
+  same = found.get('config_digest') == digest(detector.config)
+  return found if same else None
 
 
 def _read(path: pathlib.Path) -> dict[str, Any] | None:

@@ -1,79 +1,174 @@
 """Generates synthetic defects on good images, to validate models on."""
 
-import functools
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 
-import jax
 import numpy as np
 
+from afgan_jax.augment.canvas import Canvas
 from afgan_jax.augment.probe import KINDS, probe
-from afgan_jax.ops.pixels import from_float, to_float
+from afgan_jax.preprocessing.native import Native, Square
+from afgan_jax.system.threads import map_ahead
 
-NUM_IMAGES = 96  # Minimum of defective images of each kind.
-_SEED = 0  # The defects do not depend on the run's seed.
+# The defects do not depend on the run's seed, so that runs are compared on the
+# same ones.
+SEEDS = (0, 1, 2, 3)
+# Minimum and maximum of defective images of each kind and seed; a smaller set
+# of good images has several defects of a kind on each.
+_FEWEST, _MOST = 24, 96
 
 
-class Probes(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Probes:
   """Images with synthetic defects of one kind.
 
   Attributes:
     kind: of defect.
-    pixels: float16 [m, size, size, 3] in [0, 255], not rounded.
+    pixels: float16 [m, size, size, 3] in [0, 255].
     masks: True on the defects, bool [m, size, size].
     regions: regions of interest, bool [m, size, size]; None for none.
+    sources: index of the good image of each, [m].
+    seeds: of `SEEDS`, [m].
+    visible: whether anybody could see the defect, bool [m].
   """
 
   kind: str
   pixels: np.ndarray
   masks: np.ndarray
   regions: np.ndarray | None
+  sources: np.ndarray
+  seeds: np.ndarray
+  visible: np.ndarray
+
+  def __len__(self) -> int:
+    return len(self.pixels)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawn:
+  """A defect as the networks see it, of one good image and one seed."""
+
+  square: Square
+  source: int
+  seed: int
+  visible: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Fixed:
+  """A square that is changed as it is, since it has no other size."""
+
+  pixels: np.ndarray
+  inside: np.ndarray | None
+
+  def reduce(self, pixels: np.ndarray, mask: np.ndarray) -> Square:
+    return Square(pixels, mask, self.inside)
+
+
+def count_probes(num_images: int) -> int:
+  """Returns the number of defects that are drawn on so many good images.
+
+  Args:
+    num_images: at least one.
+  """
+  repeats = -(-_FEWEST // num_images)
+  each = min(num_images, _MOST) * repeats
+  return len(KINDS) * len(SEEDS) * each
 
 
 def make_probes(
-  pixels: np.ndarray, regions: np.ndarray | None = None
+  pixels: np.ndarray,
+  regions: np.ndarray | None = None,
+  native: Sequence[Callable[[], Native]] = (),
 ) -> Iterator[Probes]:
   """Generates synthetic defects on good images, leaving out invisible ones.
+
+  The defects of an image depend on its content alone, not on the other images.
 
   Args:
     pixels: of the images, [n, size, size, 3] in [0, 255].
     regions: their regions of interest, bool [n, size, size], to which the
       defects are limited; None for none.
+    native: opens each image at its own size, at which defects are then drawn
+      before it is reduced as new images are; empty to draw them on `pixels`.
 
   Yields:
     The defective images of each kind.
   """
-  repeats = -(-NUM_IMAGES // len(pixels))
-  repeated = np.repeat(pixels, repeats, axis=0)
-  inside = None if regions is None else np.repeat(regions, repeats, axis=0)
-  clean = to_float(repeated)
-  # A defect on less than 1/4096 of the pixels is too small to be found.
-  smallest = pixels.shape[1] ** 2 / 4096
-  for number, kind in enumerate(KINDS):
-    key = jax.random.fold_in(jax.random.key(_SEED), number)
-    keys = jax.random.split(key, len(clean))
-    make = jax.jit(_each(functools.partial(probe, kind)))
-    defective, masks = jax.device_get(make(keys, clean))
-    if inside is not None:
-      masks = masks & inside
-      defective = np.where(inside[..., None], defective, repeated)
-    visible = masks.sum(axis=(1, 2)) >= smallest
-    yield Probes(
-      kind,
-      defective[visible],
-      masks[visible],
-      None if inside is None else inside[visible],
-    )
+  keys = [hashlib.blake2b(image.tobytes()).digest() for image in pixels]
+  chosen = [set(_choose(keys, seed)) for seed in SEEDS]
+  repeats = -(-_FEWEST // len(pixels))
+
+  def open_image(index: int) -> Native | _Fixed:
+    if native:
+      return native[index]()
+    inside = None if regions is None else regions[index]
+    return _Fixed(pixels[index], inside)
+
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for kind in KINDS:
+
+      def draw(index: int, kind: str = kind) -> list[Drawn]:
+        seeds = [seed for seed in SEEDS if index in chosen[seed]]
+        image = open_image(index) if seeds else None
+        return list(_draw(kind, image, index, seeds, repeats)) if image else []
+
+      drawn = list(map_ahead(pool, draw, range(len(pixels)), 8))
+      yield _stack(kind, sum(drawn, []), pixels, regions is not None)
 
 
-def _each(make: Callable) -> Callable:
-  """Maps over keys and images in batches of 16, to save memory."""
+def _choose(keys: Sequence[bytes], seed: int) -> list[int]:
+  """Chooses the images that get defects of a seed, by their content."""
+  order = sorted(
+    range(len(keys)),
+    key=lambda index: hashlib.blake2b(keys[index], salt=bytes([seed])).digest(),
+  )
+  return order[:_MOST]
 
-  def run(keys: jax.Array, images: jax.Array):
-    def one(pair):
-      defective, mask = make(*pair)
-      return from_float(defective).astype(np.float16), mask
 
-    return jax.lax.map(one, (keys, images), batch_size=16)
+def _draw(
+  kind: str,
+  image: Native | _Fixed,
+  source: int,
+  seeds: Sequence[int],
+  repeats: int,
+) -> Iterator[Drawn]:
+  """Draws the defects of one kind on one image."""
+  canvas = Canvas(image.pixels, image.inside)
+  content = hashlib.blake2b(image.pixels.tobytes(), digest_size=8)
+  entropy = int.from_bytes(content.digest(), 'little')
+  for seed in seeds:
+    for repeat in range(repeats):
+      key = (entropy, seed, list(KINDS).index(kind), repeat)
+      found = probe(kind, np.random.default_rng(key), canvas)
+      if found is None:
+        continue
+      square = image.reduce(found.pixels, found.mask)
+      # Of an object, what the networks see may leave the defect out.
+      if square.mask.any():
+        yield Drawn(square, source, seed, found.visible)
 
-  return run
+
+def _stack(
+  kind: str, drawn: Sequence[Drawn], pixels: np.ndarray, has_regions: bool
+) -> Probes:
+  """Joins the defects of a kind."""
+  squares = [one.square for one in drawn]
+  shape = pixels.shape[1:3]
+
+  def stacked(name: str, empty: tuple[int, ...], kind: type) -> np.ndarray:
+    arrays = [getattr(square, name) for square in squares]
+    return np.array(arrays, kind).reshape(-1, *empty)
+
+  return Probes(
+    kind,
+    stacked('pixels', (*shape, 3), np.float16),
+    stacked('mask', shape, bool),
+    stacked('region', shape, bool) if has_regions else None,
+    np.array([one.source for one in drawn], int),
+    np.array([one.seed for one in drawn], int),
+    np.array([one.visible for one in drawn], bool),
+  )

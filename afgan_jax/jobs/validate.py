@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.augment.probe import KINDS
 from afgan_jax.checkpoints.store import Given
-from afgan_jax.config.few import describe_few_held_out
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
@@ -17,19 +15,25 @@ from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.data import Data, Images, check_held_out, of_run
 from afgan_jax.jobs.images import Squares, select_squares, training_images
 from afgan_jax.jobs.model_card import write_card
-from afgan_jax.jobs.probes import NUM_IMAGES, Probes, make_probes
+from afgan_jax.jobs.probes import Probes, count_probes, make_probes
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
-from afgan_jax.metrics.image import image_metrics, pixel_metrics
 from afgan_jax.metrics.image_scores import image_scores
+from afgan_jax.metrics.synthetic import (
+  GROUPS,
+  PIXEL,
+  SCORE,
+  Scored,
+  Scores,
+  average,
+  compare,
+  describe_group,
+  truth_of,
+)
+from afgan_jax.metrics.tradeoff import list_thresholds
 from afgan_jax.preprocessing.intensity import to_bytes
-from afgan_jax.preprocessing.prepared import NOT_COUNTED
 from afgan_jax.system.files import write_text
 
 FILE = 'validation.json'
-_PIXEL = ('pixel_auroc', 'aupro_0.3')
-# Image scores and anomaly maps of one scoring method; either may be None.
-Scored = tuple[np.ndarray | None, np.ndarray | None]
-_SCORE = 'score: '  # Prefix of the names of the model's other image scores.
 
 
 def validate(
@@ -79,19 +83,23 @@ def validate_detector(
   Returns:
     The content of `validation.json`, under the names of `metrics.json`: metrics
     of the detector and of the trivial baselines, each the mean over the kinds
-    of defects; and 'by_kind', the detector's metrics for each kind.
+    of defects; 'by_kind', the detector's metrics for each kind; 'groups', those
+    of the defects that anybody could see and of the others, see
+    `metrics.synthetic.describe_group`; and 'tradeoff', see `metrics.tradeoff`.
   """
   train_images = training_images(detector.config, train_split)
   good = select_squares(detector.config, held_out)
-  num_defective = len(KINDS) * max(NUM_IMAGES, len(good.pixels))
-  announce(detector, len(good.pixels) + num_defective)
-  by_kind, num_images = _compare(detector, good, train_images)
-  figures = _average(by_kind) | {
+  announce(detector, len(good.pixels) + count_probes(len(good.pixels)))
+  by_kind, scores, kinds = _compare(detector, good, train_images)
+  figures = average(by_kind) | {
+    **_operating_point(detector, scores, kinds, good),
     'counts': {
       'train': len(train_images),
       'held_out': len(good.pixels),
-      'by_kind': num_images,
+      'parts': len(set(good.parts)),
+      'by_kind': {kind.name: len(kind.values) for kind in kinds},
     },
+    'drawn_at': 'native size' if good.native else 'size of the networks',
     'step': detector.step,
     'config_digest': digest(detector.config),
   }
@@ -100,57 +108,71 @@ def validate_detector(
   return figures
 
 
+def _operating_point(
+  detector: Detector,
+  scores: np.ndarray,
+  kinds: list[Scores],
+  good: Squares,
+) -> dict[str, Any]:
+  """Computes figures by visibility, at the threshold and at others."""
+  calibration = detector.calibration
+  threshold = None if calibration is None else calibration.threshold
+  groups = {
+    name: describe_group(name, scores, kinds, good.parts, threshold)
+    for name in GROUPS
+  }
+  # Scores of tiles are not those of images, which thresholds are for.
+  in_tiles = detector.preprocessor.geometry.in_tiles
+  rows = [] if in_tiles else list_thresholds(scores, kinds, good.parts)
+  return {'groups': groups, 'threshold': threshold, 'tradeoff': rows}
+
+
 def _compare(
   detector: Detector, held_out: Squares, train_images: np.ndarray
-) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
+) -> tuple[dict[str, dict[str, dict[str, float]]], np.ndarray, list[Scores]]:
   """Compares good images with those of each kind of synthetic defect.
 
   Returns:
-    The metrics of the model and of each trivial baseline by kind of defect, and
-    the number of defective images by kind.
+    The metrics of the model and of each trivial baseline by kind of defect; the
+    model's scores of the good images; and those of the defects by kind.
   """
   regions = held_out.regions
   good = _score(detector, train_images, held_out.pixels, regions)
-  by_kind, num_images = {}, {}
-  for probes in make_probes(held_out.pixels, regions):
-    if len(probes.pixels):  # Some kinds change nothing on a uniform image.
-      num_images[probes.kind] = len(probes.pixels)
+  by_kind, kinds = {}, []
+  for probes in make_probes(held_out.pixels, regions, held_out.native):
+    if len(probes):  # Some kinds change nothing on a uniform image.
       bad = _score(detector, train_images, probes.pixels, probes.regions)
-      truth = _truth(probes, regions, good['model'][1].shape)
+      both = None if regions is None else (regions, probes.regions)
+      truth = truth_of(probes.masks, both, len(held_out.pixels))
       by_kind[probes.kind] = {
-        name: _compute_metrics(good[name], bad[name], truth) for name in good
+        name: compare(good[name], bad[name], truth) for name in good
       }
-  return by_kind, num_images
+      kinds.append(_of_kind(probes, good['model'], bad['model'], truth))
+  scores, _ = good['model']
+  assert scores is not None  # As of every model.
+  return by_kind, scores, kinds
 
 
-def summary(figures: dict[str, Any]) -> str:
-  """Formats the metrics that `validate` returns as a table."""
-  names = ('image_auroc', *_PIXEL)
-
-  def row(title: str, values: dict[str, float]) -> str:
-    cells = [
-      f'{values[name]:14.4f}' if name in values else f'{"–":>14}'
-      for name in names
-    ]
-    return f'{title:<17}' + ''.join(cells)
-
-  trivial = {
-    name: {'image_auroc': value} for name, value in figures['baselines'].items()
-  }
-  for name, values in figures['pixel_baselines'].items():
-    trivial[name] = trivial.get(name, {}) | values
-  num_good = figures['counts']['held_out']
-  few = describe_few_held_out(num_good)
-  return '\n'.join(
-    [
-      f'{num_good} held-out good images against synthetic '
-      'defects on them, of kinds that were not trained on',
-      f'{"":<17}' + ''.join(f'{name:>14}' for name in names),
-      row('mean over kinds', figures),
-      *(row(f'  {name}', values) for name, values in trivial.items()),
-      *(row(kind, values) for kind, values in figures['by_kind'].items()),
-      *([few] if few else []),
-    ]
+def _of_kind(
+  probes: Probes, good: Scored, bad: Scored, truth: np.ndarray
+) -> Scores:
+  """Returns the model's scores of one kind, and pixel AUROC by group."""
+  (_, clean), (scores, maps) = good, bad
+  assert clean is not None and maps is not None and scores is not None
+  pixels = {}
+  for name, wanted in GROUPS.items():
+    chosen = probes.visible == wanted
+    if chosen.any():
+      images = np.flatnonzero(np.append(np.ones(len(clean), bool), chosen))
+      found = compare((None, clean), (None, maps[chosen]), truth[images])
+      pixels[name] = found[PIXEL[0]]
+  return Scores(
+    probes.kind,
+    scores,
+    pixels,
+    probes.sources,
+    probes.seeds,
+    probes.visible,
   )
 
 
@@ -165,7 +187,7 @@ def _score(
   results = detector.score(pixels, regions)
   model = {'model': (results['score'], results['map'])}
   others = {
-    _SCORE + name: (scores, None)
+    SCORE + name: (scores, None)
     for name, scores in image_scores(config, results).items()
   }
   images = to_bytes(pixels)  # The baselines compare uint8 images.
@@ -180,69 +202,3 @@ def _baselines(
   maps = dict(baseline_maps(train_images, images, config.score.smoothing))
   names = dict.fromkeys([*scores, *maps])
   return {name: (scores.get(name), maps.get(name)) for name in names}
-
-
-def _truth(
-  probes: Probes, regions: np.ndarray | None, shape: tuple[int, ...]
-) -> np.ndarray:
-  """Returns the masks of good images, of that shape, and of defective ones."""
-  clean = np.zeros(shape, bool)
-  truth = np.concatenate([clean, probes.masks]).astype(np.uint8)
-  if regions is not None:
-    truth[~np.concatenate([regions, probes.regions])] = NOT_COUNTED
-  return truth
-
-
-def _compute_metrics(
-  good: Scored, defective: Scored, truth: np.ndarray
-) -> dict[str, float]:
-  """Computes image and pixel metrics of good against defective images."""
-  figures = {}
-  if good[0] is not None:
-    labels = np.repeat([0, 1], [len(good[0]), len(defective[0])])
-    measured = image_metrics(labels, np.concatenate([good[0], defective[0]]))
-    figures['image_auroc'] = measured['image_auroc']
-  if good[1] is not None:
-    maps = np.concatenate([good[1], defective[1]])
-    measured = pixel_metrics(maps, truth, np.ones(len(maps), bool))
-    figures |= {name: measured[name] for name in _PIXEL}
-  return figures
-
-
-def _average(
-  by_kind: dict[str, dict[str, dict[str, float]]],
-) -> dict[str, Any]:
-  """Averages metrics over kinds, under the names of `metrics.json`.
-
-  Args:
-    by_kind: for each kind of defect the metrics of the model and of each
-      trivial baseline.
-  """
-  names = dict.fromkeys(name for values in by_kind.values() for name in values)
-  means = {}
-  for name in names:
-    kinds = [values[name] for values in by_kind.values()]
-    means[name] = {
-      metric: float(np.mean([values[metric] for values in kinds]))
-      for metric in kinds[0]
-    }
-  model = means.pop('model', {})
-  by_score = {
-    name.removeprefix(_SCORE): means.pop(name)['image_auroc']
-    for name in names
-    if name.startswith(_SCORE)
-  }
-  return model | {
-    'image_auroc_by_score': by_score,
-    'baselines': {
-      name: values['image_auroc']
-      for name, values in means.items()
-      if 'image_auroc' in values
-    },
-    'pixel_baselines': {
-      name: {metric: values[metric] for metric in _PIXEL}
-      for name, values in means.items()
-      if _PIXEL[0] in values
-    },
-    'by_kind': {kind: values['model'] for kind, values in by_kind.items()},
-  }

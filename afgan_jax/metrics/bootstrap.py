@@ -4,7 +4,10 @@ import numpy as np
 
 
 def resample_counts(
-  labels: np.ndarray, num_resamples: int, seed: int
+  labels: np.ndarray,
+  num_resamples: int,
+  seed: int,
+  parts: np.ndarray | None = None,
 ) -> np.ndarray:
   """Draws bootstrap resamples, stratified by class.
 
@@ -12,17 +15,28 @@ def resample_counts(
     labels: [n], 0 for a good image, 1 for a defective one; both occur.
     num_resamples: number of resamples.
     seed: of the resampling.
+    parts: the part that each image shows, [n]; images of a part are then drawn
+      together, and parts are stratified by the classes of their images. None to
+      draw single images.
 
   Returns:
     How often each image is in each resample, int64 [num_resamples, n].
   """
-  counts = np.zeros((num_resamples, len(labels)), np.int64)
+  if parts is None:
+    units, unit_of = np.arange(len(labels)), np.arange(len(labels))
+  else:
+    units, unit_of = np.unique(parts, return_inverse=True)
+  classes = np.zeros(len(units), np.int64)
+  np.bitwise_or.at(classes, unit_of, labels + 1)  # 3 for both.
+  counts = np.zeros((num_resamples, len(units)), np.int64)
   rng = np.random.default_rng(seed)
-  for label in (0, 1):
-    (members,) = np.nonzero(labels == label)
-    uniform = np.full(len(members), 1 / len(members))
-    counts[:, members] = rng.multinomial(len(members), uniform, num_resamples)
-  return counts
+  for stratum in (1, 2, 3):
+    (members,) = np.nonzero(classes == stratum)
+    if len(members):
+      uniform = np.full(len(members), 1 / len(members))
+      drawn = rng.multinomial(len(members), uniform, num_resamples)
+      counts[:, members] = drawn
+  return counts[:, unit_of]
 
 
 def resampled_metrics(

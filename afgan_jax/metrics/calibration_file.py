@@ -21,6 +21,7 @@ _FIELDS = {stored: field for field, stored in _STORED.items()}
 # Of the file alone, for other programs.
 _DIGEST = 'digest'
 _SCORES = 'good_scores'
+_REFERENCE = 'reference'
 
 
 def save(workdir: pathlib.Path, calibration: Calibration) -> None:
@@ -37,11 +38,15 @@ def to_fields(calibration: Calibration) -> dict[str, Any]:
 
 
 def to_json(calibration: Calibration) -> str:
-  """Serializes a calibration, with all scores on one line."""
+  """Serializes a calibration, with all values of the images on one line."""
   content = to_fields(calibration)
-  scores = json.dumps(content[_SCORES])
-  text = json.dumps({**content, _SCORES: None}, indent=2)
-  return text.replace(f'"{_SCORES}": null', f'"{_SCORES}": {scores}')
+  lists = {f'"{_SCORES}"': content[_SCORES]}
+  lists |= {f'"{name}"': x for name, x in content[_REFERENCE].items()}
+  empty = dict.fromkeys(content[_REFERENCE])
+  text = json.dumps({**content, _SCORES: None, _REFERENCE: empty}, indent=2)
+  for name, values in lists.items():
+    text = text.replace(f'{name}: null', f'{name}: {json.dumps(values)}')
+  return text
 
 
 def from_fields(stored: dict[str, Any]) -> Calibration:
@@ -53,6 +58,8 @@ def from_fields(stored: dict[str, Any]) -> Calibration:
   fields = {_FIELDS.get(name, name): value for name, value in stored.items()}
   fields.pop(_DIGEST, None)  # Computed, so that edited values count.
   fields[_SCORES] = tuple(fields.get(_SCORES, ()))
+  reference = fields.get(_REFERENCE, {})
+  fields[_REFERENCE] = {name: tuple(x) for name, x in reference.items()}
   return Calibration(**fields)
 
 

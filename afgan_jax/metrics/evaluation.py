@@ -35,6 +35,8 @@ class LabelledImages(Protocol):
     defects: for each image the masks of its defects, at the size of `masks`;
       empty for sources without them.
     large: reads the tiles of each image if it is divided into such, else empty.
+    light: mean and standard deviation of each square before it was normalised,
+      in [0, 255], [n, 2]; None if unknown.
   """
 
   pixels: np.ndarray
@@ -49,6 +51,7 @@ class LabelledImages(Protocol):
   regions: np.ndarray | None
   defects: tuple[tuple[DefectMask, ...], ...]
   large: Sequence[Callable[[], Tiles]]
+  light: np.ndarray | None
 
   def __len__(self) -> int: ...
 
@@ -64,6 +67,8 @@ class Evaluation:
     metrics: the content of `metrics.json`.
     calibration: of the detector; None for none.
     history: losses of training.
+    validation: the content of `validation.json` of the same weights; None for
+      none.
   """
 
   config: ConfigDict
@@ -72,6 +77,7 @@ class Evaluation:
   metrics: dict[str, Any]
   calibration: Calibration | None
   history: History
+  validation: dict[str, Any] | None = None
 
   @property
   def threshold(self) -> float | None:

@@ -9,38 +9,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from afgan_jax.metrics.bounds import Bound, bound_scores
 from afgan_jax.metrics.threshold import Calibration, score_fields
 
 if TYPE_CHECKING:
   from ml_collections import ConfigDict
-
-
-def conformal_quantile(
-  scores: np.ndarray, false_reject_rate: float
-) -> tuple[float, float]:
-  """Computes the conformal quantile of scores of good images.
-
-  A new score exchangeable with the n given ones exceeds the k-th smallest with
-  a probability of at most (n + 1 − k) / (n + 1), for any distribution (Vovk et
-  al., Algorithmic Learning in a Random World, 2005). k is the smallest with a
-  probability of at most the requested rate, or n if there is none.
-
-  Args:
-    scores: of good images, [n], n ≥ 1.
-    false_reject_rate: the requested rate, in (0, 1).
-
-  Returns:
-    The threshold and the guaranteed rate.
-  """
-  n = len(scores)
-  # Tolerance for rounding errors, e.g. of 0.1 · 10.
-  k = math.ceil((n + 1) * (1 - false_reject_rate) - 1e-9)
-  k = min(max(k, 1), n)
-  return float(np.sort(scores)[k - 1]), (n + 1 - k) / (n + 1)
 
 
 def fit(
@@ -50,6 +28,8 @@ def fit(
   config: ConfigDict,
   step: int,
   false_reject_rate: float | None = None,
+  parts: Sequence[str] | None = None,
+  reference: Mapping[str, np.ndarray] | None = None,
 ) -> Calibration:
   """Fits the thresholds and the scale of the probabilities.
 
@@ -60,29 +40,49 @@ def fit(
     step: of the checkpoint.
     false_reject_rate: the requested rate of rejected good images, in (0, 1);
       None for `config.calibration.false_reject_rate`.
+    parts: the part that each image shows, [n]; None if each shows another.
+    reference: other values of the images, [n] each, see
+      `Calibration.reference`.
 
   Returns:
     The calibration.
   """
-  if false_reject_rate is None:
-    false_reject_rate = config.calibration.false_reject_rate
-  threshold, guaranteed_rate = conformal_quantile(scores, false_reject_rate)
-  pixel_threshold, _ = conformal_quantile(map_maxima, false_reject_rate)
+  rate, method = false_reject_rate, config.calibration.method
+  if rate is None:
+    rate = config.calibration.false_reject_rate
+  bound = bound_scores(scores, rate, method, parts)
+  pixels = bound_scores(map_maxima, rate, method, parts)
   # The logistic of −ln 9 is 0.1.
-  scale = (threshold - float(np.median(scores))) / math.log(9)
+  scale = (bound.threshold - float(np.median(scores))) / math.log(9)
   return Calibration(
     num_images=len(scores),
-    false_reject_rate=false_reject_rate,
-    guaranteed_rate=guaranteed_rate,
-    threshold=threshold,
-    pixel_threshold=pixel_threshold,
+    false_reject_rate=rate,
+    guaranteed_rate=bound.rate,
+    threshold=bound.threshold,
+    pixel_threshold=pixels.threshold,
     # Equal scores have no spread; a small scale then gives 0 or 1.
-    scale=max(scale, 1e-6 * abs(threshold), 1e-12),
+    scale=max(scale, 1e-6 * abs(bound.threshold), 1e-12),
     step=step,
     score=score_fields(config),
     date=_today(),
-    good_scores=tuple(np.sort(scores).tolist()),
+    good_scores=_ascending(scores),
+    **_origin(bound),
+    reference={name: _ascending(x) for name, x in (reference or {}).items()},
   )
+
+
+def _origin(bound: Bound) -> dict[str, Any]:
+  return {
+    'method': bound.method,
+    'num_parts': bound.num_parts,
+    'num_tail': bound.num_tail,
+    'tail_p_value': bound.p_value,
+    'note': bound.note,
+  }
+
+
+def _ascending(values: np.ndarray) -> tuple[float, ...]:
+  return tuple(np.sort(values).tolist())
 
 
 def set_by_hand(
@@ -111,6 +111,10 @@ def set_by_hand(
       'by_hand': True,
       'false_reject_rate': None,
       'guaranteed_rate': None,
+      'method': 'conformal',
+      'num_tail': None,
+      'tail_p_value': None,
+      'note': '',
     }
     if pixel_threshold is None and not base.pixel_by_hand:
       if base.score.get('image') == 'max':

@@ -65,6 +65,7 @@ def bootstrap_intervals(
   num_resamples: int = 1000,
   seed: int = 0,
   level: float = 0.95,
+  parts: np.ndarray | None = None,
 ) -> dict[str, list[float] | None]:
   """Estimates confidence intervals of the image metrics by the bootstrap.
 
@@ -78,6 +79,8 @@ def bootstrap_intervals(
     num_resamples: number of resamples; memory grows with num_resamples × n.
     seed: of the resampling; the order of the images does not matter.
     level: confidence level, in (0, 1).
+    parts: the part that each image shows, [n]; parts are then resampled, since
+      their images are not independent. None to resample images.
 
   Returns:
     Percentiles [low, high] of each metric of `image_metrics`, without the
@@ -91,7 +94,9 @@ def bootstrap_intervals(
     return dict.fromkeys(_IMAGE)
   order = np.argsort(-scores)
   labels, scores = labels[order], scores[order]
-  counts = resample_counts(labels, num_resamples, seed)
+  if parts is not None:
+    parts = np.asarray(parts)[order]
+  counts = resample_counts(labels, num_resamples, seed, parts)
   ends = last_of_equals(scores)
   detected = np.cumsum(counts * labels, axis=1)[:, ends]
   false_alarms = np.cumsum(counts * (1 - labels), axis=1)[:, ends]

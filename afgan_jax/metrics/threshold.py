@@ -8,17 +8,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from afgan_jax.config.method_fields import fields_of
+from afgan_jax.metrics.guarantee import describe_guarantee
 
 if TYPE_CHECKING:
   from ml_collections import ConfigDict
 
-FEW = 16  # Fewer good images give a warning.
 # Scores in the units of the anomaly map: some pixel is at least as high.
 _OF_MAP = ('max', 'top_k')
 
@@ -50,6 +49,18 @@ class Calibration:
     temporary: whether it was made for one evaluation and is not stored.
     good_scores: of the images that were scored, in ascending order; empty if
       unknown.
+    method: 'conformal', whose guarantee holds for any distribution, or 'tail',
+      whose guarantee holds if the highest scores follow an exponential law.
+    num_parts: number of parts that the images show, for new ones of which the
+      guarantee holds; None if images were counted.
+    num_tail: for 'tail', number of scores that the law was fitted to; None.
+    tail_p_value: for 'tail', the probability of a highest score that is as far
+      from the others or farther, under that law; else None.
+    note: why the method is not the requested one, a sentence; '' if it is.
+    reference: other values of the images, in ascending order, with which those
+      of new images are compared: 'intensity' and 'contrast', mean and standard
+      deviation of the square before it is normalised, in [0, 255], and
+      'map_level', the mean of the map. Empty if unknown.
   """
 
   num_images: int
@@ -67,6 +78,14 @@ class Calibration:
   requested: bool = False
   temporary: bool = False
   good_scores: tuple[float, ...] = ()
+  method: str = 'conformal'
+  num_parts: int | None = None
+  num_tail: int | None = None
+  tail_p_value: float | None = None
+  note: str = ''
+  reference: dict[str, tuple[float, ...]] = dataclasses.field(
+    default_factory=dict
+  )
 
   @property
   def digest(self) -> str:
@@ -133,6 +152,8 @@ class Calibration:
       images = f'{self.num_images} good images of {self.images}'
     else:
       images = f'{self.num_images} held-out good images'
+    if self.num_parts is not None:
+      images += f' ({self.num_parts} parts)'
     only = ', for this evaluation alone' if self.temporary else ''
     return (
       f'calibrated on {images} for a false-reject rate of '
@@ -157,23 +178,7 @@ class Calibration:
         'The threshold was set by hand: no rate of rejected good images is '
         'guaranteed.'
       )
-    text = (
-      'A new good image will be rejected with a probability of at most '
-      f'{self.guaranteed_rate:.2%}, from {self.num_images} held-out good '
-      'images.'
-    )
-    if self.guaranteed_rate > self.false_reject_rate:
-      needed = math.ceil(1 / self.false_reject_rate) - 1
-      text += (
-        f' The requested {self.false_reject_rate:.2%} needs at least {needed} '
-        'of them.'
-      )
-    if self.num_images < FEW:
-      text += (
-        f' With fewer than {FEW} the threshold is little more than their '
-        'largest score.'
-      )
-    return text
+    return describe_guarantee(self)
 
 
 def is_of_map(config: ConfigDict) -> bool:

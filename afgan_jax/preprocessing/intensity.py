@@ -13,6 +13,23 @@ import numpy as np
 Normalize = Callable[..., np.ndarray]
 
 
+# Names of the values of `light_of`.
+LIGHT = ('intensity', 'contrast')
+
+
+def light_of(pixels: np.ndarray) -> tuple[float, float]:
+  """Returns the mean and the standard deviation of an image's intensity.
+
+  Args:
+    pixels: [size, size, 3] in [0, 255], before they are normalised.
+
+  Returns:
+    Both in [0, 255].
+  """
+  floats = np.asarray(pixels, np.float32)
+  return float(floats.mean()), float(floats.std())
+
+
 def keep_intensity(
   pixels: np.ndarray, whole: np.ndarray | None = None
 ) -> np.ndarray:

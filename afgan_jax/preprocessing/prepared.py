@@ -67,6 +67,8 @@ class PreparedImage(NamedTuple):
     note: a note for the user, or ''.
     tiles: if the networks see tiles; `pixels` are then all of the image, for
       display.
+    light: mean and standard deviation of `pixels` before they were normalised,
+      in [0, 255]; None if unknown.
   """
 
   original: np.ndarray
@@ -74,6 +76,7 @@ class PreparedImage(NamedTuple):
   frame: Frame
   note: str
   tiles: Tiles | None = None
+  light: tuple[float, float] | None = None
 
   @property
   def region(self) -> np.ndarray | None:
@@ -94,6 +97,8 @@ class Reading(NamedTuple):
     region: the region of interest, bool [size, size]; None for all of it.
     outside: the pixels of `mask` that are not in it, bool
       [mask_size, mask_size]; None if there are none.
+    light: mean and standard deviation of `pixels` before they were normalised,
+      in [0, 255]; None if unknown.
   """
 
   pixels: np.ndarray
@@ -101,6 +106,7 @@ class Reading(NamedTuple):
   notes: tuple[str, ...] = ()
   region: np.ndarray | None = None
   outside: np.ndarray | None = None
+  light: tuple[float, float] | None = None
 
 
 def is_defect(masks: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from afgan_jax.preprocessing.intensity import (
   Normalize,
   clip_pixels,
   keep_intensity,
+  light_of,
   normalize_brightness,
   normalize_light,
 )
@@ -127,7 +128,7 @@ class Preprocessor:
     if self.geometry.in_tiles:
       tiles = self._tiles(original, inside, cut)
     frame = dataclasses.replace(frame, inside=inside)
-    return PreparedImage(original, pixels, frame, note, tiles)
+    return PreparedImage(original, pixels, frame, note, tiles, light_of(cut))
 
   def _tiles(
     self, original: np.ndarray, inside: np.ndarray | None, whole: np.ndarray
@@ -166,7 +167,9 @@ class Preprocessor:
     """
     masks = (mask_paths,) if isinstance(mask_paths, str) else mask_paths or ()
     reading = read_cached(self, path, masks if mask_size else (), mask_size)
-    reading = reading._replace(pixels=self._normalize(reading.pixels))
+    light = light_of(reading.pixels)
+    pixels = self._normalize(reading.pixels)
+    reading = reading._replace(pixels=pixels, light=light)
     if self.roi is None:
       return reading
     inside = self.roi.read(path)

@@ -62,11 +62,10 @@ def _parts(config: Fields, calibration: Calibration) -> Iterator[str]:
   yield calibration.guarantee()
   if calibration.guaranteed_rate is None:
     return
-  spread = _spread(calibration.guaranteed_rate, calibration.num_images)
   yield (
     'That is the mean over all draws of the held-out images. With this draw '
-    f'the rate may be higher or lower, with a standard deviation of {spread} '
-    'percentage points. Nothing is guaranteed of missed defects.'
+    f'the rate may be higher or lower{_spread(calibration)}. Nothing is '
+    'guaranteed of missed defects.'
   )
   yield 'The guarantee holds on these conditions:'
   yield '\n'.join(f'- {text}' for text in _conditions(config, calibration))
@@ -85,8 +84,19 @@ def _conditions(config: Fields, calibration: Calibration) -> Iterator[str]:
     'Weights, preprocessing and kind of score are those of this card. After '
     'training on, calibrate again.'
   )
+  if calibration.method == 'tail':
+    yield (
+      'The highest scores of good images follow an exponential law, or have a '
+      'lighter tail.'
+    )
   part = config.get('data', {}).get('part')
-  if calibration.images:
+  if calibration.num_parts:
+    yield (
+      f'The images show {calibration.num_parts} parts, told by names with the '
+      f'same match of {escape(part or "config.data.part")}; new images show '
+      'other parts.'
+    )
+  elif calibration.images:
     yield 'No two of these images show the same part.'
   elif part:
     yield (
@@ -100,11 +110,18 @@ def _conditions(config: Fields, calibration: Calibration) -> Iterator[str]:
     )
 
 
-def _spread(rate: float, num_images: int) -> str:
-  """Computes the standard deviation of the rate over draws of the images.
+def _spread(calibration: Calibration) -> str:
+  """Describes the deviation of the rate over draws of the images, if known.
 
   Above the k-th smallest of n scores, the rate has the distribution
   Beta(n + 1 − k, k), of mean (n + 1 − k) / (n + 1).
   """
-  variance = rate * (1 - rate) / (num_images + 2)
-  return f'{100 * math.sqrt(variance):.1f}'
+  rate = calibration.guaranteed_rate
+  if rate is None or calibration.method == 'tail':
+    return ''
+  units = calibration.num_parts or calibration.num_images
+  deviation = 100 * math.sqrt(rate * (1 - rate) / (units + 2))
+  about = 'about ' if calibration.num_parts else ''
+  return (
+    f', with a standard deviation of {about}{deviation:.1f} percentage points'
+  )

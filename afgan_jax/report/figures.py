@@ -11,28 +11,25 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from afgan_jax.metrics.evaluation import Evaluation
-
-# From Okabe and Ito's palette, which colour-blind people can distinguish.
-BLUE, VERMILION, GREEN = '#0072B2', '#D55E00', '#009E73'
-GREY = '#6B6B6B'
+from afgan_jax.report.drawing import (
+  BLUE,
+  COLUMNS,
+  GREEN,
+  GREY,
+  STYLE,
+  VERMILION,
+  new_figure,
+  to_svg,
+)
+from afgan_jax.report.tradeoff import tradeoff_figure
 
 # Steps and values of each curve, by name.
 History = Mapping[str, tuple[Sequence[float], Sequence[float]]]
-_COLUMNS = 3
 _FEW_POINTS = 30  # Curves of at most this many points show them.
-_STYLE = {
-  'font.size': 10,
-  'axes.spines.top': False,
-  'axes.spines.right': False,
-  'svg.fonttype': 'path',  # Independent of the reader's fonts.
-  'svg.hashsalt': 'afgan-jax',  # Equal figures give equal text.
-}
 
 
 def draw_figures(evaluation: Evaluation) -> dict[str, str | None]:
@@ -42,16 +39,19 @@ def draw_figures(evaluation: Evaluation) -> dict[str, str | None]:
     evaluation: of the test images.
 
   Returns:
-    'histogram', 'roc', 'pro' and 'training' as data: URIs; None if undefined.
+    'histogram', 'roc', 'pro', 'training' and 'tradeoff' as data: URIs; None
+    if undefined.
   """
   metrics = evaluation.metrics
   labels = np.asarray(evaluation.test.labels)
   scores = np.asarray(evaluation.scores['score'])
+  validation = evaluation.validation or {}
   drawn = {
     'histogram': score_histogram(labels, scores, evaluation.threshold),
     'roc': roc_figure(labels, scores, metrics['baselines']),
     'pro': pro_figure(metrics['pro_curves']),
     'training': training_curves(evaluation.history),
+    'tradeoff': tradeoff_figure(validation.get('tradeoff') or ()),
   }
   return {
     name: svg and data_uri('svg+xml', svg.encode())
@@ -72,8 +72,8 @@ def score_histogram(
   Returns:
     The figure, as SVG.
   """
-  with matplotlib.rc_context(_STYLE):
-    figure, (axes,) = _figure(1, width=6, height=3.6)
+  with matplotlib.rc_context(STYLE):
+    figure, (axes,) = new_figure(1, width=6, height=3.6)
     good, defective = scores[labels == 0], scores[labels == 1]
     # Shared edges, so that the heights are comparable.
     bins = np.histogram_bin_edges(scores, bins=30)
@@ -96,7 +96,7 @@ def score_histogram(
     axes.set(xlabel='score', ylabel='images')
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False)
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def roc_figure(
@@ -117,8 +117,8 @@ def roc_figure(
   """
   if len(np.unique(labels)) < 2:
     return None
-  with matplotlib.rc_context(_STYLE):
-    figure, (axes,) = _figure(1, width=6, height=3.6)
+  with matplotlib.rc_context(STYLE):
+    figure, (axes,) = new_figure(1, width=6, height=3.6)
     fpr, tpr, _ = roc_curve(labels, scores)
     auroc = roc_auc_score(labels, scores)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=':', label='chance  0.5000')
@@ -138,7 +138,7 @@ def roc_figure(
     axes.legend(
       title='AUROC', frameon=False, loc='center left', bbox_to_anchor=(1, 0.5)
     )
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def pro_figure(curves: Mapping[str, Sequence[float] | None]) -> str | None:
@@ -153,8 +153,8 @@ def pro_figure(curves: Mapping[str, Sequence[float] | None]) -> str | None:
   """
   if curves['model'] is None:
     return None
-  with matplotlib.rc_context(_STYLE):
-    figure, (axes,) = _figure(1, width=6, height=3.6)
+  with matplotlib.rc_context(STYLE):
+    figure, (axes,) = new_figure(1, width=6, height=3.6)
     styles = iter(((GREY, '--'), (VERMILION, '-.'), (GREEN, ':')))
     for name, curve in curves.items():
       if name == 'model':
@@ -172,7 +172,7 @@ def pro_figure(curves: Mapping[str, Sequence[float] | None]) -> str | None:
       ylim=(-0.01, 1.01),
     )
     axes.legend(frameon=False, loc='center left', bbox_to_anchor=(1, 0.5))
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def training_curves(history: History) -> str | None:
@@ -187,16 +187,16 @@ def training_curves(history: History) -> str | None:
   curves = {name: points for name, points in history.items() if len(points[0])}
   if not curves:
     return None
-  with matplotlib.rc_context(_STYLE | {'font.size': 9}):
-    rows = math.ceil(len(curves) / _COLUMNS)
-    figure, axes = _figure(len(curves), width=9, height=2.4 * rows)
+  with matplotlib.rc_context(STYLE | {'font.size': 9}):
+    rows = math.ceil(len(curves) / COLUMNS)
+    figure, axes = new_figure(len(curves), width=9, height=2.4 * rows)
     for axis, (name, (steps, values)) in zip(axes, curves.items(), strict=True):
       marker = '.' if len(steps) <= _FEW_POINTS else None
       axis.plot(steps, values, color=GREEN, linewidth=1.3, marker=marker)
       # A name may have dollar signs and is no formula.
       axis.set_title(name, fontsize=9, parse_math=False)
       axis.set_xlabel('step')
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def jpeg_uri(image: np.ndarray) -> str:
@@ -210,23 +210,3 @@ def jpeg_uri(image: np.ndarray) -> str:
 def data_uri(kind: str, content: bytes) -> str:
   """Encodes the content of a file of type image/`kind` as a data: URI."""
   return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
-
-
-def _figure(
-  num_axes: int, *, width: float, height: float
-) -> tuple[Figure, list[Axes]]:
-  figure = Figure(figsize=(width, height), layout='constrained')
-  rows = math.ceil(num_axes / _COLUMNS)
-  columns = math.ceil(num_axes / rows)  # Balanced: four are two by two.
-  axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_axes)]
-  for axis in axes:
-    axis.grid(color='#E3E3E3', linewidth=0.6)
-    axis.set_axisbelow(True)
-  return figure, axes
-
-
-def _svg(figure: Figure) -> str:
-  stream = io.StringIO()
-  # Without a date, so that equal figures give equal text.
-  figure.savefig(stream, format='svg', metadata={'Date': None, 'Creator': None})
-  return stream.getvalue()

@@ -57,6 +57,7 @@ def write_report(
     verdict=verdict(evaluation.metrics),
     config=_flatten(evaluation.config.to_dict()),
     calibration=evaluation.calibration,
+    tradeoff=(evaluation.validation or {}).get('tradeoff'),
     figures=figures.draw_figures(evaluation),
     outcomes=Counter(outcomes),
     verdicts=_VERDICTS,

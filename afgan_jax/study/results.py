@@ -23,6 +23,12 @@ BASELINES = {
   'pixel_auroc': ('gradient', 'mean_image'),
   'aupro_0.3': ('gradient', 'mean_image'),
 }
+# Metrics of the synthetic defects that anybody could see, of a validation.
+VISIBLE = {
+  'visible/image_auroc': 'image AUROC of visible defects',
+  'visible/pixel_auroc': 'pixel AUROC of visible defects',
+  'visible/missed_rate': 'visible defects missed',
+}
 # Image scores whose AUROC is compared, eq 13 and a local one, regardless of the
 # runs' `config.score.image`.
 SCORES = {'paper': 'eq 13', 'max': 'maximum of the map'}
@@ -51,7 +57,13 @@ class Results:
 
   def values(self, metric: str, category: str, variant: str) -> BySeed:
     """Returns the defined values of a metric, by seed."""
-    return self._collect(category, variant, lambda m: m[metric])
+    group, _, name = metric.rpartition('/')
+    if not group:
+      return self._collect(category, variant, lambda m: m[metric])
+    # Validations of older versions have no groups.
+    return self._collect(
+      category, variant, lambda m: m.get('groups', {}).get(group, {}).get(name)
+    )
 
   def values_by_score(self, score: str, category: str, variant: str) -> BySeed:
     """Returns the image AUROC of a score of `SCORES`, by seed."""

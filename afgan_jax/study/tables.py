@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from afgan_jax.augment.probe import VISIBLE_AREA, VISIBLE_CONTRAST
 from afgan_jax.config.derived import base_features, size_in_words
 from afgan_jax.study.category_table import (
   NONE,
@@ -20,6 +21,7 @@ from afgan_jax.study.results import (
   BASELINES,
   METRICS,
   SCORES,
+  VISIBLE,
   Difference,
   Results,
   difference,
@@ -42,6 +44,7 @@ def markdown(results: Results) -> str:
     *table_2(results),
     *table_3(results),
     *table_4(results),
+    *_visible_section(results),
     *(part for metric in METRICS for part in _metric_section(results, metric)),
     *_score_section(results),
     *_difference_section(results),
@@ -102,6 +105,31 @@ def _metric_section(results: Results, metric: str) -> list[str]:
   ]
 
 
+def _visible_section(results: Results) -> list[str]:
+  """Formats the defects that anybody could see; empty for test sets."""
+  study = results.study
+  if study.config.study.measure != 'validation':
+    return []
+  parts = [
+    '## Defects that anybody could see',
+    f'Synthetic defects of {VISIBLE_AREA:.1%} of the image or more that differ '
+    f'by {VISIBLE_CONTRAST:g} times the texture around them. Recipes are best '
+    'told apart by these.',
+  ]
+  for metric, title in VISIBLE.items():
+    columns = [
+      Column(
+        variant,
+        {c: results.values(metric, c, variant) for c in study.categories},
+        len(study.seeds),
+      )
+      for variant in study.variants
+    ]
+    heading = f'{title[0].upper()}{title[1:]}'
+    parts += [f'### {heading}', _all_categories_table(results, columns)]
+  return parts
+
+
 def _score_section(results: Results) -> list[str]:
   """Compares the image scores; empty if none was measured."""
   study = results.study
@@ -139,12 +167,14 @@ def _difference_section(results: Results) -> list[str]:
   """Compares the variants with the reference; empty without both."""
   study = results.study
   others = [v for v in study.variants if v != study.reference]
+  is_validation = study.config.study.measure == 'validation'
+  metrics = (VISIBLE if is_validation else {}) | METRICS
   if study.reference not in study.variants or not others:
     return []
   rows = [
     [variant, name, *_difference_cells(difference(results, metric, variant))]
     for variant in others
-    for metric, name in METRICS.items()
+    for metric, name in metrics.items()
   ]
   return [
     f'## Differences from {study.reference}',

@@ -2,12 +2,15 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from afgan_jax.augment.probe import KINDS
+from afgan_jax.augment.canvas import Canvas
+from afgan_jax.augment.probe import KINDS, probe
 from afgan_jax.checkpoints.store import restore
 from afgan_jax.cli import commands as modes
-from afgan_jax.jobs.validate import NUM_IMAGES, make_probes
+from afgan_jax.jobs.probes import SEEDS, count_probes, make_probes
+from afgan_jax.jobs.validation_text import summary
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.system.errors import UsageError
 from datasets import load
@@ -41,8 +44,9 @@ def test_figures_are_those_of_scikit_learn(run):
   train, held_out = load.load_train(config)
   assert figures['counts']['held_out'] == len(held_out) == 2
   good = score_images(config, state, held_out.pixels)
-  aurocs, brightness = [], []
-  for kind, images, masks, _ in make_probes(held_out.pixels):
+  aurocs, brightness, found_by_group = [], [], {True: [], False: []}
+  for probes in make_probes(held_out.pixels):
+    kind, images, masks = probes.kind, probes.pixels, probes.masks
     defective = score_images(config, state, images)
     labels = [0] * len(good['score']) + [1] * len(images)
     scores = np.concatenate([good['score'], defective['score']])
@@ -57,14 +61,26 @@ def test_figures_are_those_of_scikit_learn(run):
     means = [
       to_bytes(x).mean(axis=(1, 2, 3)) for x in (held_out.pixels, images)
     ]
+    for group, values in found_by_group.items():
+      values += defective['score'][probes.visible == group].tolist()
     brightness.append(roc_auc_score(labels, np.concatenate(means)))
   assert figures['image_auroc'] == pytest.approx(np.mean(aurocs))
   assert figures['baselines']['brightness'] == pytest.approx(
     np.mean(brightness)
   )
+  threshold = json.loads((run / 'calibration.json').read_text())['threshold']
+  for name, group in (('visible', True), ('faint', False)):
+    values, of_group = found_by_group[group], figures['groups'][name]
+    assert of_group['num_images'] == len(values) > 0
+    labels = [0] * 2 + [1] * len(values)
+    assert of_group['image_auroc'] == pytest.approx(
+      roc_auc_score(labels, [*good['score'], *values])
+    )
+    missed = np.mean(np.array(values) <= threshold)
+    assert of_group['missed_rate'] == pytest.approx(missed)
+    assert set(of_group['image_auroc_by_seed']) <= {str(s) for s in SEEDS}
 
 
-@pytest.mark.training
 def test_probes_are_the_same_each_time_and_small_and_marked():
   # At 16 px the smallest are smaller than a pixel, and left out.
   _, held_out = load.load_train(tiny_config(**FIELDS, image_size=32))
@@ -73,7 +89,7 @@ def test_probes_are_the_same_each_time_and_small_and_marked():
   for probes, again in zip(first, second, strict=True):
     defective, masks = probes.pixels, probes.masks
     np.testing.assert_array_equal(defective, again.pixels)
-    assert NUM_IMAGES / 4 < len(defective) <= NUM_IMAGES
+    assert count_probes(2) / 16 < len(defective) <= count_probes(2) / 4
     assert masks.any(axis=(1, 2)).all()
     assert masks.mean() < 0.3
     # What is not marked is that of one of the two images, but for a little.
@@ -88,3 +104,104 @@ def test_without_held_out_images_nothing_is_trained(tmp_path):
   with pytest.raises(UsageError, match='config.calibration.fraction'):
     modes.train(config, tmp_path / 'run', load, blind=True)
   assert not (tmp_path / 'run').exists()
+
+
+def _folder(path, sizes):
+  rng = np.random.default_rng(0)
+  folder = path / 'train' / 'good'
+  folder.mkdir(parents=True)
+  for number, (width, height) in enumerate(sizes):
+    rows, columns = np.mgrid[:height, :width]
+    grey = 90 + 40 * (rows > height / 2) + rng.normal(0, 3, (height, width))
+    image = np.stack([grey, grey + columns % 7, grey], axis=-1)
+    Image.fromarray(image.astype(np.uint8)).save(folder / f'{number}.png')
+
+
+def test_defects_are_drawn_before_images_are_reduced(tmp_path):
+  _folder(tmp_path, [(96, 64), (70, 90), (64, 64)])
+  fields = {'data.source': 'folder', 'data.path': str(tmp_path)}
+  by_size = {}
+  for size in (16, 32):
+    config = tiny_config(image_size=size, **fields)
+    split, _ = load.load_train(config)
+    unchanged = [read() for read in split.native]
+    for image, square in zip(unchanged, split.pixels, strict=True):
+      none = np.zeros(image.pixels.shape[:2], bool)
+      reduced = image.reduce(image.pixels, none)
+      np.testing.assert_array_equal(reduced.pixels, square)
+    by_size[size] = list(make_probes(split.pixels, None, split.native))
+  for small, large in zip(by_size[16], by_size[32], strict=True):
+    # The same defects at each size of the networks.
+    a, b = (
+      dict.fromkeys(zip(x.sources, x.seeds, x.visible, strict=True))
+      for x in (small, large)
+    )
+    assert set(a) <= set(b)
+    assert small.visible.any() or small.kind != 'missing'
+    shares = [x.masks[x.visible].mean() for x in (small, large)]
+    assert shares[0] == pytest.approx(shares[1], rel=0.35)
+
+
+def test_defects_of_an_image_do_not_depend_on_the_other_images():
+  _, held_out = load.load_train(tiny_config(**FIELDS, image_size=32))
+  pixels = np.repeat(held_out.pixels, 12, axis=0)
+  pixels[2:] += np.arange(22)[:, None, None, None]  # No two are equal.
+  pixels = np.clip(pixels, 0, 255)
+  for all_of, some in zip(
+    make_probes(pixels), make_probes(pixels[::-1]), strict=True
+  ):
+    of_first = [x.pixels[x.sources == i] for x, i in ((all_of, 0), (some, 23))]
+    np.testing.assert_array_equal(*of_first)
+
+
+@pytest.mark.parametrize(
+  ('side', 'step', 'noise', 'visible'),
+  [
+    (12, 40, 4, True),
+    (12, 40, 40, False),  # Lost in the texture.
+    (4, 40, 4, False),  # 0.1 % of the image.
+  ],
+)
+def test_a_defect_is_visible_by_its_area_and_contrast(
+  side, step, noise, visible, monkeypatch
+):
+  rng = np.random.default_rng(0)
+  image = 100 + rng.normal(0, noise, (128, 128, 1)).repeat(3, axis=2)
+  window = (slice(40, 40 + side), slice(50, 50 + side))
+  draw = {'square': lambda *_: (window, image[window] + step)}
+  monkeypatch.setattr('afgan_jax.augment.probe.KINDS', draw)
+  found = probe('square', rng, Canvas(image))
+  # The smoothing of the change adds no pixel outside of it.
+  assert found.area == pytest.approx(side**2 / 128**2, rel=0.05)
+  assert found.contrast == pytest.approx(step / noise, rel=0.15)
+  assert found.visible == visible
+
+
+def test_tradeoff_lists_what_each_threshold_misses(run):
+  figures = json.loads((run / 'validation.json').read_text())
+  config, state = restore(run)
+  _, held_out = load.load_train(config)
+  good = score_images(config, state, held_out.pixels)['score']
+  scores = {True: [], False: []}
+  for probes in make_probes(held_out.pixels):
+    found = score_images(config, state, probes.pixels)['score']
+    for group, values in scores.items():
+      values += found[probes.visible == group].tolist()
+  # Two good images promise a rate of a third at best, and no law for the tail.
+  (row,) = figures['tradeoff']
+  assert row['method'] == 'conformal'
+  assert row['false_reject_rate'] == pytest.approx(1 / 3)
+  assert row['threshold'] == pytest.approx(max(good), rel=1e-6)
+  for name, group in (('visible', True), ('faint', False)):
+    missed = np.mean(np.array(scores[group]) <= row['threshold'])
+    assert row['missed_rate'][name] == pytest.approx(missed)
+  text = summary(figures)
+  assert 'anybody could see' in text and 'present' in text
+
+
+def test_report_shows_the_tradeoff(run):
+  modes.evaluate(None, run, load)
+  html = (run / 'report.html').read_text()
+  assert 'Other thresholds' in html and '33.33%' in html
+  metrics = json.loads((run / 'metrics.json').read_text())
+  assert metrics['intervals_over'] == 'images' and metrics['drift'] == ''

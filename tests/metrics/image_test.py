@@ -4,6 +4,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from afgan_jax.metrics import image as metrics
+from afgan_jax.metrics.bootstrap import resample_counts
 
 _IMAGE = ('image_auroc', 'image_average_precision', 'image_f1_max')
 
@@ -115,3 +116,28 @@ def test_what_cannot_be_measured_is_named():
       run(labels, np.arange(5.0))
   with pytest.raises(ValueError, match='6 labels, but 5 defect types'):
     metrics.metrics_by_type(labels, np.arange(6.0), ['a'] * 5)
+
+
+def test_intervals_over_parts_are_as_wide_as_those_of_the_parts_alone():
+  rng = np.random.default_rng(0)
+  num_parts, labels = 40, np.repeat([0, 1], 20)
+  scores = rng.normal(labels, 1.0)
+  alone = metrics.bootstrap_intervals(labels, scores)['image_auroc']
+  # Ten equal images of each part say no more than one.
+  parts = np.tile(np.arange(num_parts), 10)
+  got = metrics.bootstrap_intervals(
+    np.tile(labels, 10), np.tile(scores, 10), parts=parts
+  )['image_auroc']
+  np.testing.assert_allclose(got, alone, atol=0.03)
+  narrow = metrics.bootstrap_intervals(np.tile(labels, 10), np.tile(scores, 10))
+  low, high = narrow['image_auroc']
+  assert high - low < 0.5 * (got[1] - got[0])
+
+
+def test_parts_with_both_classes_are_resampled_as_a_whole():
+  labels, parts = np.array([0, 1, 0, 1, 1]), np.array(list('aabbc'))
+  counts = resample_counts(labels, 200, 0, parts)
+  assert np.all(counts[:, 0] == counts[:, 1])
+  assert np.all(counts[:, 2] == counts[:, 3])
+  assert np.all(counts[:, 0] + counts[:, 2] == 2)
+  assert np.all(counts[:, 4] == 1)  # The only part with defects alone.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from afgan_jax.metrics import calibration_file, fit_threshold
-from afgan_jax.metrics.fit_threshold import conformal_quantile
+from afgan_jax.metrics.bounds import conformal_quantile
 from afgan_jax.metrics.line import line_figures
 from afgan_jax.system.errors import UsageError
 from configs import default

@@ -15,6 +15,7 @@ from afgan_jax.detector import Detector
 from afgan_jax.jobs.predict.pipeline import predict_rows
 from afgan_jax.jobs.predict.remote import fetched
 from afgan_jax.jobs.predict.rows import COLUMNS, Row, model_of, thresholds_of
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.system.errors import OtherPredictions, UsageError
 from afgan_jax.system.extras import needed
 from afgan_jax.system.threads import in_batches
@@ -48,6 +49,7 @@ class Cluster:
     paths: Sequence[str],
     output: pathlib.Path,
     root: str,
+    drift: Drift | None = None,
   ) -> Generator[Row]:
     """Predicts images as `pipeline.predict_rows`, on the workers.
 
@@ -56,6 +58,7 @@ class Cluster:
       paths: of the images.
       output: folder of the pictures, which the workers write.
       root: a folder that holds all images.
+      drift: gets the score of each image; None for none.
 
     Yields:
       The rows of the images, as they are done.
@@ -80,6 +83,8 @@ class Cluster:
             f'A worker has another model in {folder}, so its rows are not '
             'comparable.'
           )
+        if drift is not None and row['error'] is None:
+          drift.update(row['score'])
         yield row
 
   def _connect(self, distributed: Any) -> Any:

@@ -15,6 +15,7 @@ from afgan_jax.jobs.predict.rows import Row, key_of
 from afgan_jax.jobs.predict.shard import Shard
 from afgan_jax.jobs.predict.sheet import write_sheet
 from afgan_jax.jobs.predict.tables import Tables, write_lines
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.system.errors import (
   OutputExists,
   OutputInUse,
@@ -34,6 +35,7 @@ def predict(
   overwrite: bool = False,
   shard: Shard | None = None,
   predict_rows: Callable[..., Generator[Row]] = predict_rows,
+  drift: Drift | None = None,
 ) -> int:
   """Predicts images; writes `predictions.csv`, `.jsonl` and pictures.
 
@@ -46,6 +48,7 @@ def predict(
     overwrite: replace the results of an earlier call.
     shard: the part of the images to predict, see `merge`; None for all.
     predict_rows: predicts them, see `cluster.Cluster.predict_rows`.
+    drift: gets each image that is scored; None for none.
 
   Returns:
     The number of images that could not be read.
@@ -56,8 +59,7 @@ def predict(
     OtherPredictions: if those to resume are of another threshold, of other
       weights or of an older version of the program.
     OutputInUse: if another process predicts into the folder.
-    OutputFull: if the disk is full; like the next, it keeps finished rows.
-    PredictionInterrupted: on Ctrl-C.
+    OutputFull: if the disk is full; finished rows are kept, as on Ctrl-C.
   """
   detector.require_calibration()
   root, every = common_folder(paths), paths
@@ -70,7 +72,7 @@ def predict(
       shard.describe(output, paths, every)
     write_lines(folder, done)
     announce(detector, len(left))
-    rows = predict_rows(detector, left, output, root)
+    rows = predict_rows(detector, left, output, root, drift)
     with Tables(folder) as tables, contextlib.closing(rows):
       failed = _write_rows(rows, tables.write, len(paths), len(left))
     write_sheet(detector, folder, detector.config.predict.sheet)

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent import futures
 from itertools import chain
 
@@ -10,7 +10,8 @@ from afgan_jax.detector import Detector
 from afgan_jax.jobs.predict.item import Item
 from afgan_jax.jobs.predict.remote import common_address, is_remote
 from afgan_jax.jobs.predict.rows import Row
-from afgan_jax.jobs.predict.steps import Pipeline
+from afgan_jax.jobs.predict.steps import Pipeline, observe
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.system.threads import in_batches, map_ahead
 
 
@@ -19,6 +20,7 @@ def predict_rows(
   paths: Sequence[str],
   output: pathlib.Path,
   root: str | None = None,
+  drift: Drift | None = None,
 ) -> Generator[Row]:
   """Predicts images and writes their pictures.
 
@@ -50,7 +52,7 @@ def predict_rows(
   try:
     files = map_ahead(pool, pipeline.open, paths, ahead)
     items = map_ahead(pool, pipeline.read, chain.from_iterable(files), ahead)
-    scored = _scored(pipeline.score, in_batches(items, size))
+    scored = _scored(pipeline, in_batches(items, size), drift)
     yield from map_ahead(pool, pipeline.finish, scored, ahead)
   finally:
     pool.shutdown(cancel_futures=True)
@@ -65,8 +67,11 @@ def common_folder(paths: Sequence[str]) -> str:
 
 
 def _scored(
-  score: Callable[[Sequence[Item]], None], batches: Iterable[list[Item]]
+  pipeline: Pipeline, batches: Iterable[list[Item]], drift: Drift | None
 ) -> Iterator[Item]:
   for batch in batches:
-    score(batch)
-    yield from batch
+    pipeline.score(batch)
+    for item in batch:
+      if drift is not None:
+        observe(drift, item)
+      yield item

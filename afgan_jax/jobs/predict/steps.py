@@ -17,6 +17,7 @@ from afgan_jax.jobs.predict.rows import (
   stamp_of,
   thresholds_of,
 )
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.preprocessing.header import count_pixels
 from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.system.errors import DataError, OutputFull
@@ -198,6 +199,18 @@ class Pipeline:
         raise
       return None
     return original if stamp_of(item.path) == item.stamp else None
+
+
+def observe(drift: Drift, item: Item) -> None:
+  """Adds an item to those that are compared with the held-out images.
+
+  Args:
+    drift: compares them.
+    item: after `Pipeline.score`; left out if it has an error.
+  """
+  if item.error is None and item.prepared is not None:
+    assert item.score is not None  # As it has no error.
+    drift.update(item.score, item.prepared.light)
 
 
 def explain(path: str, error: Exception) -> str:

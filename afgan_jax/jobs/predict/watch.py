@@ -19,8 +19,9 @@ from afgan_jax.jobs.predict.folder_scan import Arrivals, Memory, scan
 from afgan_jax.jobs.predict.job import claim_output
 from afgan_jax.jobs.predict.rows import Row, Stamp, stamp_of
 from afgan_jax.jobs.predict.sheet import write_sheet
-from afgan_jax.jobs.predict.steps import Pipeline
+from afgan_jax.jobs.predict.steps import Pipeline, observe
 from afgan_jax.jobs.predict.tables import Tables, write_lines
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
 from afgan_jax.training.interrupts import catch_interrupts
@@ -48,6 +49,7 @@ def watch(
   *,
   overwrite: bool = False,
   pace: Pace = Pace(),  # noqa: B008  Frozen.
+  drift: Drift | None = None,
 ) -> int:
   """Predicts the images in a folder and those that appear in it.
 
@@ -61,6 +63,7 @@ def watch(
     output: folder of the results.
     overwrite: replace the results of earlier calls.
     pace: times.
+    drift: gets each image; its first report is logged at once. None for none.
 
   Returns:
     The number of images that were predicted.
@@ -85,7 +88,7 @@ def watch(
     again = f', {known} images have rows already' * bool(known)
     logger.info('Watching %s%s. Ctrl-C or SIGTERM ends it.', folder, again)
     with Tables(output) as tables:
-      count = _run(pipeline, arrivals, tables, pace, received)
+      count = _run(pipeline, arrivals, tables, pace, received, drift)
     write_sheet(detector, output, detector.config.predict.sheet)
   return count
 
@@ -112,9 +115,11 @@ def _run(
   tables: Tables,
   pace: Pace,
   received: Callable[[], int | None],
+  drift: Drift | None,
 ) -> int:
   """Predicts files until a signal was received; returns their number."""
   count, next_look, is_lost = 0, time.monotonic(), False
+  said = drift is None
   while not received():
     now = time.monotonic()
     if now >= next_look:
@@ -126,7 +131,8 @@ def _run(
       time.sleep(max(min(next_look - time.monotonic(), pace.interval), 0))
       continue
     path, stamp = found
-    rows = _predict_file(pipeline, path, stamp, arrivals.is_given_up(path))
+    given_up = arrivals.is_given_up(path)
+    rows = _predict_file(pipeline, path, stamp, given_up, drift)
     if rows:
       for row in rows:
         tables.write(row)
@@ -135,7 +141,17 @@ def _run(
         logger.info('%s', row['error'] or line)
       arrivals.done(path)
       count += 1
+      said = said or _say(drift)
   return count
+
+
+def _say(drift: Drift | None) -> bool:
+  """Logs a drift; returns True if there is one."""
+  report = drift and drift.report()
+  if not report or not report.drifted:
+    return False
+  logger.warning('%s', report.sentence)
+  return True
 
 
 def _look(arrivals: Arrivals, was_lost: bool) -> bool:
@@ -157,7 +173,11 @@ def _look(arrivals: Arrivals, was_lost: bool) -> bool:
 
 
 def _predict_file(
-  pipeline: Pipeline, path: str, stamp: Stamp, is_given_up: bool
+  pipeline: Pipeline,
+  path: str,
+  stamp: Stamp,
+  is_given_up: bool,
+  drift: Drift | None,
 ) -> list[Row]:
   """Predicts the pages of a file.
 
@@ -166,6 +186,7 @@ def _predict_file(
     path: of the file.
     stamp: with which it was found.
     is_given_up: whether a file that does not decode gets a row.
+    drift: gets each page; None for none.
 
   Returns:
     The rows; none if the file has changed, or may not be whole yet.
@@ -178,5 +199,7 @@ def _predict_file(
     if item.stamp != stamp or stamp_of(path) != stamp:
       return []
     pipeline.score([item])
+    if drift is not None:
+      observe(drift, item)
     rows.append(pipeline.finish(item))
   return rows
