@@ -16,6 +16,7 @@ from afgan_jax.jobs.measure import measure
 from afgan_jax.jobs.model_card import write_card
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
 from afgan_jax.scoring import Scores
+from afgan_jax.system import processes
 from afgan_jax.system.files import write_table, write_text
 from afgan_jax.system.workdir import check_not_file
 from afgan_jax.tracking.history import read_history
@@ -154,6 +155,8 @@ def measure_and_write(
     notes=notes,
     trained_on=None if known is None else leaks.trained_on(known, test.images),
   )
+  if not processes.is_writer():
+    return evaluation
   output.mkdir(parents=True, exist_ok=True)
   write_table(output / 'scores.csv', _scores_csv(test, evaluation.scores))
   content = json.dumps(evaluation.metrics, indent=2)
