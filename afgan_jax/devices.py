@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.sharding import PartitionSpec
 
@@ -20,12 +21,14 @@ from afgan_jax.placing import (
   count,
   create_replicated,
   mesh_of,
+  over,
   own_rows,
   prefetch,
   replicate,
   replicated,
   resident,
   shard,
+  split,
   unshard,
 )
 
@@ -45,6 +48,18 @@ __all__ = [
 
 # Limit for one call of `map_sampled_updates`'s function.
 MAX_STEPS = 64
+
+
+def connect() -> None:
+  """Connects all devices; every process calls this at the same point.
+
+  The first collective opens connections, for which the others must be there
+  within half a minute on CPUs; later they may come late.
+  """
+  add = _map(lambda one: lax.psum(one, AXIS), (0,), None, None)
+  mesh = mesh_of(None)
+  ones = split(np.ones(mesh.size, np.float32), over(mesh))
+  jax.block_until_ready(add(ones))
 
 
 def over_devices(function: Callable, devices: Devices = None) -> Callable:

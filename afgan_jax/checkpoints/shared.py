@@ -5,7 +5,7 @@ would wait for minutes for a process that has failed.
 """
 
 import pathlib
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
@@ -14,8 +14,6 @@ from afgan_jax.checkpoints.checkpoint import to_tree
 from afgan_jax.methods.state import TrainState
 from afgan_jax.system import processes
 from afgan_jax.system.errors import ProcessesDiffer
-
-T = TypeVar('T')
 
 
 def of_this_process(folder: pathlib.Path) -> dict[str, Any]:
@@ -49,7 +47,7 @@ def to_save(state: TrainState) -> dict[str, Any]:
   return tree if processes.count() == 1 else jax.device_get(tree)
 
 
-def agree_on_step(folder: pathlib.Path, step: int, read: T = None) -> T:
+def agree_on_step(folder: pathlib.Path, step: int, read: Any = None) -> Any:
   """Checks that all processes read the same checkpoint.
 
   Args:

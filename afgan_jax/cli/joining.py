@@ -75,6 +75,9 @@ def join(start: Start) -> None:
     _be_quiet()
   _announce(start)
   processes.check_same(_facts())
+  from afgan_jax import devices
+
+  devices.connect()
 
 
 def _announce(start: Start) -> None:
