@@ -1,122 +1,70 @@
 """Maps pure functions over devices; the only module that calls `pmap`.
 
-Every function has an argument `devices`, the devices to use; None for all.
+Every function has an argument `devices`, the devices to use; None for all, also
+those of other processes. For several processes the functions are mapped by
+`shard_map`, since the results of `pmap` are local to a process.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import PartitionSpec
 
-AXIS = 'batch'
+from afgan_jax.placing import (
+  AXIS,
+  Devices,
+  count,
+  create_replicated,
+  mesh_of,
+  over,
+  own_rows,
+  prefetch,
+  replicate,
+  replicated,
+  resident,
+  shard,
+  split,
+  unshard,
+)
+
+__all__ = [
+  'AXIS',
+  'Devices',
+  'count',
+  'create_replicated',
+  'own_rows',
+  'prefetch',
+  'replicate',
+  'replicated',
+  'resident',
+  'shard',
+  'unshard',
+]
+
 # Limit for one call of `map_sampled_updates`'s function.
 MAX_STEPS = 64
 
-Devices = Sequence[jax.Device] | None
 
+def connect() -> None:
+  """Connects all devices; every process calls this at the same point.
 
-def count(devices: Devices = None) -> int:
-  """Returns the number of devices."""
-  return jax.device_count() if devices is None else len(devices)
-
-
-def replicated(devices: Devices = None) -> NamedSharding:
-  """Returns the sharding of replicated arrays."""
-  return NamedSharding(_mesh(devices), PartitionSpec())
-
-
-def create_replicated(
-  create: Callable[[], Any], devices: Devices = None
-) -> Any:
-  """Creates replicated arrays by calling a function on every device.
-
-  Args:
-    create: returns a pytree of arrays; compiled as a whole, since op by op it
-      takes several times as long.
-    devices: to compute on.
-
-  Returns:
-    The pytree, replicated.
+  The first collective opens connections, for which the others must be there
+  within half a minute on CPUs; later they may come late.
   """
-  return jax.jit(create, out_shardings=replicated(devices))()
-
-
-def shard(batch: Any, devices: Devices = None) -> Any:
-  """Shards the leading axis of every array over the devices.
-
-  Args:
-    batch: a pytree of arrays [batch, ...]; `batch` is a multiple of the number
-      of devices.
-    devices: to shard over.
-
-  Returns:
-    The arrays as [devices, batch / devices, ...], each row on its device.
-  """
-  mesh = _mesh(devices)
-  sharding = NamedSharding(mesh, PartitionSpec(AXIS))
-
-  def put(array: np.ndarray) -> jax.Array:
-    array = array.reshape(mesh.size, -1, *array.shape[1:])
-    return jax.device_put(array, sharding)
-
-  return jax.tree.map(put, batch)
-
-
-def unshard(array: jax.Array) -> np.ndarray:
-  """Concatenates the shards of an array."""
-  return np.concatenate(np.asarray(array))
-
-
-def prefetch(
-  batches: Iterable[Any], devices: Devices = None
-) -> Iterator[tuple[Any]]:
-  """Prefetches sharded batches to the devices.
-
-  Args:
-    batches: pytrees as in `shard`.
-    devices: to shard over.
-
-  Yields:
-    The arguments of `map_update`'s function after the state.
-  """
-  ready = None
-  for batch in batches:
-    # Transfers are asynchronous, so this does not wait.
-    upcoming = (shard(batch, devices),)
-    if ready is not None:
-      yield ready
-    ready = upcoming
-  if ready is not None:
-    yield ready
-
-
-def resident(
-  images: np.ndarray, devices: Devices = None
-) -> tuple[jax.Array, jax.Array]:
-  """Replicates the training set on all devices.
-
-  Args:
-    images: uint8 [n, size, size, 3].
-    devices: to put it on.
-
-  Returns:
-    The images and the device numbers, arguments of the functions of
-    `map_sampler` and `map_sampled_updates`.
-  """
-  return (
-    jax.device_put(images, replicated(devices)),
-    shard(np.arange(_mesh(devices).size), devices)[:, 0],
-  )
+  add = _map(lambda one: lax.psum(one, AXIS), (0,), None, None)
+  mesh = mesh_of(None)
+  ones = split(np.ones(mesh.size, np.float32), over(mesh))
+  jax.block_until_ready(add(ones))
 
 
 def over_devices(function: Callable, devices: Devices = None) -> Callable:
   """Maps a function over the leading axis of an array, one row a device."""
-  return jax.pmap(function, devices=devices)
+  return _map(function, (0,), 0, devices)
 
 
 def map_batches(function: Callable, devices: Devices = None) -> Callable:
@@ -130,7 +78,11 @@ def map_batches(function: Callable, devices: Devices = None) -> Callable:
     A function of the variables and a sharded batch; results keep the leading
     axis of devices.
   """
-  return jax.pmap(function, axis_name=AXIS, in_axes=(None, 0), devices=devices)
+  mapped = _map(function, (None, 0), 0, devices)
+  if not _several_processes():
+    return mapped
+  # All processes need all results.
+  return jax.jit(mapped, out_shardings=replicated(devices))
 
 
 def map_update(update: Callable, devices: Devices = None) -> Callable:
@@ -159,11 +111,11 @@ def map_sampler(sample: Callable, devices: Devices = None) -> Callable:
   Returns:
     A function from the arrays of `resident` and a step to its sharded batch.
   """
-  return jax.pmap(
+  return _map(
     lambda images, device, step: sample(images, step, device),
-    axis_name=AXIS,
-    in_axes=(None, 0, None),
-    devices=devices,
+    (None, 0, None),
+    0,
+    devices,
   )
 
 
@@ -216,15 +168,57 @@ def _map_updates(
   update: Callable, in_axes: tuple[int | None, ...], devices: Devices
 ) -> Callable:
   """Maps a function from a donated state to the next state and metrics."""
-  return jax.pmap(
-    update,
-    axis_name=AXIS,
-    in_axes=in_axes,
-    out_axes=(None, None),
-    donate_argnums=0,
-    devices=devices,
+  return _map(update, in_axes, None, devices, donate_argnums=(0,))
+
+
+def _map(
+  function: Callable,
+  in_axes: tuple[int | None, ...],
+  out_axis: int | None,
+  devices: Devices,
+  donate_argnums: tuple[int, ...] = (),
+) -> Callable:
+  """Maps a function over devices.
+
+  Args:
+    function: of one device's rows.
+    in_axes: for each argument 0, to take one row, or None, to take all.
+    out_axis: 0 for results with an axis of devices, None for equal results.
+    devices: to map over.
+    donate_argnums: numbers of the arguments that are donated.
+  """
+  if not _several_processes():
+    return jax.pmap(
+      function,
+      axis_name=AXIS,
+      in_axes=in_axes,
+      out_axes=out_axis,
+      donate_argnums=donate_argnums,
+      devices=devices,
+    )
+
+  def on_rows(*args: Any) -> Any:
+    rows = [
+      arg if axis is None else jax.tree.map(lambda x: x[0], arg)
+      for arg, axis in zip(args, in_axes, strict=True)
+    ]
+    results = function(*rows)
+    if out_axis is None:
+      return results
+    return jax.tree.map(lambda x: x[None], results)
+
+  def spec(axis: int | None) -> PartitionSpec:
+    return PartitionSpec() if axis is None else PartitionSpec(AXIS)
+
+  mapped = jax.shard_map(
+    on_rows,
+    mesh=mesh_of(devices),
+    in_specs=tuple(spec(axis) for axis in in_axes),
+    out_specs=spec(out_axis),
+    check_vma=False,  # `pmean` makes equal what it cannot prove equal.
   )
+  return jax.jit(mapped, donate_argnums=donate_argnums)
 
 
-def _mesh(devices: Devices) -> Mesh:
-  return Mesh(np.array(jax.devices() if devices is None else devices), (AXIS,))
+def _several_processes() -> bool:
+  return jax.process_count() > 1

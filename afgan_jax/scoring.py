@@ -12,6 +12,7 @@ from afgan_jax.devices import Devices
 from afgan_jax.methods.maps import reduce_map
 from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import TrainState
+from afgan_jax.system import processes
 from afgan_jax.system.log import in_words, logger
 
 # `methods.base.Scores` of any number of images, as NumPy arrays.
@@ -49,15 +50,14 @@ def make_scorer(
     devices: that share each batch; None for all.
   """
   score = map_score(config, devices)
-  variables = jax.device_put(
-    state.scoring_variables, device_mapping.replicated(devices)
-  )
+  variables = device_mapping.replicate(state.scoring_variables, devices)
   num_devices = device_mapping.count(devices)
   size = -(-config.score.batch_size // num_devices) * num_devices
 
   def score_all(
     pixels: np.ndarray, regions: np.ndarray | None = None
   ) -> Scores:
+    processes.check_same_images('images', pixels)
     results = []
     for start in range(0, len(pixels), size):
       batch = pixels[start : start + size]
@@ -104,7 +104,9 @@ def announce(config: ConfigDict, num_images: int) -> None:
   """
   if num_images < _FEWEST:
     return
-  devices = jax.devices()
+  total = num_images
+  devices = jax.local_devices()
+  num_images = -(-num_images // jax.process_count())  # Of this process.
   operations = build_method(config).score_flops()
   fast = _FAST.get(devices[0].platform, _FAST['gpu']) * len(devices)
   if num_images * operations < _LONG * fast:
@@ -114,7 +116,7 @@ def announce(config: ConfigDict, num_images: int) -> None:
     logger.info(
       'Scoring %d images takes about %s, %.2g s each, estimated from the '
       'speed of a matrix product.',
-      num_images,
+      total,
       in_words(num_images * seconds),
-      seconds,
+      num_images * seconds / total,
     )

@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.system import processes
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
 from datasets.folder import FolderSource
@@ -114,9 +115,9 @@ def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
     config: see `configs/default.py`.
 
   Returns:
-    A function that takes the first step and the step after the last, and
-    returns an iterator over batches, see `pipeline.train_batches`; None for
-    placement 'device'.
+    A function that takes the first step, the step after the last and, for a
+    part of each batch, the rows of it, and returns an iterator over batches,
+    see `pipeline.train_batches`; None for placement 'device'.
 
   Raises:
     DataError: if TensorFlow is not installed.
@@ -186,6 +187,6 @@ def read_samples(
     mask_size=config.metrics.pixel_size,
     leave_out=leave_out,
   )
-  if preprocessor.cache is not None:
+  if preprocessor.cache is not None and processes.is_writer():
     preprocessor.cache.prune()
   return split

@@ -17,7 +17,11 @@ Augment = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def train_batches(
-  images: np.ndarray, config: ConfigDict, start: int, stop: int
+  images: np.ndarray,
+  config: ConfigDict,
+  start: int,
+  stop: int,
+  rows: np.ndarray | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
   """Makes the training batches of a range of steps.
 
@@ -29,6 +33,8 @@ def train_batches(
     config: see `configs/default.py`.
     start: first step.
     stop: step after the last one.
+    rows: of each batch to make, ascending, int [n]; None for all. A row does
+      not depend on the others.
 
   Returns:
     An iterator over batches with 'image', the good images, and 'input', the
@@ -38,6 +44,12 @@ def train_batches(
   tf.config.set_visible_devices([], 'GPU')
   tf.config.set_visible_devices([], 'TPU')
   positions = np.arange(start * config.batch_size, stop * config.batch_size)
+  indices = order(config.seed, positions, len(images))
+  rows = np.arange(config.batch_size) if rows is None else rows
+  positions, indices = (
+    each.reshape(-1, config.batch_size)[:, rows].ravel()
+    for each in (positions, indices)
+  )
   augment = build_augmentation(config)
   images = tf.constant(images)
   seed = tf.constant(config.seed, tf.int64)
@@ -47,11 +59,9 @@ def train_batches(
     augmented, mask = augment(image, tf.stack([seed, position]))
     return {'image': image, 'input': augmented, 'mask': mask}
 
-  dataset = tf.data.Dataset.from_tensor_slices(
-    (positions, order(config.seed, positions, len(images)))
-  )
+  dataset = tf.data.Dataset.from_tensor_slices((positions, indices))
   dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE)
-  dataset = dataset.batch(config.batch_size, drop_remainder=True)
+  dataset = dataset.batch(len(rows), drop_remainder=True)
   return dataset.prefetch(2).as_numpy_iterator()
 
 

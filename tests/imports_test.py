@@ -69,6 +69,7 @@ ROOMS = (
   ('ops',),
   ('machine',),
   ('devices',),
+  ('placing',),
   ('preprocessing',),
   ('config',),
   ('system',),

@@ -36,15 +36,15 @@ def describe_duration(
     A sentence; and dotted config fields with values that shorten training to an
     hour, empty unless it takes much longer than that on a CPU.
   """
-  devices = jax.devices()
+  devices = jax.local_devices()
   platform = devices[0].platform
-  peak = machine.expected_speed(config.dtype, devices)
+  peak = machine.expected_speed(config.dtype, devices) * jax.process_count()
   seconds = num_steps * _step_seconds(config, peak)
   if not seconds:  # The method does not count its operations.
     return f'{num_steps} steps of {config.batch_size} images.', {}
   name = 'CPU' if platform == 'cpu' else devices[0].device_kind
-  if len(devices) > 1:
-    name = f'{len(devices)} × {name}'
+  if jax.device_count() > 1:
+    name = f'{jax.device_count()} × {name}'
   features = base_features(config)
   width = f' with {features} features' if features else ''
   sentence = (

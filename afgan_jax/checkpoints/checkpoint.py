@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from afgan_jax.config.store import from_stored
 from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import NetworkState, TrainState
+from afgan_jax.placing import put_replicated
 from afgan_jax.system.errors import UsageError
 
 FORMAT_VERSION = 1
@@ -88,6 +89,12 @@ class Checkpoint:
     self, create: Callable[[], Any], sharding: jax.sharding.Sharding
   ) -> TrainState:
     """Reads the part of the state that `create` returns."""
+    if isinstance(sharding, jax.sharding.NamedSharding) and (
+      not sharding.is_fully_addressable
+    ):
+      # Orbax would have to write and read on all processes at once.
+      own = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+      return put_replicated(self._read(create, own), sharding)
     abstract = jax.tree.map(
       lambda leaf: jax.ShapeDtypeStruct(
         leaf.shape, leaf.dtype, sharding=sharding

@@ -16,12 +16,14 @@ import orbax.checkpoint as ocp
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints import checksums
-from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint, to_tree
+from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint
+from afgan_jax.checkpoints.shared import agree_on_step, of_this_process, to_save
 from afgan_jax.config.rules import check_config
 from afgan_jax.config.schema import METHODS
 from afgan_jax.config.store import check_continues
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
+from afgan_jax.system import processes
 from afgan_jax.system.errors import (
   CheckpointNotWritten,
   MissingCheckpoint,
@@ -62,6 +64,7 @@ class Checkpoints:
         async_options=ocp.options.AsyncOptions(
           post_finalization_callback=self._write_checksums
         ),
+        **of_this_process(self.folder),
       ),
     )
 
@@ -81,7 +84,7 @@ class Checkpoints:
     return self._manager.latest_step()
 
   def save(self, state: TrainState, config: ConfigDict) -> None:
-    """Saves the state asynchronously.
+    """Saves the state asynchronously, if this process is the writer.
 
     Args:
       state: on any number of devices.
@@ -91,6 +94,8 @@ class Checkpoints:
       UsageError: if there is not enough disk space, or if this save or the
         previous one failed; earlier checkpoints are unchanged.
     """
+    if not processes.is_writer():
+      return
     stored = {'format_version': FORMAT_VERSION, 'config': config.to_dict()}
     try:
       self._manager.wait_until_finished()
@@ -99,7 +104,7 @@ class Checkpoints:
       self._manager.save(
         self._saved_step,
         args=ocp.args.Composite(
-          state=ocp.args.PyTreeSave(to_tree(state)),
+          state=ocp.args.PyTreeSave(to_save(state)),
           config=ocp.args.JsonSave(stored),
         ),
       )
@@ -111,10 +116,9 @@ class Checkpoints:
 
   def _write_checksums(self) -> None:
     """Writes checksums to a complete checkpoint, before it is renamed."""
-    if jax.process_index() == 0:
-      name = f'{self._saved_step}{ocp.utils.TMP_DIR_SUFFIX}*'
-      for folder in self.folder.glob(name):
-        checksums.write(folder, exclude=_WRITTEN_LAST)
+    name = f'{self._saved_step}{ocp.utils.TMP_DIR_SUFFIX}*'
+    for folder in self.folder.glob(name):
+      checksums.write(folder, exclude=_WRITTEN_LAST)
 
   def _check_disk_space(self, state: TrainState) -> None:
     """Detects a full disk first, since Orbax's own error is pages long."""
@@ -177,6 +181,8 @@ class Checkpoints:
     Args:
       after: last step to keep; all later checkpoints are moved.
     """
+    if not processes.is_writer():
+      return
     newer = [step for step in self._manager.all_steps() if step > after]
     for step in newer:
       target = self.folder.parent / _DAMAGED / str(step)
@@ -239,4 +245,4 @@ def restore(
       check_config(config, num_devices=1)
       return config, checkpoint.read_variables(config, replicated())
 
-    return checkpoints.newest(read)[1]
+    return agree_on_step(checkpoints.folder, *checkpoints.newest(read))

@@ -45,6 +45,7 @@ _ADVICE = {
   errors.OutputFull: (
     'make room, then the same command with --resume continues'
   ),
+  errors.ProcessLost: 'the same command continues from the last checkpoint',
   errors.Diverged: (
     'try a lower config.optimizer.learning_rate in another --workdir'
   ),
@@ -56,7 +57,7 @@ _ADVICE = {
 }
 
 
-def advise(error: Exception) -> str:
+def advise(error: BaseException) -> str:
   """Returns the error message, extended by what the user can do."""
   sentence = str(error)
   for kind, advice in _ADVICE.items():

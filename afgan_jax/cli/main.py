@@ -15,17 +15,19 @@ from typing import Any
 from absl import app, flags, logging
 
 from afgan_jax.artefact.layout import is_artefact
-from afgan_jax.cli import definitions
+from afgan_jax.cli import definitions, process_flags
 from afgan_jax.cli.advice import advise
 from afgan_jax.cli.flag_rules import check_exported, check_flags, is_check_alone
 from afgan_jax.cli.flags import default_workdir, given_config, parse_flags
+from afgan_jax.cli.process_flags import Start
 from afgan_jax.cli.stored_fields import WrongField
 from afgan_jax.cli.threshold_flags import wanted
-from afgan_jax.system import cpu
+from afgan_jax.system import cpu, processes
 from afgan_jax.system.errors import (
   DataError,
   Interrupted,
   PartlyFailed,
+  ProcessStopped,
   UsageError,
 )
 from afgan_jax.system.extras import needed
@@ -58,37 +60,68 @@ def _main(load_data: Callable[[], Any], inspect: Callable[..., str]) -> int:
   # File names may not be valid text; stderr escapes them by default.
   sys.stdout.reconfigure(errors='backslashreplace')
   show_log()
+  code, sentence = _try(load_data, inspect)
+  if processes.count() == 1:
+    return code
+  from afgan_jax.cli import ending
+
+  return ending.end(code, sentence)
+
+
+def _try(
+  load_data: Callable[[], Any], inspect: Callable[..., str]
+) -> tuple[int, str]:
+  """Runs one command and prints its errors.
+
+  Returns:
+    The exit code and the error; '' if the command ended as in all processes of
+    its run.
+  """
   try:
     _dispatch(definitions.MODE.value, load_data, inspect)
-  except WrongField as error:
-    print(error, file=sys.stderr)
-    return 2
-  except (UsageError, DataError) as error:
-    print(advise(error), file=sys.stderr)
-    return 1
   except BrokenPipeError:  # E.g. with `main.py | head`.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
-  except OSError as error:  # E.g. a full disk or a read-only folder.
+    return 1, 'Nothing reads its output.'
+  except (Exception, ProcessStopped) as error:
+    sentence, code = _explain(error)
+    _print_error(sentence)
+    is_agreed = isinstance(error, PartlyFailed | Interrupted)
+    return code, '' if is_agreed else sentence
+  return 0, ''
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+  """Returns the sentence and the exit code for an error; raises others."""
+  if isinstance(error, WrongField):
+    return str(error), 2
+  if isinstance(error, UsageError | DataError):
+    return advise(error), 1
+  if isinstance(error, OSError):  # E.g. a full disk or a read-only folder.
     place = error.filename or 'A file'
-    print(
-      f'{place} cannot be read or written ({error.strerror or error}).',
-      file=sys.stderr,
-    )
-    return 1
-  except PartlyFailed as error:
-    print(error, file=sys.stderr)
-    return 3
-  except Interrupted as error:
-    print(advise(error), file=sys.stderr)
-    return error.exit_code
-  return 0
+    reason = error.strerror or error
+    return f'{place} cannot be read or written ({reason}).', 1
+  if isinstance(error, PartlyFailed):
+    return str(error), 3
+  if isinstance(error, Interrupted | ProcessStopped):
+    return advise(error), error.exit_code
+  if processes.count() == 1:
+    raise error
+  from afgan_jax.cli import ending
+
+  return ending.explain(error), 1
+
+
+def _print_error(sentence: str) -> None:
+  if processes.count() > 1:
+    sentence = f'Process {processes.group().index}: {sentence}'
+  print(sentence, file=sys.stderr)
 
 
 def _dispatch(
   mode: str, load_data: Callable[[], Any], inspect: Callable[..., str]
 ) -> None:
   config, output = definitions.CONFIG.value, _path(definitions.OUTPUT)
+  start = process_flags.requested(mode)
   if mode in ('serve', 'merge') or is_check_alone(mode):
     check_flags(mode)
     from afgan_jax.cli import deployment, prediction
@@ -113,15 +146,19 @@ def _dispatch(
     check_exported(mode, workdir)
   else:
     with needed(f'--mode={mode} of a trained run', 'train'):
-      _start_jax(mode)
+      _start_jax(mode, start)
   _run(mode, workdir, output and pathlib.Path(output), load_data)
 
 
-def _start_jax(mode: str) -> None:
-  """Configures the process for JAX and imports it."""
+def _start_jax(mode: str, start: Start | None = None) -> None:
+  """Configures the process for JAX, joins others if any, and imports JAX."""
   cpu.prepare()
   from afgan_jax.system import compilation_cache
 
+  if start:
+    from afgan_jax.cli import joining
+
+    joining.join(start)
   if mode != 'benchmark':  # The benchmark measures compilation.
     compilation_cache.enable()
     compilation_cache.announce()

@@ -16,6 +16,7 @@ from afgan_jax.jobs.measure import measure
 from afgan_jax.jobs.model_card import read_validation, write_card
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
 from afgan_jax.scoring import Scores
+from afgan_jax.system import processes
 from afgan_jax.system.files import write_table, write_text
 from afgan_jax.system.workdir import check_not_file
 from afgan_jax.tracking.history import read_history
@@ -157,6 +158,8 @@ def measure_and_write(
   evaluation = dataclasses.replace(
     evaluation, validation=read_validation(workdir, detector)
   )
+  if not processes.is_writer():
+    return evaluation
   output.mkdir(parents=True, exist_ok=True)
   write_table(output / 'scores.csv', _scores_csv(test, evaluation.scores))
   content = json.dumps(evaluation.metrics, indent=2)

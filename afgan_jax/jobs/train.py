@@ -22,6 +22,7 @@ from afgan_jax.jobs.validate import validate_detector
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.system import processes
 from afgan_jax.system.errors import MissingThreshold
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
@@ -92,11 +93,11 @@ def train(
     )
     if evaluation is None:
       write_card(workdir, detector)
-    return Trained(detector, evaluation, None)
+  return Trained(detector, evaluation, None)
 
 
 def _tell(on_start: OnStart, config: ConfigDict, left: int) -> None:
-  if on_start and left > 0:
+  if on_start and left > 0 and processes.is_writer():
     on_start(config, left)
 
 
@@ -117,6 +118,7 @@ def _train_detector(
   """Trains a detector without a threshold."""
   from afgan_jax.training import loop
 
+  processes.check_same_images('training images', images)
   state = loop.train(config, workdir, images, make_batches)
   logger.info(
     'Trained to step %d; the checkpoints are in %s.', state.step, workdir

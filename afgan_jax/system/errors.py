@@ -64,6 +64,14 @@ class OutputFull(UsageError):
   """A result could not be written; the rows so far are kept."""
 
 
+class ProcessLost(UsageError):
+  """Another process of the run has failed or cannot be reached."""
+
+
+class ProcessesDiffer(UsageError):
+  """The processes of a run were not started alike."""
+
+
 class Diverged(UsageError):
   """Losses or weights are no longer finite."""
 
@@ -117,6 +125,23 @@ class Interrupted(Exception):  # noqa: N818
 
   def __init__(self, message: str, signum: int = signal.SIGINT):
     super().__init__(message)
+    self.exit_code = 128 + signum
+
+
+class ProcessStopped(BaseException):  # noqa: N818
+  """The user stopped one of several processes, and so ends the others.
+
+  Nothing that handles errors handles it, as with KeyboardInterrupt.
+
+  Attributes:
+    exit_code: of the program, 128 plus the number of the signal.
+  """
+
+  def __init__(self, signum: int):
+    super().__init__(
+      f'Stopped by {signal.Signals(signum).name}; the same command continues '
+      'from the last checkpoint.'
+    )
     self.exit_code = 128 + signum
 
 

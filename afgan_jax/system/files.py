@@ -7,6 +7,8 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from afgan_jax.system import processes
+
 # File names may contain bytes that are not valid text, which Python decodes to
 # lone surrogates; they are written as \udcXX.
 TEXT_FORMAT = {'encoding': 'utf-8', 'errors': 'backslashreplace'}
@@ -69,7 +71,9 @@ def shorten_name(name: str, room: int = 0) -> str:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a text file in UTF-8 atomically."""
+  """Writes a text file in UTF-8 atomically, if this process is the writer."""
+  if not processes.is_writer():
+    return
   with replacing(path) as temporary:
     temporary.write_text(text, **TEXT_FORMAT)
 
@@ -79,8 +83,11 @@ def write_table(path: pathlib.Path, text: str) -> None:
 
   Excel takes UTF-8 for another encoding unless a byte-order mark precedes it.
   The mark is written only if the text is not ASCII: a program that reads the
-  table as plain UTF-8 finds it in the name of the first column.
+  table as plain UTF-8 finds it in the name of the first column. A process that
+  is not the writer writes nothing.
   """
+  if not processes.is_writer():
+    return
   with replacing(path) as temporary:
     encoding = table_encoding(text)
     temporary.write_text(text, **{**TEXT_FORMAT, 'encoding': encoding})

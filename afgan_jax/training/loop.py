@@ -8,15 +8,18 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.checkpoint import Checkpoint
+from afgan_jax.checkpoints.shared import agree_on_step
 from afgan_jax.checkpoints.store import Checkpoints
 from afgan_jax.config.derived import num_steps, steps_per_epoch
 from afgan_jax.config.store import check_continues, to_json
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
+from afgan_jax.system import processes
 from afgan_jax.system.errors import Interrupted
 from afgan_jax.system.files import write_text
 from afgan_jax.tracking.event_writer import EventWriter
 from afgan_jax.tracking.history import HistoryWriter, read_history
+from afgan_jax.tracking.no_output import NoOutput
 from afgan_jax.tracking.panel import make_panel
 from afgan_jax.tracking.progress import Progress
 from afgan_jax.training import programs
@@ -56,10 +59,11 @@ def train(
     steps = range(int(state.step), num_steps(config, len(images)))
     if not steps:
       return state
-    writer = stack.enter_context(EventWriter(workdir / 'tensorboard'))
-    log = stack.enter_context(HistoryWriter(workdir))
     history = read_history(workdir, before=steps.start + 1)
-    progress = stack.enter_context(_progress(config, steps, per_epoch))
+    writer, log, progress = (
+      stack.enter_context(output)
+      for output in _outputs(config, workdir, steps, per_epoch)
+    )
     panel = make_panel(config, images)
     return _run_steps(
       config,
@@ -73,16 +77,22 @@ def train(
     )
 
 
-def _progress(
-  config: ConfigDict, steps: range, per_epoch: int
-) -> contextlib.AbstractContextManager[Progress]:
-  return contextlib.closing(
-    Progress(
-      start=steps.start,
-      stop=steps.stop,
-      steps_per_epoch=per_epoch,
-      batch_size=config.batch_size,
-    )
+def _outputs(
+  config: ConfigDict, workdir: pathlib.Path, steps: range, per_epoch: int
+) -> tuple[contextlib.AbstractContextManager, ...]:
+  """Opens the event file, the history and the progress bar."""
+  if not processes.is_writer():
+    return NoOutput(), NoOutput(), NoOutput()
+  progress = Progress(
+    start=steps.start,
+    stop=steps.stop,
+    steps_per_epoch=per_epoch,
+    batch_size=config.batch_size,
+  )
+  return (
+    EventWriter(workdir / 'tensorboard'),
+    HistoryWriter(workdir),
+    contextlib.closing(progress),
   )
 
 
@@ -106,7 +116,7 @@ def _run_steps(
       state, count, metrics = advance(state, limit)
       watch.add(step, count, metrics)
       step += count
-      signum = interrupted()
+      signum = max(processes.agree('signal', interrupted() or 0)) or None
       done = step == stop or signum is not None
       if done or _is_due(step, save_every):
         watch.flush()
@@ -125,6 +135,7 @@ def _restore_or_create(
   config: ConfigDict, checkpoints: Checkpoints
 ) -> TrainState:
   if checkpoints.latest_step is None:
+    agree_on_step(checkpoints.folder, 0)
     return programs.create_state(config)
 
   def read(checkpoint: Checkpoint) -> TrainState:
@@ -132,6 +143,7 @@ def _restore_or_create(
     return checkpoint.read_state(config, replicated())
 
   step, state = checkpoints.newest(read)
+  agree_on_step(checkpoints.folder, step)
   checkpoints.set_aside(after=step)
   return state
 

@@ -10,10 +10,12 @@ from ml_collections import ConfigDict
 
 from afgan_jax import devices as device_mapping
 from afgan_jax.methods.state import TrainState
+from afgan_jax.system import processes
 from afgan_jax.training import programs
 
-# Maps a first and an end step (exclusive) to the batches of the steps between.
-MakeBatches = Callable[[int, int], Iterable[dict[str, np.ndarray]]]
+# Maps a first and an end step (exclusive) to the batches of the steps between;
+# and, with several processes, to the given rows of each.
+MakeBatches = Callable[..., Iterable[dict[str, np.ndarray]]]
 # Maps the state, which is donated, and the maximal number of steps to the next
 # state, the number of steps made, and their metrics, each a scalar or with at
 # least as many entries.
@@ -51,10 +53,20 @@ def make_advance(
     return from_devices(
       programs.map_sampled_steps(config), device_mapping.resident(images)
     )
+  batches = _own_batches(config, make_batches, start, stop)
   return from_host(
-    programs.map_train_step(config),
-    device_mapping.prefetch(make_batches(start, stop)),
+    programs.map_train_step(config), device_mapping.prefetch(batches)
   )
+
+
+def _own_batches(
+  config: ConfigDict, make_batches: MakeBatches, start: int, stop: int
+) -> Iterable[dict[str, np.ndarray]]:
+  """Makes the rows of batches that are on this process's devices."""
+  if processes.count() == 1:
+    return make_batches(start, stop)
+  rows = device_mapping.own_rows(config.batch_size)
+  return make_batches(start, stop, rows)
 
 
 def from_host(step: Callable, feed: Iterator[tuple[Any, ...]]) -> Advance:
@@ -102,5 +114,6 @@ class _Pace:
       if 2 * self._maximum * seconds_per_step <= _CALL_SECONDS:
         self._maximum = min(2 * self._maximum, device_mapping.MAX_STEPS)
     self._start = now
-    self._count = min(self._maximum, limit)
+    # By the slowest clock: all processes make the same number of steps.
+    self._count = min(processes.agree('steps', min(self._maximum, limit)))
     return self._count

@@ -1,0 +1,123 @@
+"""Ends a run in all of its processes.
+
+If one fails, the others end too, with a sentence, within a minute.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from afgan_jax.system import processes
+from afgan_jax.system.errors import ProcessLost, ProcessStopped
+from afgan_jax.system.group import COORDINATOR_LOST, PERIOD, Group
+
+# Kept for the life of the process, since C calls them.
+_kept: list[Any] = []
+
+
+def end(code: int, sentence: str) -> int:
+  """Ends a command in all processes.
+
+  Args:
+    code: exit code of this process.
+    sentence: that was printed if the command failed; '' if all processes come
+      to this point.
+
+  Returns:
+    The exit code, if all processes came to the end.
+  """
+  group = processes.group()
+  try:
+    if not sentence:
+      group.finish()
+      _leave_in_turn()
+      return code
+  except ProcessLost as error:
+    sentence, code = str(error), 1
+    _say(sentence)
+  except ProcessStopped as error:
+    sentence, code = str(error), error.exit_code
+    _say(sentence)
+  for signum in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(signum, signal.SIG_IGN)  # It ends.
+  group.fail(sentence)
+  _exit(code)
+
+
+def explain(error: BaseException) -> str:
+  """Explains an unexpected error in a sentence.
+
+  Args:
+    error: that ended this process; if it is no failure of a connection, its
+      traceback is printed.
+  """
+  import jax
+
+  if isinstance(error, jax.errors.JaxRuntimeError):
+    lost = processes.group().lost(seconds=PERIOD + 1)
+    text = str(error).splitlines()[0][:200]
+    return lost or f'The connection to another process has failed ({text}).'
+  traceback.print_exception(error)
+  return f'The program failed ({type(error).__name__}).'
+
+
+def _leave_in_turn() -> None:
+  """Leaves JAX's service, process 0 last, since the service is in it."""
+  import jax
+
+  processes.group().leave()
+  with contextlib.suppress(Exception):
+    jax.distributed.shutdown()
+
+
+def prepare(group: Group) -> None:
+  """Lets signals and lost processes end this one, each with a sentence.
+
+  Args:
+    group: of the processes.
+  """
+
+  def stop(signum: int, frame: Any) -> NoReturn:
+    raise ProcessStopped(signum)
+
+  for signum in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(signum, stop)
+
+  # JAX aborts, from a thread of C++, when process 0 is gone.
+  @ctypes.CFUNCTYPE(None, ctypes.c_int)
+  def aborted(signum: int) -> None:
+    _end_now(COORDINATOR_LOST)
+
+  _kept.append(aborted)
+  ctypes.CDLL(None).signal(signal.SIGABRT, aborted)
+  group.watch(_end_watched)
+
+
+def _say(sentence: str) -> None:
+  print(f'Process {processes.group().index}: {sentence}', file=sys.stderr)
+
+
+def _end_watched(sentence: str) -> None:
+  """Ends the process from the thread that watches the others."""
+  processes.group().fail(sentence)
+  _end_now(sentence)
+
+
+def _end_now(sentence: str) -> None:
+  """Ends the process with a sentence, from any thread."""
+  text = f'Process {processes.group().index}: {sentence}\n'
+  with contextlib.suppress(OSError):
+    os.write(2, text.encode(errors='backslashreplace'))
+  os._exit(1)
+
+
+def _exit(code: int) -> NoReturn:
+  """Exits without what waits for other processes at the end of a program."""
+  with contextlib.suppress(OSError, ValueError):
+    sys.stdout.flush()
+    sys.stderr.flush()
+  os._exit(code)
