@@ -143,8 +143,6 @@ def measure_and_write(
   Returns:
     The evaluation.
   """
-  from afgan_jax.report.publish import publish
-
   history = read_history(workdir)
   evaluation = measure(
     detector,
@@ -158,16 +156,23 @@ def measure_and_write(
   evaluation = dataclasses.replace(
     evaluation, validation=read_validation(workdir, detector)
   )
-  if not processes.is_writer():
-    return evaluation
+  if processes.is_writer():
+    _write(evaluation, output)
+    if output == workdir:
+      write_card(workdir, detector)
+  return evaluation
+
+
+def _write(evaluation: Evaluation, output: pathlib.Path) -> None:
+  """Writes the results of an evaluation."""
+  from afgan_jax.report.publish import publish
+
   output.mkdir(parents=True, exist_ok=True)
-  write_table(output / 'scores.csv', _scores_csv(test, evaluation.scores))
+  table = _scores_csv(evaluation.test, evaluation.scores)
+  write_table(output / 'scores.csv', table)
   content = json.dumps(evaluation.metrics, indent=2)
   write_text(output / 'metrics.json', content + '\n')
   publish(evaluation, output)
-  if output == workdir:
-    write_card(workdir, detector)
-  return evaluation
 
 
 def _scores_csv(test: LabelledImages, results: Scores) -> str:

@@ -62,8 +62,7 @@ def train(
     workdir: of the run.
     data: loads the images.
     blind: whether to validate on synthetic defects and not read the test set.
-    on_start: called before training with the config and the number of steps
-      left, unless that is 0.
+    on_start: gets the config and the number of steps left, unless that is 0.
 
   Returns:
     The detector and its metrics, which are also written to the workdir.
