@@ -103,6 +103,7 @@ def describe_model(model: Model, limits: Limits) -> dict[str, Any]:
     },
     'formats': formats(),
     'problem': model.problem or None,
+    'drift': model.loaded.drift.report().sentence or None,
   }
 
 

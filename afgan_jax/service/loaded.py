@@ -4,18 +4,16 @@ import asyncio
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from concurrent import futures
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from afgan_jax.metrics.drift import Drift
 from afgan_jax.metrics.fit_threshold import set_by_hand
-from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.service.batcher import Batcher, ScoringFailed
 from afgan_jax.service.errors import Refused
 from afgan_jax.service.limits import Limits
 from afgan_jax.service.stamps import Stamp
+from afgan_jax.service.work import Pools, Work, prepare
 
 if TYPE_CHECKING:  # Its module imports JAX.
   from afgan_jax.detector import Detector
@@ -24,39 +22,6 @@ _LONGEST_WAIT = 60
 # Scores closer to a threshold, in the calibration's scale, are computed alone:
 # batches of other sizes change the last digits, which would decide.
 _CLOSE = 0.02
-
-
-@dataclasses.dataclass(eq=False)
-class Work:
-  """Describes what is done with one image.
-
-  Attributes:
-    prepare: makes the pixels; runs in a thread.
-    finish: makes the answer of image, score and map; runs in a thread.
-    threshold: of the score.
-    keep_original: whether `finish` needs the image's own pixels.
-    is_late: whether nobody waits for the answer any more.
-  """
-
-  prepare: Callable[[], PreparedImage]
-  finish: Callable[[PreparedImage, float, np.ndarray], Any]
-  threshold: float
-  keep_original: bool = False
-  is_late: bool = False
-
-
-class Pools:
-  """The threads that decode images, and those that make answers."""
-
-  def __init__(self, size: int):
-    """Creates two pools of `size` threads each."""
-    self.prepare = futures.ThreadPoolExecutor(size, 'decoding')
-    self.finish = futures.ThreadPoolExecutor(size, 'answering')
-
-  def shutdown(self) -> None:
-    """Ends the threads after what they do at present."""
-    for pool in (self.prepare, self.finish):
-      pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Loaded:
@@ -68,6 +33,7 @@ class Loaded:
     version: names weights and thresholds.
     stamp: of its files, before they were read.
     pending: images that are decoded, wait or are scored.
+    drift: compares new images with the held-out ones.
   """
 
   def __init__(
@@ -97,6 +63,8 @@ class Loaded:
     self.version = version_of(detector)
     self.stamp = stamp
     self.pending = 0
+    self.drift = Drift(calibration)
+    self._told = ''
     self._limits, self._pools = limits, pools
     self._batcher = Batcher(
       detector.score_prepared,
@@ -144,6 +112,14 @@ class Loaded:
       )
     return [task.result() for task in tasks]
 
+  def new_drift(self) -> str:
+    """Returns a sentence on the drift of images, once; '' if it is known."""
+    report = self.drift.report()
+    if not report.drifted or self._told:
+      return ''
+    self._told = report.sentence
+    return report.sentence
+
   def retire(self) -> None:
     """Ends the queue as soon as no image is pending."""
     self._is_retired = True
@@ -180,7 +156,7 @@ class Loaded:
 
   async def _run(self, work: Work) -> Any:
     loop = asyncio.get_running_loop()
-    prepared = await loop.run_in_executor(self._pools.prepare, _prepare, work)
+    prepared = await loop.run_in_executor(self._pools.prepare, prepare, work)
     if prepared is None:
       return None
     try:
@@ -197,6 +173,7 @@ class Loaded:
       raise Refused(
         500, 'The model gives no number as the score of this image.'
       )
+    self.drift.update(score, prepared.light)
     return await loop.run_in_executor(
       self._pools.finish, work.finish, prepared, score, values
     )
@@ -225,16 +202,6 @@ def version_of(detector: 'Detector') -> str:
     The step of its checkpoint and the digest of its calibration.
   """
   return f'{detector.step}-{detector.require_calibration().digest}'
-
-
-def _prepare(work: Work) -> PreparedImage | None:
-  if work.is_late:
-    return None
-  prepared = work.prepare()
-  if work.keep_original or prepared.tiles is not None:
-    return prepared
-  # Its pixels would fill the memory while it waits.
-  return prepared._replace(original=np.empty((0, 0, 3), np.uint8))
 
 
 def _limited(preprocessor: Preprocessor, max_pixels: int) -> Preprocessor:

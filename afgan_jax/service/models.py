@@ -10,11 +10,12 @@ import numpy as np
 
 from afgan_jax.service.journal import Journal
 from afgan_jax.service.limits import Limits
-from afgan_jax.service.loaded import Loaded, Pools, version_of, with_threshold
+from afgan_jax.service.loaded import Loaded, version_of, with_threshold
 from afgan_jax.service.metrics import Metrics
 from afgan_jax.service.names import Place
 from afgan_jax.service.stamps import stamp_of
 from afgan_jax.service.thresholds import Thresholds
+from afgan_jax.service.work import Pools
 from afgan_jax.system.errors import DataError, UsageError
 
 if TYPE_CHECKING:  # Its module imports JAX.

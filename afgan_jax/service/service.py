@@ -9,11 +9,12 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from afgan_jax.service.errors import Refused
 from afgan_jax.service.journal import Journal
 from afgan_jax.service.limits import MEGABYTE, Budget, Limits
-from afgan_jax.service.loaded import Pools, version_of
+from afgan_jax.service.loaded import version_of
 from afgan_jax.service.metrics import Metrics
 from afgan_jax.service.models import Load, Model, Models, Opener
 from afgan_jax.service.names import find_places
 from afgan_jax.service.thresholds import Thresholds
+from afgan_jax.service.work import Pools
 
 _MOST_THREADS = 4
 

@@ -17,7 +17,7 @@ from afgan_jax.service.body import read_body
 from afgan_jax.service.context import context_of
 from afgan_jax.service.errors import Refused
 from afgan_jax.service.limits import Share
-from afgan_jax.service.loaded import Work, version_of, with_threshold
+from afgan_jax.service.loaded import version_of, with_threshold
 from afgan_jax.service.models import Model
 from afgan_jax.service.routes.predict import count
 from afgan_jax.service.service import Service
@@ -28,6 +28,7 @@ from afgan_jax.service.tensors import (
   read_call,
   write_answer,
 )
+from afgan_jax.service.work import Work
 
 _OUTPUTS = {'score': 'FP64', 'probability': 'FP64', 'verdict': 'BYTES'}
 _MAP = 'map'

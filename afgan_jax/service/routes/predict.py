@@ -16,9 +16,10 @@ from afgan_jax.service.body import read_body
 from afgan_jax.service.context import Context, context_of
 from afgan_jax.service.form import image_of
 from afgan_jax.service.limits import Share
-from afgan_jax.service.loaded import Work, version_of, with_threshold
+from afgan_jax.service.loaded import version_of, with_threshold
 from afgan_jax.service.models import Model
 from afgan_jax.service.service import Service
+from afgan_jax.service.work import Work
 
 _PARAMETERS = {
   'model': query.name,
@@ -68,6 +69,9 @@ def count(
     answer: with 'verdict', 'score' and 'threshold'.
   """
   context.verdicts.append(answer['verdict'])
+  drift = model.loaded.new_drift()
+  if drift:
+    service.journal.write('drift', model=model.name, sentence=drift)
   service.metrics.count_verdict(
     model.name,
     answer['verdict'],

@@ -77,6 +77,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
       'limits': _object({'bytes': _WHOLE, 'pixels': _WHOLE}),
       'formats': {'type': 'array', 'items': _TEXT},
       'problem': _or_null(_TEXT),
+      'drift': _or_null(_TEXT),
     }
   ),
   'Threshold': _object({'threshold': _or_null(_NUMBER)}),
