@@ -29,6 +29,7 @@ from afgan_jax.metrics.synthetic import (
   describe_group,
   truth_of,
 )
+from afgan_jax.metrics.threshold import limit_of_score
 from afgan_jax.metrics.tradeoff import list_thresholds
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.system.files import write_text
@@ -123,7 +124,8 @@ def _operating_point(
   }
   # Scores of tiles are not those of images, which thresholds are for.
   in_tiles = detector.preprocessor.geometry.in_tiles
-  rows = [] if in_tiles else list_thresholds(scores, kinds, good.parts)
+  limit = limit_of_score(detector.config)
+  rows = [] if in_tiles else list_thresholds(scores, kinds, good.parts, limit)
   return {'groups': groups, 'threshold': threshold, 'tradeoff': rows}
 
 

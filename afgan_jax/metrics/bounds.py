@@ -42,6 +42,7 @@ def bound_scores(
   rate: float,
   method: str = 'conformal',
   parts: Sequence[str] | None = None,
+  limit: float = math.inf,
 ) -> Bound:
   """Finds a threshold that new good images exceed at a given rate at most.
 
@@ -52,6 +53,8 @@ def bound_scores(
       `tail_quantile`; 'conformal' replaces that where it cannot be fitted.
     parts: the part that each image shows, [n]; the rate then holds for images
       of new parts. None if each shows another.
+    limit: the highest value that a score can have; a law for the tail whose
+      threshold reaches it would let nothing be rejected, and is not used.
 
   Returns:
     The bound.
@@ -70,6 +73,12 @@ def bound_scores(
   if method == 'conformal':
     return plain
   tail = tail_quantile(highest, rate)
+  if not isinstance(tail, str) and tail.threshold >= limit:
+    tail = (
+      f'By the law for the tail the threshold would be {tail.threshold:.4g}, '
+      f'and no score is above {limit:g}, so that nothing would be rejected: '
+      'the distribution-free threshold replaces it.'
+    )
   if isinstance(tail, str):
     return dataclasses.replace(plain, note=tail)
   return dataclasses.replace(tail, num_parts=num_parts)

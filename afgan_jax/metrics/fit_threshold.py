@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from afgan_jax.metrics.bounds import Bound, bound_scores
-from afgan_jax.metrics.threshold import Calibration, score_fields
+from afgan_jax.metrics.threshold import (
+  Calibration,
+  limit_of_map,
+  limit_of_score,
+  score_fields,
+)
 
 if TYPE_CHECKING:
   from ml_collections import ConfigDict
@@ -50,8 +55,9 @@ def fit(
   rate, method = false_reject_rate, config.calibration.method
   if rate is None:
     rate = config.calibration.false_reject_rate
-  bound = bound_scores(scores, rate, method, parts)
-  pixels = bound_scores(map_maxima, rate, method, parts)
+  limit, of_map = limit_of_score(config), limit_of_map(config)
+  bound = bound_scores(scores, rate, method, parts, limit)
+  pixels = bound_scores(map_maxima, rate, method, parts, of_map)
   # The logistic of −ln 9 is 0.1.
   scale = (bound.threshold - float(np.median(scores))) / math.log(9)
   return Calibration(

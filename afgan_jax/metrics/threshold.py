@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Scores in the units of the anomaly map: some pixel is at least as high.
 _OF_MAP = ('max', 'top_k')
+# Maps of probabilities or of dissimilarities.
+_UP_TO_ONE = ('segmentation', 'gradient_similarity')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,6 +187,16 @@ class Calibration:
 def is_of_map(config: ConfigDict) -> bool:
   """Returns True if `config.score.image` is in the units of the map."""
   return config.score.image in _OF_MAP
+
+
+def limit_of_map(config: ConfigDict) -> float:
+  """Returns the highest value that a map can have; infinity if unknown."""
+  return 1.0 if config.score.map in _UP_TO_ONE else math.inf
+
+
+def limit_of_score(config: ConfigDict) -> float:
+  """Returns the highest value that a score can have; infinity if unknown."""
+  return limit_of_map(config) if is_of_map(config) else math.inf
 
 
 def score_fields(config: ConfigDict) -> dict[str, str | float]:

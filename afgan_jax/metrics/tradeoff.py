@@ -1,5 +1,6 @@
 """Lists thresholds with the defects that each of them misses."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,10 @@ RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 def list_thresholds(
-  good: np.ndarray, kinds: Sequence[Scores], parts: Sequence[str]
+  good: np.ndarray,
+  kinds: Sequence[Scores],
+  parts: Sequence[str],
+  limit: float = math.inf,
 ) -> list[dict[str, Any]]:
   """Lists what thresholds for several rates of rejected good images cost.
 
@@ -20,6 +24,7 @@ def list_thresholds(
     good: scores of held-out good images, [n], n ≥ 1.
     kinds: scores of synthetic defects on them.
     parts: the part that each good image shows, [n].
+    limit: see `bound_scores`.
 
   Returns:
     For each method and rate that it can promise, and for the lowest one of the
@@ -30,7 +35,7 @@ def list_thresholds(
   values = np.concatenate([kind.values for kind in kinds] or [np.zeros(0)])
   visible = np.concatenate([kind.visible for kind in kinds] or [np.zeros(0)])
   rows = []
-  for method, rate, threshold in _bounds(good, parts):
+  for method, rate, threshold in _bounds(good, parts, limit):
     missed = {}
     for name, wanted in GROUPS.items():
       chosen = values[visible == wanted]
@@ -49,13 +54,13 @@ def list_thresholds(
 
 
 def _bounds(
-  good: np.ndarray, parts: Sequence[str]
+  good: np.ndarray, parts: Sequence[str], limit: float
 ) -> Iterator[tuple[str, float, float]]:
   """Yields method, promised rate and threshold, by descending threshold."""
   for method in METHODS:
     seen: set[float] = set()
     for rate in RATES:
-      bound = bound_scores(good, rate, method, parts)
+      bound = bound_scores(good, rate, method, parts, limit)
       if bound.method == method and bound.threshold not in seen:
         seen.add(bound.threshold)
         yield method, bound.rate, bound.threshold

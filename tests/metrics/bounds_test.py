@@ -106,6 +106,14 @@ def test_without_a_tail_the_threshold_is_conformal(scores, rate, reason):
   assert fitted.guaranteed_rate == plain.guaranteed_rate
 
 
+def test_a_threshold_that_no_score_can_reach_is_not_used():
+  scores = np.append(np.linspace(0, 0.5, 30), np.linspace(0.7, 0.95, 10))
+  assert bound_scores(scores, 0.001, 'tail').threshold > 1
+  found = bound_scores(scores, 0.001, 'tail', limit=1.0)
+  assert (found.method, found.threshold) == ('conformal', 0.95)
+  assert 'nothing would be rejected' in found.note
+
+
 def test_one_image_of_each_part_is_the_case_without_parts():
   scores = np.random.default_rng(0).random(50)
   parts = [str(i) for i in range(50)]

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -284,3 +285,28 @@ def test_an_empty_study_can_be_drawn(tmp_path):
   results = finished(config, tmp_path, {})
   assert '0 of 1 runs are done' in markdown(results)
   figure.write(results, tmp_path / 'figure_6.png')
+
+
+def test_studies_of_validation_show_the_visible_defects_first(tmp_path):
+  config = study_config(('x',), ('a', 'b'), (0, 1))
+  config.study.measure = 'validation'
+  study = make_plan(config, tmp_path, num_devices=1)
+  for run in study.runs:
+    write_metrics(run.config, run.workdir, 0.5, 0.5, 0.5)
+    path = run.workdir / 'metrics.json'
+    stored = json.loads(path.read_text())
+    value = {'a': 0.9, 'b': 0.7}[run.variant] + run.seed / 100
+    visible = {'image_auroc': value, 'pixel_auroc': None, 'missed_rate': 0.25}
+    if run.seed or run.variant == 'a':  # An older file has no groups.
+      stored['groups'] = {'visible': visible}
+    (run.workdir / 'validation.json').write_text(json.dumps(stored))
+  text = markdown(collect(study, {}))
+  part = text.split('### Image AUROC of visible defects', 1)[1]
+  part = part.split('###', 1)[0]
+  assert '90.5 ± 0.7' in part and '71.0' in part
+  assert text.index('anybody could see') < text.index('## Image AUROC beside')
+  differences = section(text, 'Differences from b')
+  assert differences[1][:3] == ['a', 'image AUROC of visible defects', '+20.0']
+  test = study_config(('x',), ('a', 'b'), (0, 1))
+  text = markdown(collect(make_plan(test, tmp_path, num_devices=1), {}))
+  assert 'anybody could see' not in text
