@@ -9,10 +9,12 @@ import jax
 import numpy as np
 import pytest
 
-from afgan_jax.cli import process_flags
+from afgan_jax.cli import commands, process_flags
+from configs import demo
+from datasets import load
 from tests.support.program import run_main
 from tests.support.saved import saved_state
-from tests.support.several import SECONDS, Several, run
+from tests.support.several import COMMAND, SECONDS, Several, run
 
 STEPS = ['--config.num_steps=20', '--config.checkpoint.every_epochs=2']
 LONG = ['--config.num_steps=100000', '--config.checkpoint.every_epochs=20']
@@ -41,25 +43,28 @@ def assert_same_weights(one, two):
 @pytest.mark.training
 def test_two_processes_of_two_devices_train_as_one_of_four(tmp_path):
   # Few steps: adversarial training multiplies differences in rounding.
-  few = ['--config.num_steps=6', '--config.checkpoint.every_epochs=1']
-  text = run(tmp_path / 'two', 2, 2, *few)
+  text = run(tmp_path / 'two', 2, 2, '--config.num_steps=4')
   assert '2 processes, found by flags, with 4 devices' in text
-  run(tmp_path / 'one', 1, 4, *few)
+  config = demo.get_config()
+  for flag in [*COMMAND[2:], '--config.num_steps=4']:
+    name, value = flag.removeprefix('--config.').split('=')
+    config.update_from_flattened_dict({name: int(value)})
+  assert jax.device_count() == 4
+  commands.train(config, tmp_path / 'one', load)
   for one, two in zip(
     losses(tmp_path / 'one'), losses(tmp_path / 'two'), strict=True
   ):
     for name, loss in one.items():
       np.testing.assert_allclose(two[name], loss, rtol=1e-3, err_msg=name)
-  before, before_threshold = (
-    scores(tmp_path / 'two'),
-    threshold(tmp_path / 'two'),
-  )
   # One process reads what several have written, and scores the same.
-  run(tmp_path / 'two', 1, 4, '--mode=evaluate')
-  np.testing.assert_allclose(scores(tmp_path / 'two'), before, atol=1e-6)
-  run(tmp_path / 'two', 1, 4, '--mode=calibrate')
-  assert threshold(tmp_path / 'two') == pytest.approx(
-    before_threshold, abs=1e-6
+  wanted, wanted_threshold = (
+    measured(tmp_path / 'two') for measured in (scores, threshold)
+  )
+  commands.evaluate(None, tmp_path / 'two', load)
+  commands.calibrate(None, tmp_path / 'two', load, None)
+  np.testing.assert_allclose(scores(tmp_path / 'two'), wanted, atol=1e-6)
+  np.testing.assert_allclose(
+    threshold(tmp_path / 'two'), wanted_threshold, atol=1e-6
   )
 
 
