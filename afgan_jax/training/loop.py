@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -51,9 +52,8 @@ def train(
     Interrupted: on SIGINT or SIGTERM; the state is saved.
   """
   per_epoch = steps_per_epoch(config, len(images))
-  with contextlib.ExitStack() as stack:
-    checkpoints = Checkpoints(workdir, config.checkpoint.max_to_keep)
-    stack.enter_context(checkpoints)
+  kept = config.checkpoint.max_to_keep
+  with Checkpoints(workdir, kept) as checkpoints, ExitStack() as stack:
     state = _restore_or_create(config, checkpoints)
     _write_config(workdir, config)
     steps = range(int(state.step), num_steps(config, len(images)))
