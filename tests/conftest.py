@@ -52,7 +52,7 @@ _RUN += ['num_epochs', 'num_steps']
 _UNUSED = {
   'map_train_step': [*_RUN, 'score'],
   'map_sampled_steps': [*_RUN, 'score'],
-  'map_score': [*_RUN, 'batch_size', 'augmentation', 'variation', 'optimizer'],
+  'map_score': [*_RUN, 'batch_size', 'augmentation', 'optimizer'],
 }
 
 
