@@ -1,7 +1,7 @@
 """Defines the console command `afgan-jax`, which needs no checkout.
 
-`afgan-jax predict|serve|export` are the modes of `main.py` for trained and
-exported detectors.
+`afgan-jax predict|serve|export|merge` are the modes of `main.py` for trained
+and exported detectors.
 """
 
 import sys
@@ -12,9 +12,10 @@ from ml_collections import ConfigDict
 from afgan_jax.cli import main
 from afgan_jax.system.errors import DataError, UsageError
 
-_COMMANDS = ('predict', 'serve', 'export')
+_COMMANDS = ('predict', 'serve', 'export', 'merge')
 _USAGE = """Usage:
   afgan-jax predict --model=DIR --input=IMAGES --output=DIR
+  afgan-jax merge --output=DIR  (of afgan-jax predict --shard=I/N)
   afgan-jax serve --model=DIR [--host=HOST] [--port=PORT]
   afgan-jax export --workdir=RUN --output=DIR [--format=onnx|stablehlo|all]
   afgan-jax export --check --output=DIR

@@ -30,7 +30,7 @@ DISTRIBUTED = flags.DEFINE_bool(
 
 
 class Start(NamedTuple):
-  """How processes find each other.
+  """Describes how processes find each other.
 
   Attributes:
     arguments: of `jax.distributed.initialize`; empty if JAX finds all itself.
@@ -81,7 +81,8 @@ def _check(given: dict[str, Any], missing: list[str]) -> None:
   if missing:
     raise UsageError(
       'Several processes need --coordinator=HOST:PORT, --num_processes=N and '
-      f'--process_id=I: {" and ".join(missing)} is missing.'
+      f'--process_id=I: {" and ".join(missing)} '
+      f'{"are" if len(missing) > 1 else "is"} missing.'
     )
   if DISTRIBUTED.value:
     raise UsageError(
