@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from afgan_jax import devices as device_mapping
 from afgan_jax import machine
 from afgan_jax.devices import Devices
-from afgan_jax.methods.maps import reduce_map
+from afgan_jax.methods.maps import limit_scores
 from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import TrainState
 from afgan_jax.system import processes
@@ -76,23 +76,8 @@ def make_scorer(
 
 
 def limit(config: ConfigDict, scores: Scores, regions: np.ndarray) -> Scores:
-  """Limits scores to regions of interest.
-
-  Args:
-    config: see `configs/default.py`.
-    scores: of images whose pixels outside of the regions show nothing.
-    regions: bool [n, size, size], True in the region of interest.
-
-  Returns:
-    The scores, with maps that are 0 outside. A score that is computed from the
-    map is computed anew; that of the method's paper remains, since it is a mean
-    over an image of which nothing is seen outside.
-  """
-  maps = np.where(regions, scores['map'], 0)
-  if config.score.image == 'paper':
-    return {**scores, 'map': maps}
-  reduced = jax.device_get(reduce_map(config, jax.numpy.asarray(maps)))
-  return {**scores, 'map': maps, 'score': reduced}
+  """Limits scores on the host to regions of interest, see `limit_scores`."""
+  return jax.device_get(limit_scores(config, scores, regions))
 
 
 def announce(config: ConfigDict, num_images: int) -> None:

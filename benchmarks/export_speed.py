@@ -86,7 +86,7 @@ def open_runtime(name: str, folder: pathlib.Path, threads: int, batch: int):
     return lambda pixels: model([pixels])
   import jax
 
-  from afgan_jax.export.stablehlo import load_stablehlo
+  from afgan_jax.artefact.stablehlo import load_stablehlo
 
   model = load_stablehlo(folder / f'model_b{batch}.stablehlo')
   return lambda pixels: jax.block_until_ready(

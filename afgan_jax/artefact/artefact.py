@@ -13,6 +13,7 @@ from afgan_jax.artefact.layout import (
   FORMAT_VERSION,
   sha256,
 )
+from afgan_jax.config.flat import as_list, flatten_fields, nest_fields
 from afgan_jax.config.frozen import FrozenConfig
 from afgan_jax.metrics.calibration_file import from_fields
 from afgan_jax.metrics.threshold import Calibration
@@ -98,7 +99,7 @@ def read(
     raise UsageError(f'{folder} is no exported detector: it has no {DETECTOR}.')
   content = _read_json(path)
   try:
-    stored = _flat(content['config'])
+    stored = flatten_fields(content['config'])
     calibration = from_fields(content['calibration'])
     name, step = content['name'], int(content['step'])
     models = dict(content['models'])
@@ -110,7 +111,7 @@ def read(
   if given is not None:
     config |= _changed(stored, _given(given, content['config']))
   config |= _changed(stored, fields or {})
-  nested = FrozenConfig(_nested(config))
+  nested = FrozenConfig(nest_fields(config))
   return Artefact(folder, name, step, nested, calibration, models, content)
 
 
@@ -140,7 +141,7 @@ def _given(given: Callable[..., Any], stored: dict[str, Any]) -> dict[str, Any]:
     )
   from ml_collections import ConfigDict  # Only the command line gets here.
 
-  return _flat(given(ConfigDict(stored)).to_dict())
+  return flatten_fields(given(ConfigDict(stored)).to_dict())
 
 
 def _changed(
@@ -150,7 +151,7 @@ def _changed(
   changed = {
     name: value
     for name, value in given.items()
-    if name not in stored or _plain(value) != _plain(stored[name])
+    if name not in stored or as_list(value) != stored[name]
   }
   for name in changed:
     if name not in stored:
@@ -161,30 +162,3 @@ def _changed(
         'another value.'
       )
   return changed
-
-
-def _plain(value: Any) -> Any:
-  return list(value) if isinstance(value, list | tuple) else value
-
-
-def _flat(fields: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
-  """Returns nested fields by their dotted names."""
-  flat = {}
-  for name, value in fields.items():
-    if isinstance(value, Mapping):
-      flat |= _flat(value, f'{prefix}{name}.')
-    else:
-      flat[prefix + name] = value
-  return flat
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns fields with dotted names as nested ones."""
-  nested: dict[str, Any] = {}
-  for name, value in flat.items():
-    *groups, field = name.split('.')
-    node = nested
-    for group in groups:
-      node = node.setdefault(group, {})
-    node[field] = value
-  return nested

@@ -16,6 +16,7 @@ from afgan_jax.system.extras import needed
 
 if TYPE_CHECKING:
   from afgan_jax.checkpoints.store import Given
+  from afgan_jax.jobs.export_check import Comparison
 
 _FOLDER = 'exported'
 
@@ -34,15 +35,15 @@ def export(
     UsageError: if the run cannot be exported, or a runtime does not agree.
   """
   with needed('--mode=export', 'export'):
-    import onnx  # noqa: F401
-
     from afgan_jax.jobs.export import export
   output = output or workdir / _FOLDER
   formats = definitions.FORMAT.value
-  export(given, workdir, data, output, formats, overwrite=overwrite)
+  comparisons = export(
+    given, workdir, data, output, formats, overwrite=overwrite
+  )
   print(f'The exported detector is {output}.')
   if definitions.CHECK.value:
-    check(output)
+    _print(comparisons)
 
 
 def check(folder: pathlib.Path) -> None:
@@ -54,9 +55,13 @@ def check(folder: pathlib.Path) -> None:
   from afgan_jax.jobs.export_check import check, require_agreement
 
   comparisons = check(folder)
+  _print(comparisons)
+  require_agreement(folder, comparisons)
+
+
+def _print(comparisons: list[Comparison]) -> None:
   for comparison in comparisons:
     print(comparison.describe())
-  require_agreement(folder, comparisons)
 
 
 def serve(start_jax: Callable[[str], None]) -> None:

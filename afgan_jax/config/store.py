@@ -9,6 +9,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from afgan_jax.config.flat import as_list, flatten_fields
 from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.schema import ALWAYS, NEVER, SCORING, Field, SameAs
 from afgan_jax.system.errors import ConfigConflict
@@ -50,17 +51,7 @@ def from_stored(fields: dict[str, Any]) -> ConfigDict:
 
 def flatten(config: ConfigDict) -> dict[str, Any]:
   """Returns all fields by their dotted names, with tuples as lists."""
-  flat = {}
-
-  def visit(prefix: str, node: Any) -> None:
-    if isinstance(node, dict):
-      for name, value in node.items():
-        visit(f'{prefix}.{name}' if prefix else str(name), value)
-    else:
-      flat[prefix] = _as_list(node)
-
-  visit('', config.to_dict())
-  return flat
+  return flatten_fields(config.to_dict())
 
 
 def to_json(config: ConfigDict) -> str:
@@ -144,14 +135,8 @@ def _value_before(field: Field, flat: dict[str, Any]) -> Any:
   before = field.before
   if isinstance(before, SameAs):
     before = flat.get(before.field)
-  return _as_list(before)
+  return as_list(before)
 
 
 def _as_json(fields: dict[str, Any]) -> str:
   return json.dumps(fields, indent=2, sort_keys=True)
-
-
-def _as_list(value: Any) -> Any:
-  if isinstance(value, list | tuple):
-    return [_as_list(item) for item in value]
-  return value

@@ -7,6 +7,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from afgan_jax import __version__
+from afgan_jax.artefact.layout import ONNX
 from afgan_jax.export.program import (
   build_program,
   default_threshold,
@@ -14,9 +16,9 @@ from afgan_jax.export.program import (
 )
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.system.errors import UsageError
+from afgan_jax.system.extras import needed
 
 FORMATS = ('onnx', 'stablehlo')
-ONNX_FILE = 'model.onnx'
 
 
 def write_model(
@@ -59,21 +61,15 @@ def write_model(
   if model is not None:
     from afgan_jax.export.onnx.store import write
 
-    write(model, folder / ONNX_FILE)
+    write(model, folder / ONNX)
 
 
 def _convert(
   config: ConfigDict, variables: Any, calibration: Calibration
 ) -> Any:
   """Converts a detector to ONNX."""
-  try:
+  with needed('The format onnx', 'export'):
     from afgan_jax.export.onnx.convert import convert
-  except ImportError as error:
-    if not (error.name or '').startswith('onnx'):
-      raise
-    raise UsageError(
-      "ONNX models need the package onnx: pip install 'afgan-jax[export]'."
-    ) from error
   from afgan_jax.export.onnx.value import Unsupported
 
   try:
@@ -94,16 +90,10 @@ def _properties(config: ConfigDict, calibration: Calibration) -> dict[str, str]:
   """Describes a model in words that other programs can show."""
   return {
     'name': config.method,
-    'version': _version(),
+    'version': __version__,
     'image_size': str(config.image_size),
     'threshold': repr(calibration.threshold),
     'pixel_threshold': repr(calibration.pixel_threshold),
     'calibration': calibration.digest,
     'score': json.dumps(calibration.score, sort_keys=True),
   }
-
-
-def _version() -> str:
-  from afgan_jax import __version__
-
-  return __version__

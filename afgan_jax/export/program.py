@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.methods.maps import reduce_map
+from afgan_jax.methods.maps import limit_scores
 from afgan_jax.methods.registry import build_method
 from afgan_jax.metrics.threshold import Calibration
 
@@ -60,7 +60,7 @@ def build_program(
 
   Returns:
     A function from the inputs of `describe_inputs` to the method's scores, see
-    `methods.base.Scores`, limited to the region as in `scoring.limit`; and to
+    `methods.base.Scores`, limited to the region; and to
     'verdict', bool [n], True for defective images; and 'probability', float32
     [n], 0.5 at the threshold.
   """
@@ -72,7 +72,7 @@ def build_program(
   ) -> Outputs:
     scores = score(variables, pixels)
     if region is not None:
-      scores = _limit(config, scores, region)
+      scores = limit_scores(config, scores, region)
     excess = (scores['score'] - threshold) / scale
     return {
       **scores,
@@ -81,11 +81,3 @@ def build_program(
     }
 
   return program
-
-
-def _limit(config: ConfigDict, scores: Outputs, region: jax.Array) -> Outputs:
-  """Limits scores to regions of interest, see `scoring.limit`."""
-  maps = jnp.where(region, scores['map'], 0)
-  if config.score.image == 'paper':
-    return {**scores, 'map': maps}
-  return {**scores, 'map': maps, 'score': reduce_map(config, maps)}

@@ -1,17 +1,14 @@
 """Exports trained methods as StableHLO, XLA's portable programs."""
 
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 from jax import export
 from ml_collections import ConfigDict
 
 from afgan_jax.export.program import build_program, describe_inputs
 from afgan_jax.metrics.threshold import Calibration
-from afgan_jax.system.errors import UsageError
 from afgan_jax.system.files import replacing
 
 PLATFORMS = ('cpu', 'cuda', 'tpu')
@@ -49,39 +46,3 @@ def write(
   for name, content in contents.items():
     with replacing(folder / name) as temporary:
       temporary.write_bytes(content)
-
-
-def load_stablehlo(
-  path: str | pathlib.Path,
-) -> Callable[..., dict[str, jax.Array]]:
-  """Loads a model that `write` wrote.
-
-  Args:
-    path: of the file.
-
-  Returns:
-    A function of the keyword arguments 'pixels', for as many images as the
-    file's name says, 'threshold' and, if the model has one, 'region', to the
-    outputs of `program.build_program`.
-
-  Raises:
-    UsageError: if the file is no such model.
-  """
-  try:
-    exported = export.deserialize(bytearray(pathlib.Path(path).read_bytes()))
-  except OSError:
-    raise
-  except Exception as error:  # Of the parser, of many types.
-    raise UsageError(f'{path} is no StableHLO model.') from error
-  ((described,), _) = jax.tree.unflatten(exported.in_tree, exported.in_avals)
-  call = jax.jit(exported.call)
-
-  def score(**inputs: Any) -> dict[str, jax.Array]:
-    return call(
-      {
-        name: np.asarray(inputs[name], aval.dtype)
-        for name, aval in described.items()
-      }
-    )
-
-  return score

@@ -1,6 +1,7 @@
 """Computes anomaly maps from images and reconstructions (§4.4.2)."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -82,6 +83,27 @@ def image_scores(
   if config.score.image == 'paper':
     return {'score': paper, 'paper': paper}
   return {'score': reduce_map(config, maps), 'paper': paper}
+
+
+def limit_scores(
+  config: ConfigDict, scores: dict[str, Any], regions: Any
+) -> dict[str, Any]:
+  """Limits scores to regions of interest.
+
+  Args:
+    config: see `configs/default.py`.
+    scores: of images whose pixels outside of the regions show nothing.
+    regions: bool [batch, size, size], True in the region of interest.
+
+  Returns:
+    The scores, with maps that are 0 outside. A score that is computed from the
+    map is computed anew; that of the method's paper remains, since it is a mean
+    over an image of which nothing is seen outside.
+  """
+  maps = jnp.where(regions, scores['map'], 0)
+  if config.score.image == 'paper':
+    return {**scores, 'map': maps}
+  return {**scores, 'map': maps, 'score': reduce_map(config, maps)}
 
 
 def reduce_map(config: ConfigDict, maps: Maps) -> Values:

@@ -26,7 +26,7 @@ Outputs = dict[str, jax.Array]
 
 
 class View(NamedTuple):
-  """How an image is moved, in this order.
+  """Describes how an image is moved, in this order.
 
   Attributes:
     rows: pixels that it is shifted up.

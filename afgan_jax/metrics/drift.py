@@ -84,7 +84,7 @@ class Martingale:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-  """What is known of the drift.
+  """Reports what is known of the drift.
 
   Attributes:
     num_good: images that were judged good.

@@ -11,7 +11,7 @@ from afgan_jax.preprocessing.preprocessor import Preprocessor
 
 
 class Square(NamedTuple):
-  """What networks see of a changed image.
+  """Holds what networks see of a changed image.
 
   Attributes:
     pixels: float16 [size, size, 3] in [0, 255].

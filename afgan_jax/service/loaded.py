@@ -64,7 +64,7 @@ class Loaded:
     self.stamp = stamp
     self.pending = 0
     self.drift = Drift(calibration)
-    self._told = ''
+    self._drift_told = False
     self._limits, self._pools = limits, pools
     self._batcher = Batcher(
       detector.score_prepared,
@@ -114,11 +114,11 @@ class Loaded:
 
   def new_drift(self) -> str:
     """Returns a sentence on the drift of images, once; '' if it is known."""
-    report = self.drift.report()
-    if not report.drifted or self._told:
+    if self._drift_told:
       return ''
-    self._told = report.sentence
-    return report.sentence
+    report = self.drift.report()
+    self._drift_told = bool(report.drifted)
+    return report.sentence if report.drifted else ''
 
   def retire(self) -> None:
     """Ends the queue as soon as no image is pending."""

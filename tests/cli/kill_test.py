@@ -12,23 +12,17 @@ import jax
 import numpy as np
 import pytest
 
+from tests.support import tiny
 from tests.support.saved import saved_state
 
 ROOT = pathlib.Path(__file__).parents[2]
 NUM_KILLS = 30
 COMMAND = [
-  'main.py',
-  '--config=configs/demo.py',
-  '--config.image_size=16',
-  '--config.generator.base_features=4',
-  '--config.generator.max_features=8',
-  '--config.segmentation.max_features=8',
+  *tiny.COMMAND,
   '--config.batch_size=4',
   '--config.num_steps=2400',
   '--config.checkpoint.every_epochs=10',
-  '--config.data.procedural.num_train=24',
   '--config.data.procedural.num_test_good=2',
-  '--config.data.procedural.num_test_per_defect=1',
 ]
 
 

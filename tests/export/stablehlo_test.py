@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
+from afgan_jax.artefact.stablehlo import load_stablehlo
 from afgan_jax.export.model import write_model
-from afgan_jax.export.stablehlo import load_stablehlo
 from afgan_jax.methods.registry import build_method
 from afgan_jax.system.errors import UsageError
 from tests.support.exported import (

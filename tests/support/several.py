@@ -7,19 +7,14 @@ import subprocess
 import sys
 import time
 
+from tests.support import tiny
+
 ROOT = pathlib.Path(__file__).parents[2]
 COMMAND = [
-  'main.py',
-  '--config=configs/demo.py',
-  '--config.image_size=16',
-  '--config.generator.base_features=4',
-  '--config.generator.max_features=8',
-  '--config.segmentation.max_features=8',
+  *tiny.COMMAND,
   '--config.batch_size=8',
   '--config.log.every_steps=1',
-  '--config.data.procedural.num_train=24',
   '--config.data.procedural.num_test_good=4',
-  '--config.data.procedural.num_test_per_defect=1',
 ]
 SECONDS = 60  # In which all must have ended after a fault.
 

@@ -4,6 +4,18 @@ from ml_collections import ConfigDict
 
 from configs import default
 
+# Arguments of such a run, for a process of its own.
+COMMAND = (
+  'main.py',
+  '--config=configs/demo.py',
+  '--config.image_size=16',
+  '--config.generator.base_features=4',
+  '--config.generator.max_features=8',
+  '--config.segmentation.max_features=8',
+  '--config.data.procedural.num_train=24',
+  '--config.data.procedural.num_test_per_defect=1',
+)
+
 
 def tiny_config(**fields) -> ConfigDict:
   """Returns 16 px, four features, eight images; `fields` by dotted names."""

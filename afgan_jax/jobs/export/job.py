@@ -20,12 +20,16 @@ from afgan_jax.artefact.layout import (
 )
 from afgan_jax.checkpoints.store import Given, restore
 from afgan_jax.detector import Detector
-from afgan_jax.export.model import write_model
+from afgan_jax.export.model import FORMATS, write_model
 from afgan_jax.export.readme import artefact_readme
 from afgan_jax.jobs.data import Data, Images
 from afgan_jax.jobs.export.describe import describe
 from afgan_jax.jobs.export.golden import choose, load_held_out, write_golden
-from afgan_jax.jobs.export_check import check, require_agreement
+from afgan_jax.jobs.export_check import (
+  Comparison,
+  check,
+  require_agreement,
+)
 from afgan_jax.jobs.images import score_images
 from afgan_jax.jobs.model_card import describe_run
 from afgan_jax.metrics import calibration_file
@@ -34,11 +38,8 @@ from afgan_jax.system.errors import ExportExists, UsageError
 from afgan_jax.system.files import write_text
 from afgan_jax.system.workdir import check_not_file
 
-FORMATS = {
-  'onnx': ('onnx',),
-  'stablehlo': ('stablehlo',),
-  'all': ('onnx', 'stablehlo'),
-}
+# Formats of models by the name of a choice of them.
+CHOICES = {**{name: (name,) for name in FORMATS}, 'all': FORMATS}
 
 
 def export(
@@ -49,7 +50,7 @@ def export(
   formats: str = 'onnx',
   *,
   overwrite: bool = False,
-) -> None:
+) -> list[Comparison]:
   """Exports the newest checkpoint of a run.
 
   The folder is written beside `output` and gets that name when it is complete
@@ -61,8 +62,11 @@ def export(
     workdir: of the run.
     data: loads the held-out images, of which some are exported as well.
     output: the folder to be made.
-    formats: a key of `FORMATS`.
+    formats: a key of `CHOICES`.
     overwrite: whether to replace an exported detector in `output`.
+
+  Returns:
+    How the installed runtimes agree with the run, see `export_check.check`.
 
   Raises:
     ExportExists: if `output` holds an exported detector and `overwrite` is not
@@ -81,10 +85,12 @@ def export(
   calibration = detector.require_calibration()
   variables = state.scoring_variables
   with _complete_folder(output) as folder:
-    write_model(folder, config, variables, calibration, FORMATS[formats])
+    write_model(folder, config, variables, calibration, CHOICES[formats])
     _describe(folder, detector, workdir)
     write_golden(folder, detector, choose(detector, held_out))
-    require_agreement(folder, check(folder))
+    comparisons = check(folder)
+    require_agreement(folder, comparisons)
+  return comparisons
 
 
 def _describe(
@@ -103,7 +109,10 @@ def _check_output(output: pathlib.Path, overwrite: bool) -> None:
   if not output.is_dir() or not any(output.iterdir()):
     return
   if not is_artefact(output):
-    raise UsageError(f'{output} holds other files than an exported detector.')
+    raise UsageError(
+      f'{output} holds other files than an exported detector: give another '
+      'folder.'
+    )
   if not overwrite:
     raise ExportExists(f'{output} already holds an exported detector.')
 

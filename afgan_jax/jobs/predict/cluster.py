@@ -109,7 +109,7 @@ class Cluster:
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-  """What a worker needs beside the paths; `key` changes with each call."""
+  """Holds all that a worker needs beside paths; `key` is new in each call."""
 
   key: str
   workdir: str
