@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from configs import default
 from configs.paper import variants
-from configs.plus import folder, recipe
+from configs.plus import processor, recipe
 
 # Groups with the paper's values; sizes, data and batches are shared.
 _GROUPS = ('augmentation', 'loss', 'optimizer', 'score', 'variation')
@@ -20,13 +20,7 @@ _GROUPS = ('augmentation', 'loss', 'optimizer', 'score', 'variation')
 
 def get_config() -> ConfigDict:
   """Returns the configuration."""
-  config = folder.get_config()
-  config.image_size = 128
-  # A quarter of the paper's width at each level.
-  config.generator.base_features = 16
-  for network in ('generator', 'discriminator', 'segmentation'):
-    config[network].max_features = 128
-  config.num_steps = 4000
+  config = processor.get_config()
   config.checkpoint.max_to_keep = 1
   paper = default.get_config().copy_and_resolve_references()
   state_4 = {name: paper[name].to_dict() for name in _GROUPS}

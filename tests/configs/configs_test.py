@@ -12,7 +12,7 @@ from afgan_jax.study.plan import make_plan
 from afgan_jax.system.errors import UsageError
 from configs import default, demo
 from configs.paper import stability, tables, variants
-from configs.plus import ablations, comparison, ladder
+from configs.plus import ablations, comparison, ladder, processor
 from configs.plus import folder as plus_folder
 from configs.plus import mvtec_ad as plus_mvtec_ad
 from datasets.mvtec_ad import CATEGORIES, TEXTURES
@@ -25,7 +25,7 @@ PAPER = sorted(
   for kind in ('state', 'struct')
   for p in FOLDER.glob(f'paper/{kind}_*.py')
 )
-PLUS = ['plus.folder', 'plus.mvtec_ad', 'plus.public']
+PLUS = ['plus.folder', 'plus.mvtec_ad', 'plus.processor', 'plus.public']
 
 
 @pytest.mark.parametrize('name', NAMES + PAPER + PLUS)
@@ -526,6 +526,30 @@ def test_a_range_of_words_is_refused():
     UsageError, match=r'config\.variation\.scale is .*numbers'
   ):
     check_config(config, num_devices=1)
+
+
+def test_the_processors_size_changes_the_size_alone():
+  small = configuration.flatten(processor.get_config('mvtec_ad/screw'))
+  large = configuration.flatten(plus_mvtec_ad.get_config('screw'))
+  changed = {name: v for name, v in small.items() if v != large[name]}
+  assert changed.pop('image_size') == changed.pop('tile_size') == 128
+  assert changed.pop('num_steps') == changed.pop('optimizer.decay_steps')
+  assert set(changed) == {
+    f'{network}.{field}'
+    for network in ('generator', 'discriminator', 'segmentation')
+    for field in ('base_features', 'max_features')
+  }
+  public = processor.get_config('public/visa/candle')
+  assert (public.data.source, public.data.category) == ('visa', 'candle')
+
+
+@pytest.mark.parametrize(
+  ('name', 'words'),
+  [('screw', 'give one of folder'), ('folder/x', 'give folder alone')],
+)
+def test_unknown_configs_for_a_processor_are_refused(name, words):
+  with pytest.raises(ValueError, match=words):
+    processor.get_config(name)
 
 
 def test_the_rate_falls_over_the_whole_of_the_better_recipe():
