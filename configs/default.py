@@ -255,6 +255,8 @@ def _variation() -> ConfigDict:
   variation.flip_columns = False  # Flip left and right at random.
   variation.brightness = 0.0  # Relative change of pixels.
   variation.contrast = 0.0  # Relative change of differences from the mean.
+  # Relative change that varies smoothly across the image, as by another lamp.
+  variation.shading = 0.0
   return variation
 
 

@@ -156,6 +156,7 @@ FIELDS: dict[str, Field] = {
   'variation.flip_columns': Field(boolean(), before=False),
   'variation.brightness': Field(between(0, 1), before=0.0),
   'variation.contrast': Field(between(0, 1), before=0.0),
+  'variation.shading': Field(between(0, 1), before=0.0, omit_before=True),
   'augmentation.kind': Field(one_of(AUGMENTATIONS)),
   'augmentation.probability': Field(between(0, 1)),
   'augmentation.area_ratio': Field(pair(1)),

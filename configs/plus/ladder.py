@@ -31,6 +31,8 @@ VARIANTS = {
   },
   # A third of the images is left as it is, in place of a tenth.
   'clean_third': {'augmentation': {'probability': 0.67}},
+  # Smooth changes of the light are good.
+  'shading': {'variation': {'shading': 0.3}},
   # The mean map of the image and of four shifts.
   'views': {'score': {'views': 5}},
 }

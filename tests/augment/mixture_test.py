@@ -11,7 +11,7 @@ from afgan_jax.augment import mixture as mixtures
 from afgan_jax.augment.noise import fractal_noise
 from afgan_jax.augment.probe import KINDS
 from afgan_jax.augment.sampler import build_augmentation
-from afgan_jax.augment.vary import build_variation, change_light
+from afgan_jax.augment.vary import build_variation, change_light, shade
 from afgan_jax.config.schema import CONTENTS, SHAPES
 from tests.support.tiny import tiny_config
 
@@ -190,9 +190,34 @@ def test_light_changes_as_computed_by_hand():
   np.testing.assert_allclose(got[..., 0].ravel(), expected, atol=1e-6)
 
 
+def test_shading_multiplies_the_light_by_what_was_drawn():
+  key = jax.random.key(8)
+  image = jnp.linspace(-0.9, 0.9, 27).reshape(3, 3, 3)
+  drawn = jax.random.uniform(key, (3, 3, 1), minval=-0.2, maxval=0.2)
+  # Of as many pixels as points, nothing is interpolated.
+  expected = np.clip((image + 1) * (1 + drawn) - 1, -1, 1)
+  np.testing.assert_allclose(shade(key, image, 0.2), expected, atol=1e-6)
+
+
+def test_shading_is_smooth_and_alike_in_all_channels():
+  image = jnp.full((64, 64, 3), -0.2)
+  shaded = np.asarray(shade(jax.random.key(9), image, 0.3))
+  assert np.ptp(shaded, axis=-1).max() == 0
+  level = shaded[..., 0]
+  assert np.ptp(level) > 0.05
+  for axis in (0, 1):
+    # Far below the range, in no step.
+    assert np.abs(np.diff(level, axis=axis)).max() < np.ptp(level) / 5
+  assert 0.5 < (level + 1).min() / 0.8 and (level + 1).max() / 0.8 < 1.4
+
+
 def test_variation_is_none_unless_asked_for():
   assert build_variation(tiny_config()) is None
-  for name, value in (('rotation', 10.0), ('flip_rows', True)):
+  for name, value in (
+    ('rotation', 10.0),
+    ('flip_rows', True),
+    ('shading', 0.5),
+  ):
     vary = build_variation(tiny_config(**{f'variation.{name}': value}))
     keys = jax.random.split(jax.random.key(7), NUM)
     varied = jax.jit(jax.vmap(vary))(keys, _images())
