@@ -54,8 +54,6 @@ def get_config() -> ConfigDict:
   variants.shrink(config)
   config.num_steps = 2500
   config.calibration.fraction = 0.2
-  # Quicker; the study of configs/plus/ladder.py has views as a variant.
-  config.score.views = 1
   config.study = variants.study(
     VARIANTS, reference='plus', measure='validation'
   )

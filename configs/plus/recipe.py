@@ -49,5 +49,4 @@ def improve(config: ConfigDict) -> ConfigDict:
   config.optimizer.average = 0.995
   config.score.map = 'segmentation'
   config.score.image = 'max'
-  config.score.views = 5  # Steadier maps, in five times the scoring time.
   return config
