@@ -37,6 +37,7 @@ PARTS = (
   'plus',
   'agreement',
   'repeat',
+  'flags',
   'batches',
   'more',
   'compiled',

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.accelerator_results import (
   compare_scores,
+  read_benchmark,
   read_comparison,
   read_run,
   read_validation,
@@ -63,8 +64,20 @@ def commands(
     }[part]
     for name, flags in runs.items():
       yield name, [*compare, *flags], read_comparison
+  elif part == 'flags':
+    yield from _flags(args)
   else:
     yield from _training(part, args, output)
+
+
+def _flags(args: argparse.Namespace) -> Iterator[Command]:
+  """Yields the commands that compile with different flags of XLA."""
+  program = [sys.executable, f'{ROOT}/main.py', '--mode=benchmark']
+  program += ['--config=configs/default.py', *(_TINY if args.tiny else ())]
+  # Triton's products are tried in many forms for each product.
+  for flags in ('', '--xla_gpu_enable_triton_gemm=false'):
+    environment = ['env', f'XLA_FLAGS={flags}', 'JAX_COMPILATION_CACHE_DIR=']
+    yield f'XLA_FLAGS={flags}', [*environment, *program], read_benchmark
 
 
 def _training(

@@ -80,6 +80,19 @@ class Results:
       path.with_suffix('.new').replace(path)
 
 
+def read_benchmark(text: str) -> dict:
+  """Reads compilation and time of a step from `main.py --mode=benchmark`."""
+  run = json.loads(text[text.index('{') :])['runs'][0]
+  return {
+    f'{mode} {name}': run[mode][figure]
+    for mode in ('train', 'score')
+    for name, figure in (
+      ('compile, s', 'compile_seconds'),
+      ('s/step', 'seconds_per_step'),
+    )
+  }
+
+
 def read_comparison(text: str) -> dict:
   """Reads the row of a run of `compare_pytorch.py` from its output."""
   figures = json.loads(text.strip().splitlines()[-1])

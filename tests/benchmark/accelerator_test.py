@@ -119,7 +119,7 @@ def screws(tmp_path):
 
 @pytest.mark.slow
 def test_all_parts_but_pytorchs_run_on_a_processor(tmp_path, screws):
-  parts = 'machine,screw,steps,checks,plus,agreement,repeat,batches,more'
+  parts = 'machine,screw,steps,checks,plus,agreement,repeat,flags,batches,more'
   result = _run(
     '--tiny',
     f'--output={tmp_path / "out"}',
