@@ -8,11 +8,12 @@ from afgan_jax.preprocessing import masks
 from afgan_jax.preprocessing.levels import scale
 from afgan_jax.preprocessing.open_image import (
   MAX_PIXELS,
-  Opened,
   convert,
   count_pages,
   open_image,
 )
+from afgan_jax.preprocessing.paged_file import PagedFile
+from afgan_jax.preprocessing.readers import Opened
 from afgan_jax.system.errors import DataError
 
 
@@ -92,6 +93,35 @@ class Decoder:
       DataError: the file is not an image.
     """
     return count_pages(path, content)
+
+  def open_pages(self, path: str) -> PagedFile:
+    """Opens a file of which all pages are to be read.
+
+    Args:
+      path: as in `image`.
+
+    Returns:
+      The file, for `page`; its `count` is as of `count_pages`.
+
+    Raises:
+      DataError: the file is not an image.
+    """
+    return PagedFile(path, self.max_pixels)
+
+  def page(self, file: PagedFile, page: int) -> tuple[np.ndarray, str]:
+    """Reads a page as `image`, in the same time whatever its number.
+
+    Args:
+      file: from `open_pages`.
+      page: from 0.
+
+    Returns:
+      As `image`.
+
+    Raises:
+      DataError: as for `image`.
+    """
+    return self._to_bytes(file.path, file.read(page))
 
   def mask(
     self, path: str, content: bytes | None = None

@@ -4,14 +4,19 @@ Pillow cuts such files to 8 bits in colour, does not know packed ones, and
 scales others, so that `config.data.white` would not be a value of the file.
 """
 
-import io
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from afgan_jax.preprocessing.levels import Levels
+
+if TYPE_CHECKING:
+  import tifffile
 
 # TIFF's tag, and its values for inverted grey, grey and RGB.
 _BITS = 258
@@ -26,15 +31,20 @@ _JPEG2000_PRECISION = 42
 def is_deep(image: Image.Image) -> bool:
   """Returns True if a file has more than 8 bits; it need not be decoded."""
   return image.mode in ('I', 'F') or (
-    image.mode.startswith('I;16') or _reader(image) is not None
+    image.mode.startswith('I;16')
+    or _is_deep_tiff(image)
+    or _reader(image) is not None
   )
 
 
-def read_levels(image: Image.Image) -> Levels | None:
+def read_levels(
+  image: Image.Image, tiff: Callable[[], tifffile.TiffFile]
+) -> Levels | None:
   """Reads the values of a file of more than 8 bits.
 
   Args:
     image: as Pillow opened it, at the page to read, not yet decoded.
+    tiff: opens the same file, if it is TIFF, see `open_tiff`.
 
   Returns:
     The values, without EXIF rotation; None for a file of up to 8 bits.
@@ -42,6 +52,8 @@ def read_levels(image: Image.Image) -> Levels | None:
   Raises:
     Exception: of any kind, if the file is damaged.
   """
+  if _is_deep_tiff(image):
+    return read_tiff(tiff(), image.tell())
   reader = _reader(image)
   if reader is not None:
     return reader(image)
@@ -66,11 +78,28 @@ def is_tiff(head: bytes) -> bool:
   return head.startswith(_TIFF_HEADS)
 
 
-def list_tiff_pages(file: str | io.BytesIO) -> list[tuple[int, int, int, int]]:
+def open_tiff(file: str | IO[bytes]) -> tifffile.TiffFile:
+  """Opens a TIFF file; each page is then found once.
+
+  Args:
+    file: its path, or the file.
+
+  Raises:
+    Exception: of any kind, if the file is damaged.
+  """
+  import tifffile  # Takes a quarter of a second to import.
+
+  # By default an open file begins where it stands.
+  return tifffile.TiffFile(file, offset=0)
+
+
+def list_tiff_pages(
+  tiff: tifffile.TiffFile,
+) -> list[tuple[int, int, int, int]]:
   """Lists the pages of a TIFF file that Pillow does not read.
 
   Args:
-    file: its path or content.
+    tiff: the opened file.
 
   Returns:
     Number in the file, width, height and EXIF orientation of each page that is
@@ -79,43 +108,37 @@ def list_tiff_pages(file: str | io.BytesIO) -> list[tuple[int, int, int, int]]:
   Raises:
     Exception: of any kind, if the file is damaged.
   """
-  import tifffile
-
-  with tifffile.TiffFile(file) as tiff:
-    return [
-      (
-        number,
-        page.imagewidth,
-        page.imagelength,
-        int(page.tags.valueof('Orientation', 1)),
-      )
-      for number, page in enumerate(tiff.pages)
-      if not (page.subfiletype & 0b101)
-    ]
+  return [
+    (
+      number,
+      page.imagewidth,
+      page.imagelength,
+      int(page.tags.valueof('Orientation', 1)),
+    )
+    for number, page in enumerate(tiff.pages)
+    if not (page.subfiletype & 0b101)
+  ]
 
 
-def read_tiff(file: str | io.BytesIO, number: int) -> Levels:
+def read_tiff(tiff: tifffile.TiffFile, number: int) -> Levels:
   """Reads a page of a TIFF file.
 
   Args:
-    file: its path or content.
+    tiff: the opened file.
     number: of the page in the file.
 
   Raises:
     Exception: of any kind, if the file is damaged.
   """
-  import tifffile  # Takes a quarter of a second to import.
-
-  with tifffile.TiffFile(file) as tiff:
-    page = tiff.pages[number]
-    bits, kind = page.bitspersample, page.photometric
-    if kind not in _PHOTOMETRICS:
-      raise ValueError(f'it is {kind.name}; save it as grey or RGB')
-    values = page.asarray()
-    if page.axes == 'SYX':
-      values = np.moveaxis(values, 0, -1)
-    if page.axes not in ('YX', 'YXS', 'SYX') or kind < 2 < page.samplesperpixel:
-      raise ValueError(f'it has {page.samplesperpixel} channels of grey')
+  page = tiff.pages[number]
+  bits, kind = page.bitspersample, page.photometric
+  if kind not in _PHOTOMETRICS:
+    raise ValueError(f'it is {kind.name}; save it as grey or RGB')
+  values = page.asarray()
+  if page.axes == 'SYX':
+    values = np.moveaxis(values, 0, -1)
+  if page.axes not in ('YX', 'YXS', 'SYX') or kind < 2 < page.samplesperpixel:
+    raise ValueError(f'it has {page.samplesperpixel} channels of grey')
   is_known = values.dtype.kind == 'u' and bits <= 16
   white = float(2**bits - 1) if is_known else None
   levels = _levels(values, white, bits)
@@ -127,12 +150,14 @@ def read_tiff(file: str | io.BytesIO, number: int) -> Levels:
   return Levels(inverted, levels.alpha, white, levels.kind)
 
 
+def _is_deep_tiff(image: Image.Image) -> bool:
+  if image.format != 'TIFF' or image.mode == 'CMYK':
+    return False  # Pillow reads CMYK, from the upper 8 bits.
+  return max(image.tag_v2.get(_BITS, (1,))) > 8
+
+
 def _reader(image: Image.Image) -> Callable[[Image.Image], Levels] | None:
   """Returns the function that reads a deep file better than Pillow, or None."""
-  if image.format == 'TIFF':
-    bits = image.tag_v2.get(_BITS, (1,))
-    # Pillow reads CMYK, from the upper 8 bits.
-    return _tiff if max(bits) > 8 and image.mode != 'CMYK' else None
   if image.format == 'PNG' and image.tile:
     deep = ';16B' in str(image.tile[0][3]) and image.mode != 'I;16'
     return _png if deep and not getattr(image, 'is_animated', False) else None
@@ -159,10 +184,6 @@ def _levels(values: np.ndarray, white: float | None, bits: int) -> Levels:
 def _content(image: Image.Image) -> bytes:
   image.fp.seek(0)
   return image.fp.read()
-
-
-def _tiff(image: Image.Image) -> Levels:
-  return read_tiff(io.BytesIO(_content(image)), image.tell())
 
 
 def _png(image: Image.Image) -> Levels:

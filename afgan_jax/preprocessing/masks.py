@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from afgan_jax.preprocessing.levels import check_finite
-from afgan_jax.preprocessing.open_image import Opened, convert
+from afgan_jax.preprocessing.open_image import convert
+from afgan_jax.preprocessing.readers import Opened
 
 # Labels up to this value are recognised without a look at their areas.
 _MOST_SMALL = 32

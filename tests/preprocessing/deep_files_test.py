@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from afgan_jax.preprocessing.decode import Decoder
-from afgan_jax.preprocessing.open_image import rotate
+from afgan_jax.preprocessing.orientation import rotate
 from afgan_jax.system.errors import DataError
 
 SIZE = 16

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from afgan_jax.jobs.predict.rows import Stamp
+from afgan_jax.preprocessing.paged_file import PagedFile
 from afgan_jax.preprocessing.prepared import PreparedImage
 
 
@@ -22,6 +23,8 @@ class Item:
     error: why it cannot be read or scored.
     score: of the page.
     map: its anomaly map, [size, size].
+    file: that all its pages are read from; None if it has one.
+    again: the same file for overlays of pages that were not kept.
   """
 
   path: str
@@ -33,6 +36,8 @@ class Item:
   error: str | None = None
   score: float | None = None
   map: np.ndarray | None = None
+  file: PagedFile | None = None
+  again: PagedFile | None = None
 
   @property
   def index(self) -> int:

@@ -82,13 +82,14 @@ class Pipeline:
     """Returns an item for each page of a file, at least one."""
     item = Item(path, stamp_of(path))
     try:
-      pages = self.detector.preprocessor.decoder.count_pages(path)
+      file = self.detector.preprocessor.decoder.open_pages(path)
     except Exception as error:
       return [dataclasses.replace(item, error=explain(path, error))]
-    pixels = count_pixels(path)
+    item.pages, item.pixels = file.count, count_pixels(path)
+    if file.count > 1:
+      item.file, item.again = file, file.twin()
     return [
-      dataclasses.replace(item, page=page, pages=pages, pixels=pixels)
-      for page in range(1, pages + 1)
+      dataclasses.replace(item, page=page) for page in range(1, file.count + 1)
     ]
 
   def read(self, item: Item) -> Item:
@@ -102,7 +103,12 @@ class Pipeline:
     return item
 
   def _prepare(self, item: Item) -> PreparedImage:
-    prepared = self.detector.preprocessor.prepare(item.path, page=item.index)
+    preprocessor = self.detector.preprocessor
+    if item.file is None:
+      prepared = preprocessor.prepare(item.path, page=item.index)
+    else:
+      original, note = preprocessor.decoder.page(item.file, item.index)
+      prepared = preprocessor.prepare_original(original, item.path, note)
     height, width = prepared.original.shape[:2]
     if not self.pictures.need_original or height * width > self.kept_pixels:
       prepared = prepared._replace(original=None)
@@ -193,7 +199,10 @@ class Pipeline:
     """Decodes a page again; returns None if the file has changed."""
     decoder = self.detector.preprocessor.decoder
     try:
-      original, _ = decoder.image(item.path, page=item.index)
+      if item.again is None:
+        original, _ = decoder.image(item.path, page=item.index)
+      else:
+        original, _ = decoder.page(item.again, item.index)
     except DataError:
       if stamp_of(item.path) == item.stamp:
         raise

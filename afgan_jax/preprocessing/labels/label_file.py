@@ -9,7 +9,7 @@ from typing import Any
 
 from afgan_jax.preprocessing.labels import coco, labelme, voc
 from afgan_jax.preprocessing.labels.drawing import Drawing, Field, other_size
-from afgan_jax.preprocessing.open_image import read_orientation, rotate
+from afgan_jax.preprocessing.orientation import read_orientation, rotate
 from afgan_jax.system.errors import DataError
 
 EXTENSIONS = ('.json', '.xml')
