@@ -8,12 +8,17 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import traceback
 from typing import Any, NoReturn
 
 from afgan_jax.system import processes
 from afgan_jax.system.errors import ProcessLost, ProcessStopped
 from afgan_jax.system.group import COORDINATOR_LOST, PERIOD, Group
+
+# Seconds after a signal in which the process must begin to end, or to save.
+# Code in C, such as a compilation, does not notice signals for minutes.
+PATIENCE = 25.0
 
 # Kept for the life of the process, since C calls them.
 _kept: list[Any] = []
@@ -86,6 +91,9 @@ def prepare(group: Group) -> None:
 
   for signum in (signal.SIGINT, signal.SIGTERM):
     signal.signal(signum, stop)
+  threading.Thread(
+    target=_end_if_unheeded, args=(group, _signals()), daemon=True
+  ).start()
 
   # JAX aborts, from a thread of C++, when process 0 is gone.
   @ctypes.CFUNCTYPE(None, ctypes.c_int)
@@ -95,6 +103,25 @@ def prepare(group: Group) -> None:
   _kept.append(aborted)
   ctypes.CDLL(None).signal(signal.SIGABRT, aborted)
   group.watch(_end_watched)
+
+
+def _signals() -> int:
+  """Returns a pipe with a byte for each signal, its number."""
+  read, write = os.pipe()
+  os.set_blocking(write, False)
+  signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+  return read
+
+
+def _end_if_unheeded(group: Group, signals: int) -> None:
+  """Ends the process after a signal that its main thread does not notice."""
+  signum = None
+  while signum not in (signal.SIGINT, signal.SIGTERM):
+    signum = os.read(signals, 1)[0]
+  if not group.heeds_signal(PATIENCE):
+    stopped = ProcessStopped(signum)
+    group.fail(str(stopped))
+    _end_now(str(stopped), stopped.exit_code)
 
 
 def _say(sentence: str) -> None:
@@ -107,12 +134,12 @@ def _end_watched(sentence: str) -> None:
   _end_now(sentence)
 
 
-def _end_now(sentence: str) -> None:
+def _end_now(sentence: str, code: int = 1) -> None:
   """Ends the process with a sentence, from any thread."""
   text = f'Process {processes.group().index}: {sentence}\n'
   with contextlib.suppress(OSError):
     os.write(2, text.encode(errors='backslashreplace'))
-  os._exit(1)
+  os._exit(code)
 
 
 def _exit(code: int) -> NoReturn:

@@ -13,17 +13,17 @@ from typing import Any
 from absl import flags
 from absl import logging as absl_logging
 
-from afgan_jax.cli import definitions, ending
+from afgan_jax.cli import definitions, ending, waiting
 from afgan_jax.cli.process_flags import Start
 from afgan_jax.system import processes
-from afgan_jax.system.errors import (
-  UsageError,
-)
+from afgan_jax.system.errors import UsageError
 from afgan_jax.system.group import Group
 from afgan_jax.system.log import logger
 
 # Seconds to wait at the start for processes that come late.
 WAIT = 150
+# More that JAX would wait itself, since it aborts at the end.
+_LONGER = 60
 # Seconds until JAX itself takes a process for lost, and that it waits at the
 # end; its defaults are minutes.
 _HEARTBEAT, _SHUTDOWN = 30, 10
@@ -51,16 +51,17 @@ def join(start: Start) -> None:
 
   address = start.arguments.get('coordinator_address')
   if address and start.arguments['process_id']:
-    _wait_for_port(address)
+    with waiting.at_most(WAIT + _LONGER, _late(start)):
+      _wait_for_port(address)
   # Both are ours: signals stop a run after its step, and the watch ends it.
   jax.config.update('jax_enable_preemption_service', False)
   jax.config.update('jax_enable_recoverability', True)
   try:
-    with warnings.catch_warnings():
+    with waiting.at_most(WAIT, _late(start)), warnings.catch_warnings():
       warnings.simplefilter('ignore')  # Said below.
       jax.distributed.initialize(
         **start.arguments,
-        initialization_timeout=WAIT,
+        initialization_timeout=WAIT + _LONGER,
         heartbeat_timeout_seconds=_HEARTBEAT,
         shutdown_timeout_seconds=_SHUTDOWN,
       )
@@ -112,13 +113,22 @@ def _wait_for_port(address: str) -> None:
       time.sleep(0.5)
 
 
+def _late(start: Start) -> str:
+  """Says that not all processes have come in time."""
+  count = start.arguments.get('num_processes')
+  return (
+    f'The {f"{count} " if count else ""}processes did not come together within '
+    f'{WAIT} seconds: start all of them, each with its own number.'
+  )
+
+
 def _not_joined(start: Start, error: Exception) -> UsageError:
   text = (str(error).splitlines() or [type(error).__name__])[0][:300]
   if start.arguments:
     return UsageError(
       f'The {start.arguments["num_processes"]} processes did not come together '
-      f'within {WAIT} seconds ({text}): start as many as --num_processes says, '
-      'each with its own --process_id.'
+      f'({text}): start as many as --num_processes says, each with its own '
+      '--process_id.'
     )
   hint = ''
   if 'KUBERNETES_SERVICE_HOST' in os.environ:

@@ -57,6 +57,7 @@ class Group:
     self._numbers = itertools.count()
     self._lost: str | None = None
     self._ended = threading.Event()
+    self._heeds = threading.Event()
 
   def agree(self, name: str, value: Any) -> list[Any]:
     """Exchanges a value; every process calls this at the same point.
@@ -105,6 +106,14 @@ class Group:
       raise self._unreachable() from error
     return True
 
+  def heed_signal(self) -> None:
+    """Notes that this process saves and ends, as a signal asks it to."""
+    self._heeds.set()
+
+  def heeds_signal(self, seconds: float) -> bool:
+    """Returns True once the process saves or ends, False if not in time."""
+    return self._heeds.wait(seconds)
+
   def fail(self, sentence: str, seconds: float = PERIOD + 2 * GRACE) -> None:
     """Tells the other processes that this one fails.
 
@@ -115,7 +124,7 @@ class Group:
     """
     if self._store is None or self._ended.is_set():
       return
-    self._ended.set()
+    self._end()
     try:
       self._set(f'{_FOLDER}/failed/{self.index}', sentence)
       end = time.monotonic() + seconds
@@ -135,7 +144,11 @@ class Group:
       ProcessLost: another process has failed, or gives no sign of life.
     """
     self.agree('end', None)
+    self._end()
+
+  def _end(self) -> None:
     self._ended.set()
+    self._heeds.set()
 
   def leave(self, seconds: float = 10.0) -> None:
     """Lets process 0 wait for the others, which need its store to the last.

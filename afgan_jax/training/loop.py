@@ -53,28 +53,35 @@ def train(
   """
   per_epoch = steps_per_epoch(config, len(images))
   kept = config.checkpoint.max_to_keep
-  with Checkpoints(workdir, kept) as checkpoints, ExitStack() as stack:
-    state = _restore_or_create(config, checkpoints)
-    _write_config(workdir, config)
-    steps = range(int(state.step), num_steps(config, len(images)))
-    if not steps:
-      return state
-    history = read_history(workdir, before=steps.start + 1)
-    writer, log, progress = (
-      stack.enter_context(output)
-      for output in _outputs(config, workdir, steps, per_epoch)
-    )
-    panel = make_panel(config, images)
-    return _run_steps(
-      config,
-      state,
-      steps,
-      per_epoch,
-      make_advance(config, images, make_batches, steps.start, steps.stop),
-      LossWatch(config, log, writer, progress, checkpoints, history),
-      lambda step, state: writer.image(step, 'panel', panel(state)),
-      checkpoints,
-    )
+  with ExitStack() as signals:
+    with Checkpoints(workdir, kept) as checkpoints, ExitStack() as stack:
+      state = _restore_or_create(config, checkpoints)
+      _write_config(workdir, config)
+      steps = range(int(state.step), num_steps(config, len(images)))
+      if not steps:
+        return state
+      history = read_history(workdir, before=steps.start + 1)
+      writer, log, progress = (
+        stack.enter_context(output)
+        for output in _outputs(config, workdir, steps, per_epoch)
+      )
+      panel = make_panel(config, images)
+      # Until the last checkpoint is complete.
+      interrupted = signals.enter_context(catch_interrupts())
+      state = _run_steps(
+        config,
+        state,
+        steps,
+        per_epoch,
+        make_advance(config, images, make_batches, steps.start, steps.stop),
+        LossWatch(config, log, writer, progress, checkpoints, history),
+        lambda step, state: writer.image(step, 'panel', panel(state)),
+        checkpoints,
+        interrupted,
+      )
+  # Those that came after the last step's.
+  _stop_if(_agree_on_signal(interrupted), steps.stop, steps.stop)
+  return state
 
 
 def _outputs(
@@ -105,30 +112,41 @@ def _run_steps(
   watch: LossWatch,
   write_panel: Callable[[int, TrainState], None],
   checkpoints: Checkpoints,
+  interrupted: Callable[[], int | None],
 ) -> TrainState:
   """Runs the steps, and saves and draws panels when they are due."""
   save_every = config.checkpoint.every_epochs * per_epoch
   panel_every = config.log.panel_every_epochs * per_epoch
   step, stop = steps.start, steps.stop
-  with catch_interrupts() as interrupted:
-    while step < stop:
-      limit = _steps_ahead(step, stop, save_every, panel_every)
-      state, count, metrics = advance(state, limit)
-      watch.add(step, count, metrics)
-      step += count
-      signum = max(processes.agree('signal', interrupted() or 0)) or None
-      done = step == stop or signum is not None
-      if done or _is_due(step, save_every):
-        watch.flush()
-        check_finite(state, checkpoints)
-        checkpoints.save(state, config)
-      if _is_due(step, panel_every):
-        write_panel(step, state)
-      if signum is not None:
-        raise Interrupted(
-          f'Stopped at step {step} of {stop} and saved.', signum
-        )
+  while step < stop:
+    limit = _steps_ahead(step, stop, save_every, panel_every)
+    state, count, metrics = advance(state, limit)
+    watch.add(step, count, metrics)
+    step += count
+    signum = _agree_on_signal(interrupted)
+    done = step == stop or signum is not None
+    if done or _is_due(step, save_every):
+      watch.flush()
+      check_finite(state, checkpoints)
+      checkpoints.save(state, config)
+    if _is_due(step, panel_every):
+      write_panel(step, state)
+    _stop_if(signum, step, stop)
   return state
+
+
+def _agree_on_signal(interrupted: Callable[[], int | None]) -> int | None:
+  """Returns the number of a signal that any process has received."""
+  signum = max(processes.agree('signal', interrupted() or 0)) or None
+  if signum is not None:
+    processes.group().heed_signal()
+  return signum
+
+
+def _stop_if(signum: int | None, step: int, stop: int) -> None:
+  """Raises Interrupted if there was a signal; the step is or will be saved."""
+  if signum is not None:
+    raise Interrupted(f'Stopped at step {step} of {stop} and saved.', signum)
 
 
 def _restore_or_create(

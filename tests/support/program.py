@@ -14,9 +14,9 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[2]
-_SERVER = multiprocessing.get_context('forkserver')
+SERVER = multiprocessing.get_context('forkserver')
 _IMPORTED = 'tests.support.imported'
-_SERVER.set_forkserver_preload([_IMPORTED])
+SERVER.set_forkserver_preload([_IMPORTED])
 
 
 def run_main(*arguments: str) -> subprocess.CompletedProcess:
@@ -24,7 +24,7 @@ def run_main(*arguments: str) -> subprocess.CompletedProcess:
   arguments = [str(argument) for argument in arguments]
   with tempfile.TemporaryDirectory() as folder:
     paths = [pathlib.Path(folder, name) for name in ('stdout', 'stderr')]
-    process = _SERVER.Process(target=_run_here, args=(arguments, *paths))
+    process = SERVER.Process(target=_run_here, args=(arguments, *paths))
     process.start()
     process.join()
     # What a file system's names hold is not always text.

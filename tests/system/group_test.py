@@ -164,6 +164,17 @@ def test_all_end_together_and_are_not_lost_afterwards(quick):
   assert not ended
 
 
+def test_a_signal_is_heeded_by_saving_and_by_ending(quick):
+  alone = Group(MemoryStore(), 0, 1)
+  assert not alone.heeds_signal(0.01)
+  alone.heed_signal()
+  assert alone.heeds_signal(0)
+  for end in (lambda mine: mine.fail('It ends.', 0), Group.finish):
+    mine = Group(MemoryStore(), 0, 1)
+    end(mine)
+    assert mine.heeds_signal(0)
+
+
 @pytest.fixture
 def joined(monkeypatch):
   """Makes the test one of two processes; the other has said `answers`."""
