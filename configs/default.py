@@ -54,6 +54,10 @@ def get_config() -> ConfigDict:
   # rates if it holds (docs/operating_point.md).
   config.calibration.method = 'conformal'
   config.metrics = ConfigDict()
+  # Pixels of the pixel metrics: 'network', those of the square that networks
+  # see, or 'own', those of each image at its own size, to which maps are
+  # restored, so that runs of other geometries can be compared.
+  config.metrics.pixels = 'network'
   # Side in pixels of maps and masks for pixel metrics, so that runs of
   # different sizes can be compared; 0 for `image_size`.
   config.metrics.pixel_size = 0

@@ -200,6 +200,9 @@ FIELDS: dict[str, Field] = {
   'calibration.method': Field(
     one_of(('conformal', 'tail')), ALWAYS, before='conformal', omit_before=True
   ),
+  'metrics.pixels': Field(
+    one_of(('network', 'own')), ALWAYS, before='network', omit_before=True
+  ),
   'metrics.pixel_size': Field(between(0, 4096, whole=True), ALWAYS, before=0),
   'predict.overlay': Field(
     one_of(('jpeg', 'png', 'none')), ALWAYS, before='jpeg'

@@ -7,7 +7,9 @@ import numpy as np
 from afgan_jax.metrics.pixel_curves import AUPIMO_RANGE, LIMITS, Corners
 
 
-def largest_errors(corners: Corners | None) -> dict[str, float | None]:
+def largest_errors(
+  corners: Corners | None, is_equal: np.ndarray | None = None
+) -> dict[str, float | None]:
   """Bounds how far metrics of bins are from those of the scores themselves.
 
   Within a bin the true curve is some rising path between the same two corners:
@@ -16,6 +18,8 @@ def largest_errors(corners: Corners | None) -> dict[str, float | None]:
 
   Args:
     corners: of bins; None if the metrics are undefined.
+    is_equal: bins whose scores are all equal, so that they hide nothing, bool
+      [k]; None for none.
 
   Returns:
     By name of a metric the largest difference; None if it is undefined.
@@ -24,9 +28,9 @@ def largest_errors(corners: Corners | None) -> dict[str, float | None]:
   aupro = {limit: f'aupro_{limit}' for limit in LIMITS}
   if corners is None:
     return dict.fromkeys((*names, *aupro.values(), 'aupimo'))
-  found = np.append(0, corners.found)
-  new = np.diff(found) / found[-1]
-  share = np.diff(corners.region_share, prepend=0)
+  hides = 1.0 if is_equal is None else (~is_equal).astype(float)
+  new = hides * np.diff(corners.found, prepend=0) / corners.found[-1]
+  share = hides * np.diff(corners.region_share, prepend=0)
   left, right = (x / corners.total for x in (corners.above, corners.at_least))
   errors: dict[str, float | None] = {
     names[0]: float((new * (right - left)).sum() / 2),
@@ -37,7 +41,10 @@ def largest_errors(corners: Corners | None) -> dict[str, float | None]:
     part = np.where(right <= limit, 0.5, 1.0)
     width = np.minimum(right, limit) - np.minimum(left, limit)
     errors[name] = float((share * part * width).sum() / limit)
-  errors['aupimo'] = _aupimo_error(corners) if corners.num_good else None
+  errors['aupimo'] = None
+  if corners.num_good:
+    share = hides * np.diff(corners.image_share, prepend=0)
+    errors['aupimo'] = _aupimo_error(corners, share)
   return errors
 
 
@@ -51,12 +58,11 @@ def _precision_errors(corners: Corners) -> np.ndarray:
   return np.maximum(highest - used, used - lowest)
 
 
-def _aupimo_error(corners: Corners) -> float:
+def _aupimo_error(corners: Corners, share: np.ndarray) -> float:
   """Bounds the error of AUPIMO: bins may hide their rectangles."""
   low, high = AUPIMO_RANGE
   left, right = (
     np.log(np.clip(x / corners.num_good, low, high))
     for x in (corners.good_above, corners.good_at_least)
   )
-  share = np.diff(corners.image_share, prepend=0)
   return float((share * (right - left)).sum() / math.log(high / low))

@@ -175,7 +175,9 @@ def measure_tallies(
     The metrics of `image.pixel_metrics`, and `largest_errors`.
   """
   corners = _corners(good, bad)
-  return measure_corners(corners), largest_errors(corners)
+  # Maps are exactly 0 outside of what networks see.
+  zero = bad.defects.bins[::-1] == bins_of(np.zeros(1))[0]
+  return measure_corners(corners), largest_errors(corners, zero)
 
 
 def _corners(good: PixelTally, bad: PixelTally) -> Corners | None:
