@@ -18,6 +18,7 @@ from afgan_jax.jobs.model_card import write_card
 from afgan_jax.jobs.probes import Probes, count_probes, make_probes
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.image_scores import image_scores
+from afgan_jax.metrics.over_parts import scores_of
 from afgan_jax.metrics.synthetic import (
   GROUPS,
   PIXEL,
@@ -104,6 +105,8 @@ def validate_detector(
     'step': detector.step,
     'config_digest': digest(detector.config),
   }
+  if detector.config.calibration.folds:
+    figures['scores'] = scores_of(scores, good.parts, kinds)
   write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
   write_card(workdir, detector)
   return figures
