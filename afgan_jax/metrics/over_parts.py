@@ -6,7 +6,7 @@ twice counts twice in its fold, as good images and as defective ones.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -174,7 +174,7 @@ def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 
 def scores_of(
-  good: np.ndarray, parts: Sequence[str], kinds: Iterator[Any]
+  good: np.ndarray, parts: Sequence[str], kinds: Sequence[Any]
 ) -> dict[str, Any]:
   """Collects the scores of a validation for `FoldScores.from_validation`.
 

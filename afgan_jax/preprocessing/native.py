@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from afgan_jax.preprocessing.geometry import Frame
 from afgan_jax.preprocessing.prepared import PreparedImage
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 
@@ -18,11 +19,13 @@ class Square(NamedTuple):
     pixels: float16 [size, size, 3] in [0, 255].
     mask: bool [size, size], True where at least half of a pixel is changed.
     region: the region of interest, bool [size, size]; None for all of it.
+    frame: of the square in the image; None if that has no other size.
   """
 
   pixels: np.ndarray
   mask: np.ndarray
   region: np.ndarray | None
+  frame: Frame | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,10 +77,22 @@ class Native:
     Returns:
       What the networks see, and the mask at that size.
     """
-    prepared, size = self.prepare(pixels), self.preprocessor.size
-    return Square(
-      prepared.pixels, prepared.frame.cut_area(mask, size), prepared.region
-    )
+    return square_of(self.prepare(pixels), mask)
+
+
+def square_of(prepared: PreparedImage, mask: np.ndarray) -> Square:
+  """Reduces a mask to the square of an image.
+
+  Args:
+    prepared: the image; if it is divided into tiles, all of it is the square.
+    mask: bool [height, width].
+
+  Returns:
+    The square, with the mask at its size.
+  """
+  frame = prepared.frame
+  reduced = frame.cut_area(mask, len(prepared.pixels))
+  return Square(prepared.pixels, reduced, prepared.region, frame)
 
 
 def open_native(

@@ -37,6 +37,39 @@ class OwnImage(NamedTuple):
     return whole.restore(np.ones((2, 2), np.float32)) > 0
 
 
+class OwnDefect(NamedTuple):
+  """A defect of an image at its own size, of which only its window is kept.
+
+  Attributes:
+    frame: restores a map to the image; its region of interest is not kept.
+    window: rows and columns around the defect.
+    marked: bool, of the shape of the window, True on the defect.
+  """
+
+  frame: Frame
+  window: tuple[slice, slice]
+  marked: np.ndarray
+
+  @classmethod
+  def crop(cls, frame: Frame, mask: np.ndarray) -> OwnDefect:
+    """Keeps the window of a mask, bool [height, width], that is not empty."""
+    window = []
+    for axis in (1, 0):
+      (places,) = np.nonzero(mask.any(axis=axis))
+      window.append(slice(int(places[0]), int(places[-1]) + 1))
+    rows, columns = window
+    frame = dataclasses.replace(frame, inside=None)
+    return cls(frame, (rows, columns), mask[rows, columns].copy())
+
+  def image(self, inside: np.ndarray | None) -> OwnImage:
+    """Returns the ground truth of the image with a region of interest."""
+    mask = np.zeros((self.frame.height, self.frame.width), np.uint8)
+    mask[self.window][self.marked] = 1
+    if inside is not None:
+      mask[~inside] = NOT_COUNTED
+    return OwnImage(dataclasses.replace(self.frame, inside=inside), mask)
+
+
 def own_image(
   preprocessor: Preprocessor,
   original: np.ndarray,
