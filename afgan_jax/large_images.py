@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from typing import TYPE_CHECKING
 
@@ -35,22 +35,93 @@ def score_tiles(
     a paper, a mean over a square, is that of the worst tile; one that is
     computed from the map is computed from the blended map.
   """
-  merger = MapMerger(tiles.tiling)
-  worst: dict[str, float] = {}
+  blend = _Blend(tiles)
   for indices, pixels in _batches(tiles, config.score.batch_size):
-    results = score(pixels)
-    for index, values in zip(indices, results['map'], strict=True):
-      merger.add(index, values)
+    for index, result in zip(indices, _rows(score(pixels)), strict=True):
+      blend.add(index, result)
+  return blend.finish(config)
+
+
+# The map of a tile, its score and, if the method has one, that of its paper.
+TileResult = dict[str, np.ndarray]
+
+
+def score_each(
+  config: ConfigDict,
+  score: Callable[..., Scores],
+  chosen: Sequence[tuple[Tiles, Sequence[int]]],
+) -> list[dict[int, TileResult]]:
+  """Scores some tiles of several images, all of them together in batches.
+
+  Args:
+    config: see `configs/default.py`.
+    score: scores a batch of squares, see `scoring.make_scorer`.
+    chosen: images with indices of their tiles.
+
+  Returns:
+    For each image the results of its tiles by their index.
+  """
+  places = [
+    (number, tiles, index)
+    for number, (tiles, indices) in enumerate(chosen)
+    for index in indices
+  ]
+  found: list[dict[int, TileResult]] = [{} for _ in chosen]
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for batch in in_batches(places, config.score.batch_size):
+      cut = pool.map(lambda place: place[1].cut(place[2]), batch)
+      results = _rows(score(np.stack(list(cut))))
+      for (number, _, index), result in zip(batch, results, strict=True):
+        found[number][index] = result
+  return found
+
+
+def blend_tiles(
+  config: ConfigDict, tiles: Tiles, results: Mapping[int, TileResult]
+) -> tuple[dict[str, float], np.ndarray]:
+  """Blends results of all tiles of an image, as `score_tiles` returns them.
+
+  Args:
+    config: see `configs/default.py`.
+    tiles: of the image.
+    results: of each of `tiles.indices`, see `score_each`.
+  """
+  blend = _Blend(tiles)
+  for index in tiles.indices:
+    blend.add(index, results[index])
+  return blend.finish(config)
+
+
+class _Blend:
+  """Blends the maps of tiles and finds the scores of the worst ones."""
+
+  def __init__(self, tiles: Tiles):
+    self._tiles, self._merger = tiles, MapMerger(tiles.tiling)
+    self._worst: dict[str, float] = {}
+
+  def add(self, index: int, result: TileResult) -> None:
+    """Adds a tile."""
+    self._merger.add(index, result['map'])
     for name in ('score', 'paper'):
-      if name in results:
-        highest = float(results[name].max())
-        worst[name] = max(worst.get(name, highest), highest)
-  values = merger.merge()
-  if tiles.inside is not None:
-    values = np.where(tiles.inside, values, np.float32(0))
-  if config.score.image != 'paper':
-    worst['score'] = _reduce(config, values)
-  return worst, values
+      if name in result:
+        value = float(result[name])
+        self._worst[name] = max(self._worst.get(name, value), value)
+
+  def finish(self, config: ConfigDict) -> tuple[dict[str, float], np.ndarray]:
+    """Returns the scores and the blended map."""
+    values = self._merger.merge()
+    if self._tiles.inside is not None:
+      values = np.where(self._tiles.inside, values, np.float32(0))
+    if config.score.image != 'paper':
+      self._worst['score'] = _reduce(config, values)
+    return self._worst, values
+
+
+def _rows(results: Scores) -> Iterator[TileResult]:
+  """Yields the results of each tile of a batch."""
+  names = [name for name in ('map', 'score', 'paper') if name in results]
+  for index in range(len(results['map'])):
+    yield {name: results[name][index] for name in names}
 
 
 def score_prepared(

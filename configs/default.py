@@ -45,6 +45,11 @@ def get_config() -> ConfigDict:
   # paper holds out none: configs that reproduce it set 0. Of data sets with
   # good validation images those are held out instead, whatever the fraction.
   config.calibration.fraction = 0.1
+  # For cross-validation: the parts (`data.part`, else images) are divided into
+  # so many folds by `config.seed`, and one of them, counted from 0, is held out
+  # in place of that fraction; 0 for none. A study sets both by `study.folds`.
+  config.calibration.folds = 0
+  config.calibration.fold = 0
   # Fraction of good images that the threshold may reject. It counts in training
   # and with --mode=calibrate, where --false_reject_rate goes before it.
   config.calibration.false_reject_rate = 0.01
@@ -54,6 +59,10 @@ def get_config() -> ConfigDict:
   # rates if it holds (docs/operating_point.md).
   config.calibration.method = 'conformal'
   config.metrics = ConfigDict()
+  # Pixels of the pixel metrics: 'network', those of the square that networks
+  # see, or 'own', those of each image at its own size, to which maps are
+  # restored, so that runs of other geometries can be compared.
+  config.metrics.pixels = 'network'
   # Side in pixels of maps and masks for pixel metrics, so that runs of
   # different sizes can be compared; 0 for `image_size`.
   config.metrics.pixel_size = 0

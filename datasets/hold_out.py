@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from afgan_jax.preprocessing.parts import part_of
+from afgan_jax.preprocessing.parts import check_folds, part_of
 from afgan_jax.system.errors import DataError
 
 
@@ -50,6 +50,32 @@ def hold_out(
       break
     held_out |= keys == key
   return held_out
+
+
+def fold_out(
+  paths: Sequence[str], folds: int, fold: int, seed: int, part: str = ''
+) -> np.ndarray:
+  """Divides images into folds for cross-validation and holds out one.
+
+  Args:
+    paths: one per image.
+    folds: number of folds, from 2. The numbers of their parts differ by one at
+      most.
+    fold: that is held out, counted from 0.
+    seed: of the random division; each part is in one fold of it.
+    part: see `hold_out`; with '' each image is a part.
+
+  Returns:
+    Mask of the held-out images, bool [num_images].
+
+  Raises:
+    DataError: if there are fewer parts than folds, or a name does not match
+      `part`.
+  """
+  keys = [_part(path, part) for path in paths] if part else list(paths)
+  check_folds(len(set(keys)), folds, part)
+  parts = np.random.default_rng(seed).permutation(sorted(set(keys)))
+  return np.isin(keys, parts[fold::folds])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
 from datasets.folder import FolderSource
 from datasets.from_config import open_path, open_source
-from datasets.hold_out import hold_out
+from datasets.hold_out import fold_out, hold_out
 from datasets.labels import GOOD_NAMES
 from datasets.source import Sample, Source, held_out_samples
 from datasets.split import Split, read_split
@@ -31,30 +31,36 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     config: see `configs/default.py`.
 
   Returns:
-    The training images, and the held-out ones: those that the source itself
-    holds out, or else a fraction `config.calibration.fraction` sampled with
-    `config.seed`, see `hold_out`.
+    The training images, and the held-out ones: the fold
+    `config.calibration.fold`, or those that the source itself holds out, or
+    else a fraction `config.calibration.fraction` sampled with `config.seed`,
+    see `hold_out`.
 
   Raises:
-    DataError: if there are no good images, one cannot be read, or file names
-      do not match `config.data.part`.
+    DataError: if there are no good images, one cannot be read, file names do
+      not match `config.data.part`, or there are more folds than parts.
   """
   source = open_source(config)
   samples = source.train()
   _tell(config, source, samples)
+  if config.calibration.folds:
+    samples = [*samples, *held_out_samples(source)]
   split = _read_good(config, samples)
   separate = held_out_samples(source)
-  if separate:
+  if separate and not config.calibration.folds:
     return split, _read_good(config, separate)
-  held_out = hold_out(
-    split.paths,
-    config.calibration.fraction,
-    config.seed,
-    config.data.part,
-  )
+  held_out = _held_out(config, split.paths)
   return split.take(np.flatnonzero(~held_out)), split.take(
     np.flatnonzero(held_out)
   )
+
+
+def _held_out(config: ConfigDict, paths: Sequence[str]) -> np.ndarray:
+  """Chooses the images that are held out, bool [num_images]."""
+  given, seed, part = config.calibration, config.seed, config.data.part
+  if given.folds:
+    return fold_out(paths, given.folds, given.fold, seed, part)
+  return hold_out(paths, given.fraction, seed, part)
 
 
 def _tell(

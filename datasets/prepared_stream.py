@@ -11,8 +11,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging
 
-# Examples that are kept because a later one was read first, by another thread.
-_WINDOW = 4 * (os.cpu_count() or 1) + 8
+# Examples that are kept because a later one was read first, by another thread,
+# or because image and mask are asked for one after the other.
+_WINDOW = 8 * (os.cpu_count() or 1) + 8
 
 
 @contextlib.contextmanager
@@ -51,17 +52,17 @@ class Stream:
     """
     with self._lock:
       if index in self._kept:
-        return self._kept.pop(index)
+        return self._kept[index]
       if self._next is None or index < self._next:
         self._examples, self._next = self._open(), 0
         self._kept.clear()
       for example in self._examples:
         position, self._next = self._next, self._next + 1
-        if position == index:
-          return example
         self._kept[position] = example
         if len(self._kept) > _WINDOW:
           del self._kept[min(self._kept)]
+        if position == index:
+          return example
       raise ValueError(f'it ends before example {index}')
 
 

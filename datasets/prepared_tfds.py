@@ -16,11 +16,12 @@ import tensorflow_datasets as tfds
 
 from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.defect_masks import DefectMask
+from afgan_jax.preprocessing.ground_truth import GroundTruth
 from afgan_jax.preprocessing.prepared import Reading
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.reading import limit
 from afgan_jax.system.errors import DataError
-from datasets.masked import add_mask
+from datasets.masked import add_mask, check_mask
 from datasets.prepared_features import GOOD_NAMES, MASK, Features
 from datasets.prepared_stream import Stream, quiet, stream_examples
 from datasets.source import GOOD, Sample
@@ -152,7 +153,9 @@ class PreparedSource:
       kind,
       functools.partial(_read, names, path, get),
       original,
-      native=False,  # Reading examples out of order is slow.
+      truth=functools.partial(_read_truth, names, path, get)
+      if kind != GOOD and names.mask
+      else None,
     )
 
   def _kind(self, example: dict[str, Any]) -> str:
@@ -195,6 +198,19 @@ def _read(
     reading = Reading(prepared.pixels, notes=notes, light=prepared.light)
     return limit(reading, path, prepared, mask_size)
   return add_mask(path, prepared, masks, mask_size)
+
+
+def _read_truth(
+  names: Features,
+  path: str,
+  get: Any,
+  decoder: Decoder,
+  shape: tuple[int, int],
+) -> GroundTruth:
+  name = f'The mask of {path}'
+  mask, _ = decoder.mask(name, get()[names.mask])
+  check_mask(mask, shape, name)
+  return GroundTruth(mask, ())
 
 
 def _text(value: Any) -> str:

@@ -88,7 +88,7 @@ class ProceduralSource:
       else lambda _, shape: GroundTruth(
         draw_mask(key, defect_type, shape[0], self.kind).astype(bool), ()
       ),
-      native=False,
+      drawn=lambda size: draw_image(key, defect_type, size, self.kind),
     )
 
 

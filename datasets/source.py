@@ -41,8 +41,9 @@ class Sample:
     truth: maps a decoder, and the height and width of the image, to its
       defective pixels at that size; raises DataError if they cannot be used.
       None if there is no mask.
-    native: whether `read` reduces what `original` returns, so that a change of
-      the original shows in the reading. Generated images are drawn at any size.
+    drawn: of a generated image, which is drawn at any size: maps the side of a
+      square in pixels to the image as `read` has it before it is normalised,
+      uint8 [size, size, 3]. None if `read` reduces what `original` returns.
   """
 
   path: str
@@ -52,7 +53,7 @@ class Sample:
   masks: tuple[str, ...] = ()
   defects: Callable[[Preprocessor, int], tuple[DefectMask, ...]] | None = None
   truth: Callable[[Decoder, tuple[int, int]], GroundTruth] | None = None
-  native: bool = True
+  drawn: Callable[[int], np.ndarray] | None = None
 
 
 def file_sample(

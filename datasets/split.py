@@ -12,11 +12,13 @@ import numpy as np
 
 from afgan_jax.preprocessing.defect_masks import DefectMask
 from afgan_jax.preprocessing.intensity import to_bytes
-from afgan_jax.preprocessing.native import Native, open_native
+from afgan_jax.preprocessing.native import Native
+from afgan_jax.preprocessing.own_size import OwnImage
 from afgan_jax.preprocessing.prepared import NOT_COUNTED, Tiles
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from datasets.notes import merge_notes
+from datasets.own_size import open_sample, open_truth
 from datasets.source import GOOD, Sample
 
 
@@ -42,8 +44,8 @@ class Split:
     large: if images are divided into tiles, reads those of each image, which
       are not kept, since they need much memory; `pixels` are then whole images,
       for display. Empty otherwise.
-    native: opens each image at its own size; empty if it is divided into tiles
-      or has no other size.
+    native: opens each image at its own size.
+    own: opens the ground truth of each image at its own size.
     light: [num_images, 2], float32, mean and standard deviation of each square
       before it was normalised, NaN if unknown; None for none.
   """
@@ -60,6 +62,7 @@ class Split:
   large: tuple[Callable[[], Tiles], ...] = ()
   native: tuple[Callable[[], Native], ...] = ()
   light: np.ndarray | None = None
+  own: tuple[Callable[[], OwnImage], ...] = ()
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -88,6 +91,7 @@ class Split:
       large=tuple(self.large[i] for i in indices) if self.large else (),
       light=None if self.light is None else self.light[indices],
       native=tuple(self.native[i] for i in indices) if self.native else (),
+      own=tuple(self.own[i] for i in indices) if self.own else (),
     )
 
 
@@ -171,18 +175,12 @@ def _empty_split(
     if preprocessor.geometry.in_tiles
     else (),
     native=tuple(
-      functools.partial(_open_native, sample, preprocessor)
-      for sample in samples
-    )
-    if all(sample.native for sample in samples)
-    and not preprocessor.geometry.in_tiles
-    else (),
+      functools.partial(open_sample, sample, preprocessor) for sample in samples
+    ),
+    own=tuple(
+      functools.partial(open_truth, sample, preprocessor) for sample in samples
+    ),
   )
-
-
-def _open_native(sample: Sample, preprocessor: Preprocessor) -> Native:
-  original, _ = sample.original(preprocessor.decoder)
-  return open_native(preprocessor, original, sample.path)
 
 
 def _read_tiles(sample: Sample, preprocessor: Preprocessor) -> Tiles:

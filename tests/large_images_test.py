@@ -1,6 +1,7 @@
 """Images of any shape are trained on and scored by tiles of one scale."""
 
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,11 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from afgan_jax.augment.probe import KINDS
 from afgan_jax.config.rules import check_config
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.calibrate import calibrate
 from afgan_jax.jobs.images import select_squares, training_images
+from afgan_jax.jobs.own_probes import ProbeMeter
 from afgan_jax.jobs.predict import predict
+from afgan_jax.jobs.probes import choose_seeds, count_repeats, draw_probes
+from afgan_jax.jobs.tile_probes import score_probes
 from afgan_jax.jobs.train import train
 from afgan_jax.jobs.validate import validate
 from afgan_jax.large_images import score_tiles
@@ -139,13 +144,51 @@ def test_all_images_give_as_many_tiles_to_training(run):
   assert len(training_images(config, split)) == 5
 
 
+@pytest.mark.parametrize('normalize', [False, True])
+def test_defects_are_drawn_on_whole_images_and_scored_by_tiles(run, normalize):
+  config = _config(run / 'set', **{'data.normalize_brightness': normalize})
+  detector = dataclasses.replace(
+    Detector.load(run / 'run'),
+    config=config,
+    preprocessor=Preprocessor.from_config(config),
+  )
+  _, held_out = load.load_train(config)
+  meter = ProbeMeter(held_out)
+  found = score_probes(detector, held_out, meter)
+  first = held_out.native[0]()
+  seeds = choose_seeds(held_out.pixels)[0]
+  for kind, (probes, scores) in zip(KINDS, found.kinds, strict=True):
+    of_first = np.flatnonzero(probes.sources == 0)
+    drawn = list(draw_probes(kind, first, seeds, count_repeats(len(held_out))))
+    assert len(drawn) == len(of_first) > 0
+    assert len(probes) == len(probes.own) == len(scores['score'])
+    for index, (_, probe) in list(zip(of_first, drawn, strict=True))[:3]:
+      # All tiles, of which most are not scored anew above.
+      prepared = detector.preprocessor.prepare_original(
+        probe.pixels, first.path
+      )
+      want, values = score_tiles(config, detector.score, prepared.tiles)
+      assert scores['score'][index] == pytest.approx(want['score'], rel=1e-6)
+      assert scores['max'][index] == pytest.approx(values.max(), rel=1e-6)
+      mask = probes.own[index].image(None).mask
+      np.testing.assert_array_equal(mask, probe.mask)
+  good = [
+    score_tiles(config, detector.score, read())[0]['score']
+    for read in held_out.large
+  ]
+  np.testing.assert_allclose(found.good['score'], good, rtol=1e-6)
+
+
 @pytest.mark.training
 def test_every_mode_works_on_tiles(run, tmp_path):
   before = Detector.load(run / 'run').calibration
   again = calibrate(None, run / 'run', load)
   assert again.threshold == before.threshold
   _, figures = validate(None, run / 'run', load)
-  assert figures['counts']['held_out'] > 3  # Tiles, not images.
+  assert figures['counts']['held_out'] == 3  # Images, not tiles.
+  assert figures['own_size']['largest'] == list(SHAPE)
+  assert figures['tradeoff'][0]['false_reject_rate'] == 0.25
+  assert figures['groups']['visible']['missed_rate'] is not None
   paths = [_save(tmp_path / f'{i}.png', _noise(80 + i)) for i in range(3)]
   paths.append(_save(tmp_path / 'spot.png', _spot(_noise(90))))
   detector = Detector.load(run / 'run')

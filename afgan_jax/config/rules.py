@@ -9,6 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import has_segmentation_head, trains_discriminator
+from afgan_jax.config.folds import check_fold
 from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.schema import SIZES
 from afgan_jax.config.store import flatten
@@ -31,6 +32,7 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
   _check_benchmark(config, num_devices)
   _check_placement(config)
   _check_region(config)
+  check_fold(config)
   if config.method == 'afgan':
     _check_segmentation_map(config)
     _check_latent_score(config)

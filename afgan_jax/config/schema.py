@@ -194,12 +194,21 @@ FIELDS: dict[str, Field] = {
   'score.smoothing': Field(between(0, 0.25), ALWAYS, before=1 / 64),
   'score.batch_size': Field(greater_than(0, whole=True), ALWAYS),
   'calibration.fraction': Field(between(0, 0.9)),
+  'calibration.folds': Field(
+    at_least(0, whole=True), before=0, omit_before=True
+  ),
+  'calibration.fold': Field(
+    at_least(0, whole=True), before=0, omit_before=True
+  ),
   # The first version had no threshold.
   'calibration.false_reject_rate': Field(
     between(1e-6, 0.5), ALWAYS, before=0.01
   ),
   'calibration.method': Field(
     one_of(('conformal', 'tail')), ALWAYS, before='conformal', omit_before=True
+  ),
+  'metrics.pixels': Field(
+    one_of(('network', 'own')), ALWAYS, before='network', omit_before=True
   ),
   'metrics.pixel_size': Field(between(0, 4096, whole=True), ALWAYS, before=0),
   'predict.overlay': Field(

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.metrics.evaluation import LabelledImages
 from afgan_jax.preprocessing.native import Native
+from afgan_jax.preprocessing.own_size import OwnImage
 from afgan_jax.preprocessing.prepared import Tiles
 from afgan_jax.system.errors import DataError, MovedData, NothingHeldOut
 
@@ -24,7 +25,8 @@ class Images(Protocol):
       image.
     large: reads the tiles of each image if it is divided into such, else empty.
     paths: one per image.
-    native: opens each image at its own size; empty if it has no other.
+    native: opens each image at its own size.
+    own: opens its ground truth at that size.
     light: mean and standard deviation of each square before it was normalised,
       in [0, 255], [n, 2]; None if unknown.
   """
@@ -36,6 +38,7 @@ class Images(Protocol):
   paths: tuple[str, ...]
   native: Sequence[Callable[[], Native]]
   light: np.ndarray | None
+  own: Sequence[Callable[[], OwnImage]]
 
   def __len__(self) -> int: ...
 

@@ -20,7 +20,10 @@ from afgan_jax.scoring import Scores
 
 
 def score_images(
-  detector: Detector, images: Images | LabelledImages, side: int = 0
+  detector: Detector,
+  images: Images | LabelledImages,
+  side: int = 0,
+  see: Callable[[int, np.ndarray], None] | None = None,
 ) -> Scores:
   """Scores the images of a data set.
 
@@ -29,6 +32,8 @@ def score_images(
     images: to be scored.
     side: of the maps of images that are divided into tiles, in pixels; 0 for
       that of the networks.
+    see: called with the index of each image and its map before it is resized,
+      one after the other.
 
   Returns:
     See `methods.base.Scores`; and 'highest', the largest value of each map
@@ -38,14 +43,19 @@ def score_images(
   if not images.large:
     announce(detector, len(images))
     scores = detector.score(images.pixels, images.regions)
+    if see:
+      for index, values in enumerate(scores['map']):
+        see(index, values)
     return {**scores, 'highest': scores['map'].max(axis=(1, 2))}
   announce(detector, len(images) * len(images.large[0]().indices))
   results: dict[str, list[float]] = defaultdict(list)
   maps = []
-  for read in images.large:
+  for index, read in enumerate(images.large):
     scores, values = score_tiles(detector.config, detector.score, read())
     for name, value in (scores | {'highest': values.max()}).items():
       results[name].append(value)
+    if see:
+      see(index, values)
     # One by one, since they are large.
     maps.append(resize_maps(values[None], side or detector.config.image_size))
   return {

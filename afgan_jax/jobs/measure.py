@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.images import score_images
+from afgan_jax.jobs.own_size import BASELINES, OwnMeter, own_meter
 from afgan_jax.jobs.remarks import describe_drift, explain_undefined, say_if_few
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
@@ -58,52 +59,65 @@ def measure(
     The evaluation.
   """
   begin = time.perf_counter()
-  scores = score_images(detector, test, test.masks.shape[1])
+  own = own_meter(detector.config, test, train_images)
+  see = own.see if own else None
+  scores = score_images(detector, test, test.masks.shape[1], see)
   seconds = time.perf_counter() - begin
   metrics = {
-    **_detection_metrics(detector, test, scores),
-    **_baselines(detector.config, test, train_images),
+    **_detection_metrics(detector, test, scores, own),
+    **_baselines(detector.config, test, train_images, own),
     'counts': _counts(test, train_images, trained_on),
     **_remarks(test, notes, trained_on),
     'training': training,
-    'pixel_metrics_size': test.masks.shape[1],
+    'pixel_metrics_size': None if own else test.masks.shape[1],
     'step': detector.step,
-    'seconds': {
-      'scoring': seconds,
-      'evaluation': time.perf_counter() - begin,
-    },
+    'seconds': {'scoring': seconds, 'evaluation': time.perf_counter() - begin},
     **_provenance(detector.config),
   }
   metrics['pro_curves'] = _pop_pro_curves(metrics)
   metrics['notes'] += explain_undefined(metrics, test, train_images)
   metrics['notes'] += say_if_few(metrics)
+  metrics |= own.describe(metrics['notes']) if own else {}
   return Evaluation(
     detector.config, test, scores, metrics, detector.calibration, history or {}
   )
 
 
 def _detection_metrics(
-  detector: Detector, test: LabelledImages, results: Scores
+  detector: Detector,
+  test: LabelledImages,
+  results: Scores,
+  own: OwnMeter | None,
 ) -> dict[str, Any]:
   """Computes image, pixel and production-line metrics."""
   scores, size = results['score'], test.masks.shape[1]
   maps = resize_maps(results['map'], size)
+  pixels = (maps, test.masks, test.has_mask)
   return {
     **image_metrics(test.labels, scores),
     'image_auroc_by_score': aurocs_by_score(
       detector.config, test.labels, results
     ),
-    **pixel_metrics(maps, test.masks, test.has_mask),
+    **(own.metrics()[0] if own else pixel_metrics(*pixels)),
     **_intervals(detector.config, test, scores),
-    'by_type': metrics_by_type(
-      test.labels, scores, test.defect_types, maps, test.masks, test.has_mask
-    ),
+    'by_type': _by_type(test, scores, own)
+    if own
+    else metrics_by_type(test.labels, scores, test.defect_types, *pixels),
     'line': detector.calibration
     and line_figures(detector.calibration, scores, test.defect_types),
     'drift': detector.calibration
     and describe_drift(detector.calibration, test, scores),
     **_saturated(test, maps),
   }
+
+
+def _by_type(
+  test: LabelledImages, scores: np.ndarray, own: OwnMeter
+) -> dict[str, dict[str, float | None]]:
+  """Computes the metrics of each type of defect at the images' own size."""
+  found = metrics_by_type(test.labels, scores, test.defect_types)
+  pixels = own.by_type(list(found))
+  return {name: values | pixels[name] for name, values in found.items()}
 
 
 def _intervals(
@@ -189,13 +203,16 @@ def _provenance(config: ConfigDict) -> dict[str, Any]:
 
 
 def _baselines(
-  config: ConfigDict, test: LabelledImages, train_images: np.ndarray | None
+  config: ConfigDict,
+  test: LabelledImages,
+  train_images: np.ndarray | None,
+  own: OwnMeter | None,
 ) -> dict[str, Any]:
   """Computes the trivial baselines; all None without training images."""
   if train_images is None:
     return {
       'baselines': dict.fromkeys(('brightness', 'mean_image', 'nearest_image')),
-      'pixel_baselines': dict.fromkeys(('gradient', 'mean_image')),
+      'pixel_baselines': dict.fromkeys(BASELINES),
     }
   scores = baseline_scores(train_images, test.images)
   sigma = config.score.smoothing
@@ -204,7 +221,9 @@ def _baselines(
       name: image_metrics(test.labels, values)['image_auroc']
       for name, values in scores.items()
     },
-    'pixel_baselines': {
+    'pixel_baselines': own.baselines()
+    if own
+    else {
       name: pixel_metrics(
         resize_maps(maps, test.masks.shape[1]), test.masks, test.has_mask
       )

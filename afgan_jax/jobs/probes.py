@@ -9,8 +9,9 @@ from concurrent import futures
 import numpy as np
 
 from afgan_jax.augment.canvas import Canvas
-from afgan_jax.augment.probe import KINDS, probe
+from afgan_jax.augment.probe import KINDS, Probe, probe
 from afgan_jax.preprocessing.native import Native, Square
+from afgan_jax.preprocessing.own_size import OwnDefect
 from afgan_jax.system.threads import map_ahead
 
 # The defects do not depend on the run's seed, so that runs are compared on the
@@ -33,6 +34,8 @@ class Probes:
     sources: index of the good image of each, [m].
     seeds: of `SEEDS`, [m].
     visible: whether anybody could see the defect, bool [m].
+    areas: of the defect, as a share of the image, [m].
+    own: the defects at the images' own size, one each; empty unless asked for.
   """
 
   kind: str
@@ -42,6 +45,8 @@ class Probes:
   sources: np.ndarray
   seeds: np.ndarray
   visible: np.ndarray
+  areas: np.ndarray
+  own: tuple[OwnDefect, ...] = ()
 
   def __len__(self) -> int:
     return len(self.pixels)
@@ -55,6 +60,8 @@ class Drawn:
   source: int
   seed: int
   visible: bool
+  area: float
+  own: OwnDefect | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,8 +81,7 @@ def count_probes(num_images: int) -> int:
   Args:
     num_images: at least one.
   """
-  repeats = -(-_FEWEST // num_images)
-  each = min(num_images, _MOST) * repeats
+  each = min(num_images, _MOST) * count_repeats(num_images)
   return len(KINDS) * len(SEEDS) * each
 
 
@@ -83,6 +89,8 @@ def make_probes(
   pixels: np.ndarray,
   regions: np.ndarray | None = None,
   native: Sequence[Callable[[], Native]] = (),
+  *,
+  keep_own: bool = False,
 ) -> Iterator[Probes]:
   """Generates synthetic defects on good images, leaving out invisible ones.
 
@@ -94,13 +102,15 @@ def make_probes(
       defects are limited; None for none.
     native: opens each image at its own size, at which defects are then drawn
       before it is reduced as new images are; empty to draw them on `pixels`.
+    keep_own: whether to keep the masks at the images' own size, and defects
+      that the networks do not see, so that all geometries and sizes are
+      measured on the same ones; otherwise these are left out.
 
   Yields:
     The defective images of each kind.
   """
-  keys = [hashlib.blake2b(image.tobytes()).digest() for image in pixels]
-  chosen = [set(_choose(keys, seed)) for seed in SEEDS]
-  repeats = -(-_FEWEST // len(pixels))
+  seeds = choose_seeds(pixels)
+  repeats = count_repeats(len(pixels))
 
   def open_image(index: int) -> Native | _Fixed:
     if native:
@@ -112,12 +122,48 @@ def make_probes(
     for kind in KINDS:
 
       def draw(index: int, kind: str = kind) -> list[Drawn]:
-        seeds = [seed for seed in SEEDS if index in chosen[seed]]
-        image = open_image(index) if seeds else None
-        return list(_draw(kind, image, index, seeds, repeats)) if image else []
+        if not seeds[index]:
+          return []
+        image = open_image(index)
+        found = draw_probes(kind, image, seeds[index], repeats)
+        drawn = (_reduce(image, index, *one, keep_own) for one in found)
+        return [one for one in drawn if keep_own or one.square.mask.any()]
 
       drawn = list(map_ahead(pool, draw, range(len(pixels)), 8))
-      yield _stack(kind, sum(drawn, []), pixels, regions is not None)
+      yield stack(kind, sum(drawn, []), pixels.shape[1:3], regions is not None)
+
+
+def choose_seeds(pixels: np.ndarray) -> list[list[int]]:
+  """Chooses the seeds whose defects each image gets, by its content.
+
+  Args:
+    pixels: of the images, [n, size, size, 3].
+  """
+  keys = [hashlib.blake2b(image.tobytes()).digest() for image in pixels]
+  chosen = [set(_choose(keys, seed)) for seed in SEEDS]
+  return [
+    [seed for seed in SEEDS if index in chosen[seed]]
+    for index in range(len(pixels))
+  ]
+
+
+def count_repeats(num_images: int) -> int:
+  """Returns how often an image gets a defect of each kind and seed."""
+  return -(-_FEWEST // num_images)
+
+
+def _reduce(
+  image: Native | _Fixed, source: int, seed: int, found: Probe, keep_own: bool
+) -> Drawn:
+  """Reduces an image with a defect.
+
+  Of an object, what the networks see may leave the defect out.
+  """
+  square = image.reduce(found.pixels, found.mask)
+  own = None
+  if keep_own and square.frame is not None:
+    own = OwnDefect.crop(square.frame, found.mask)
+  return Drawn(square, source, seed, found.visible, found.area, own)
 
 
 def _choose(keys: Sequence[bytes], seed: int) -> list[int]:
@@ -129,14 +175,20 @@ def _choose(keys: Sequence[bytes], seed: int) -> list[int]:
   return order[:_MOST]
 
 
-def _draw(
-  kind: str,
-  image: Native | _Fixed,
-  source: int,
-  seeds: Sequence[int],
-  repeats: int,
-) -> Iterator[Drawn]:
-  """Draws the defects of one kind on one image."""
+def draw_probes(
+  kind: str, image: Native | _Fixed, seeds: Sequence[int], repeats: int
+) -> Iterator[tuple[int, Probe]]:
+  """Draws the defects of one kind on one image, leaving out invisible ones.
+
+  Args:
+    kind: of `KINDS`.
+    image: at its own size.
+    seeds: of the defects.
+    repeats: number of defects of each seed.
+
+  Yields:
+    The seed and the image with the defect.
+  """
   canvas = Canvas(image.pixels, image.inside)
   content = hashlib.blake2b(image.pixels.tobytes(), digest_size=8)
   entropy = int.from_bytes(content.digest(), 'little')
@@ -144,20 +196,25 @@ def _draw(
     for repeat in range(repeats):
       key = (entropy, seed, list(KINDS).index(kind), repeat)
       found = probe(kind, np.random.default_rng(key), canvas)
-      if found is None:
-        continue
-      square = image.reduce(found.pixels, found.mask)
-      # Of an object, what the networks see may leave the defect out.
-      if square.mask.any():
-        yield Drawn(square, source, seed, found.visible)
+      if found is not None:
+        yield seed, found
 
 
-def _stack(
-  kind: str, drawn: Sequence[Drawn], pixels: np.ndarray, has_regions: bool
+def stack(
+  kind: str,
+  drawn: Sequence[Drawn],
+  shape: tuple[int, ...],
+  has_regions: bool,
 ) -> Probes:
-  """Joins the defects of a kind."""
+  """Joins the defects of a kind.
+
+  Args:
+    kind: of the defects.
+    drawn: the defects.
+    shape: height and width of the squares.
+    has_regions: whether they have regions of interest.
+  """
   squares = [one.square for one in drawn]
-  shape = pixels.shape[1:3]
 
   def stacked(name: str, empty: tuple[int, ...], kind: type) -> np.ndarray:
     arrays = [getattr(square, name) for square in squares]
@@ -171,4 +228,6 @@ def _stack(
     np.array([one.source for one in drawn], int),
     np.array([one.seed for one in drawn], int),
     np.array([one.visible for one in drawn], bool),
+    np.array([one.area for one in drawn], float),
+    tuple(one.own for one in drawn if one.own is not None),
   )

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.defect_masks import DefectMask
+from afgan_jax.preprocessing.own_size import OwnImage
 from afgan_jax.preprocessing.prepared import Tiles
 
 GOOD = 'good'
@@ -37,6 +38,7 @@ class LabelledImages(Protocol):
     large: reads the tiles of each image if it is divided into such, else empty.
     light: mean and standard deviation of each square before it was normalised,
       in [0, 255], [n, 2]; None if unknown.
+    own: opens the ground truth of each image at its own size.
   """
 
   pixels: np.ndarray
@@ -52,6 +54,7 @@ class LabelledImages(Protocol):
   defects: tuple[tuple[DefectMask, ...], ...]
   large: Sequence[Callable[[], Tiles]]
   light: np.ndarray | None
+  own: Sequence[Callable[[], OwnImage]]
 
   def __len__(self) -> int: ...
 

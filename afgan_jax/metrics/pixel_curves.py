@@ -6,7 +6,7 @@ the defect-free pixels above it.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,9 @@ _METRICS = (
 )
 # False-positive rates at which the PRO curve is sampled, for a figure.
 PRO_CURVE_FPR = np.linspace(0, 0.3, 61)
-_AUPIMO_RANGE = (1e-5, 1e-4)
+# Limits of AUPRO, and the range of AUPIMO, as false-positive rates.
+LIMITS = (0.3, 0.05)
+AUPIMO_RANGE = (1e-5, 1e-4)
 # Curve segments integrated at once.
 _CHUNK = 2**18
 
@@ -30,6 +32,32 @@ _CHUNK = 2**18
 def last_of_equals(values: np.ndarray) -> np.ndarray:
   """Finds the last index of every run of equal values, [n] to [num_runs]."""
   return np.flatnonzero(np.append(values[1:] != values[:-1], True))
+
+
+class Corners(NamedTuple):
+  """Counts of pixels at descending thresholds, those of defective pixels.
+
+  Attributes:
+    found: defective pixels at or above each threshold, int [k].
+    region_share: share found, the mean over regions, [k].
+    image_share: share found, the mean over defective images, [k].
+    good_above: pixels of good images above each threshold, int [k].
+    good_at_least: those at or above it, int [k].
+    num_good: all pixels of good images.
+    above: defect-free pixels of all images above each threshold, int [k].
+    at_least: those at or above it, int [k].
+    total: all of them.
+  """
+
+  found: np.ndarray
+  region_share: np.ndarray
+  image_share: np.ndarray
+  good_above: np.ndarray
+  good_at_least: np.ndarray
+  num_good: int
+  above: np.ndarray
+  at_least: np.ndarray
+  total: int
 
 
 def measure_pixels(
@@ -48,62 +76,76 @@ def measure_pixels(
   ends = last_of_equals(defects.scores)
   thresholds = defects.scores[ends]
   above, at_least = count_above(good, thresholds)
-  aupimo = None
-  if good.size:
-    aupimo = _aupimo(defects, ends, above, at_least, good.size)
   more_above, more_at_least = count_above(rest, thresholds)
-  above += more_above
-  at_least += more_at_least
-  aupro, pro_curve = _pro_metrics(defects, ends, above, at_least, total)
-  auroc, precision = _rank_metrics(above, at_least, total, ends + 1)
+  return measure_corners(
+    Corners(
+      found=ends + 1,
+      region_share=_mean_found(defects.region_share, defects.regions, ends),
+      image_share=_mean_found(defects.image_share, defects.regions, ends),
+      good_above=above,
+      good_at_least=at_least,
+      num_good=good.size,
+      above=above + more_above,
+      at_least=at_least + more_at_least,
+      total=total,
+    )
+  )
+
+
+def measure_corners(corners: Corners | None) -> dict[str, Any]:
+  """Computes the pixel metrics from the corners of the curves.
+
+  Args:
+    corners: None without defective or without defect-free pixels.
+
+  Returns:
+    See `image.pixel_metrics`.
+  """
+  if corners is None:
+    return dict.fromkeys(_METRICS)
+  aupro, pro_curve = _pro_metrics(corners)
+  auroc, precision = _rank_metrics(corners)
   return {
     'pixel_auroc': auroc,
     'pixel_average_precision': precision,
     **aupro,
-    'aupimo': aupimo,
+    'aupimo': _aupimo(corners) if corners.num_good else None,
     'pro_curve': pro_curve,
   }
 
 
-def _aupimo(
-  defects: Defects,
-  ends: np.ndarray,
-  above: np.ndarray,
-  at_least: np.ndarray,
-  total: int,
-) -> float:
+def _aupimo(corners: Corners) -> float:
   """Computes AUPIMO from counts of the pixels of good images."""
-  found = _mean_found(defects.image_share, defects.regions, ends)
-  corners = curve(above, at_least, total, found)
-  return mean_height(*corners, *_AUPIMO_RANGE, logarithmic=True)
+  points = curve(
+    corners.good_above,
+    corners.good_at_least,
+    corners.num_good,
+    corners.image_share,
+  )
+  return mean_height(*points, *AUPIMO_RANGE, logarithmic=True)
 
 
-def _pro_metrics(
-  defects: Defects,
-  ends: np.ndarray,
-  above: np.ndarray,
-  at_least: np.ndarray,
-  total: int,
-) -> tuple[dict[str, float], list[float]]:
+def _pro_metrics(corners: Corners) -> tuple[dict[str, float], list[float]]:
   """Computes AUPRO and the PRO curve from counts of defect-free pixels."""
-  found = _mean_found(defects.region_share, defects.regions, ends)
-  corners = curve(above, at_least, total, found)
+  points = curve(
+    corners.above, corners.at_least, corners.total, corners.region_share
+  )
   aupro = {
-    f'aupro_{limit}': mean_height(*corners, 0.0, limit) for limit in (0.3, 0.05)
+    f'aupro_{limit}': mean_height(*points, 0.0, limit) for limit in LIMITS
   }
-  return aupro, np.interp(PRO_CURVE_FPR, *corners).tolist()
+  return aupro, np.interp(PRO_CURVE_FPR, *points).tolist()
 
 
-def _rank_metrics(
-  above: np.ndarray, at_least: np.ndarray, total: int, found: np.ndarray
-) -> tuple[float, float]:
+def _rank_metrics(corners: Corners) -> tuple[float, float]:
   """Computes AUROC and average precision from counts at each threshold."""
+  found, at_least = corners.found, corners.at_least
   new = np.diff(found, prepend=0)
   # Pairs in the wrong order; equal scores count half, so twice that is an
   # integer.
-  twice_wrong = int((new * (above + at_least)).sum())
+  twice_wrong = int((new * (corners.above + at_least)).sum())
   precision = (new * (found / (found + at_least))).sum() / found[-1]
-  return 1 - twice_wrong / (2 * total * int(found[-1])), float(precision)
+  pairs = corners.total * int(found[-1])
+  return 1 - twice_wrong / (2 * pairs), float(precision)
 
 
 def count_above(

@@ -17,6 +17,13 @@ PIXEL = ('pixel_auroc', 'aupro_0.3')
 # Image scores and anomaly maps of one scoring method; either may be None.
 Scored = tuple[np.ndarray | None, np.ndarray | None]
 SCORE = 'score: '  # Prefix of the names of the model's other image scores.
+# Groups of defects by their share of the image: name, and where it begins.
+SIZES = {
+  'below 0.1 %': 0.0,
+  '0.1 to 0.3 %': 0.001,
+  '0.3 to 1 %': 0.003,
+  '1 % or more': 0.01,
+}
 # Whether anybody could see the defects of a group, see `augment.probe`.
 GROUPS = {'visible': True, 'faint': False}
 
@@ -32,6 +39,7 @@ class Scores:
     sources: index of the good image of each, [m].
     seeds: of the defect of each, [m].
     visible: whether anybody could see it, bool [m].
+    areas: of the defect of each, as a share of the image, [m].
   """
 
   name: str
@@ -40,6 +48,7 @@ class Scores:
   sources: np.ndarray
   seeds: np.ndarray
   visible: np.ndarray
+  areas: np.ndarray
 
 
 def truth_of(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from afgan_jax.metrics.bounds import METHODS, bound_scores
-from afgan_jax.metrics.synthetic import GROUPS, Scores
+from afgan_jax.metrics.synthetic import GROUPS, SIZES, Scores
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
@@ -29,28 +29,39 @@ def list_thresholds(
   Returns:
     For each method and rate that it can promise, and for the lowest one of the
     distribution-free method: 'method', 'false_reject_rate', the rate it
-    promises for new good images, 'threshold', and 'missed_rate' by group of
-    defects, None for a group without images.
+    promises for new good images, 'threshold', 'missed_rate' by group of
+    defects, and 'missed_by_size' by their share of the image, see `SIZES`; None
+    for a group without images.
   """
-  values = np.concatenate([kind.values for kind in kinds] or [np.zeros(0)])
-  visible = np.concatenate([kind.visible for kind in kinds] or [np.zeros(0)])
+  values, visible, areas = (
+    np.concatenate([getattr(kind, name) for kind in kinds] or [np.zeros(0)])
+    for name in ('values', 'visible', 'areas')
+  )
+  sizes = np.digitize(areas, list(SIZES.values())) - 1
   rows = []
   for method, rate, threshold in _bounds(good, parts, limit):
-    missed = {}
-    for name, wanted in GROUPS.items():
-      chosen = values[visible == wanted]
-      missed[name] = (
-        float(np.mean(chosen <= threshold)) if len(chosen) else None
-      )
+    missed = {
+      name: _share_missed(values[visible == wanted], threshold)
+      for name, wanted in GROUPS.items()
+    }
+    by_size = {
+      name: _share_missed(values[sizes == index], threshold)
+      for index, name in enumerate(SIZES)
+    }
     rows.append(
       {
         'method': method,
         'false_reject_rate': rate,
         'threshold': threshold,
         'missed_rate': missed,
+        'missed_by_size': by_size,
       }
     )
   return rows
+
+
+def _share_missed(values: np.ndarray, threshold: float) -> float | None:
+  return float(np.mean(values <= threshold)) if len(values) else None
 
 
 def _bounds(
@@ -75,7 +86,9 @@ def format_tradeoff(
     rows: at least one.
     threshold: the present one, which is marked; None for none.
   """
-  names = ('rejected, at most', 'threshold', 'missed: visible', 'faint')
+  names = ['rejected, at most', 'threshold', 'missed: visible', 'faint']
+  sizes = [*rows[0].get('missed_by_size', {})]
+  names += [f'{"of " if x == sizes[0] else ""}{x}' for x in sizes]
   lines = [
     'Good images rejected against defects missed; a conformal threshold '
     'promises its rate for any distribution, one of the tail if the highest '
@@ -84,6 +97,7 @@ def format_tradeoff(
   ]
   for row in rows:
     missed = [percent(row['missed_rate'][name]) for name in GROUPS]
+    missed += [percent(row['missed_by_size'][name]) for name in sizes]
     cells = [f'{row["false_reject_rate"]:.2%}', f'{row["threshold"]:.6g}']
     mark = '  present' if row['threshold'] == threshold else ''
     cells = [f'{cell:>19}' for cell in (*cells, *missed)]

@@ -76,19 +76,35 @@ class Tiling:
     Returns:
       float16 [size, size, 3] or [size, size], in [0, 255].
     """
-    row, column = self.corner(index)
-    # Pixels of the image for each pixel of the reduced one.
-    down, across = self.height / self.shape[0], self.width / self.shape[1]
-    top, height = row * down, self.size * down
-    left, width = column * across, self.size * across
+    (top, left), (height, width) = self._place(index)
     # Only the part that the filter reaches is converted.
-    rows = _reach(top, height, down, self.height)
-    columns = _reach(left, width, across, self.width)
+    rows, columns = self.reach(index)
     matrix = np.array(
       [[width, 0, left - columns.start], [0, height, top - rows.start]]
     )
     part = image[rows, columns]
     return clip_pixels(Frame(*part.shape[:2], matrix).cut(part, self.size))
+
+  def reach(self, index: int) -> tuple[slice, slice]:
+    """Returns the rows and columns of the image that a tile depends on."""
+    (top, left), (height, width) = self._place(index)
+    down, across = self._pitch
+    return (
+      _reach(top, height, down, self.height),
+      _reach(left, width, across, self.width),
+    )
+
+  @property
+  def _pitch(self) -> tuple[float, float]:
+    """Pixels of the image for each pixel of the reduced one, both ways."""
+    return self.height / self.shape[0], self.width / self.shape[1]
+
+  def _place(
+    self, index: int
+  ) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Returns corner and extent of a tile in pixels of the image."""
+    (row, column), (down, across) = self.corner(index), self._pitch
+    return (row * down, column * across), (self.size * down, self.size * across)
 
   def frame(self) -> Frame:
     """Returns the frame of the whole image, for maps of `shape`."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from afgan_jax.report.data_licences import DATA_SETS, describe_licence
+from afgan_jax.report.pixel_size import describe_pixel_size
 from afgan_jax.system.markdown import base_name, escape, table
 
 Fields = Mapping[str, Any]
@@ -105,4 +106,6 @@ def _masks(metrics: Fields | None) -> str:
   if metrics.get('pixel_auroc') is None:
     return 'none that could be measured on: pixel metrics are not defined'
   size = metrics.get('pixel_metrics_size')
+  if metrics.get('own_size'):
+    return f'yes, measured at {describe_pixel_size(metrics)}'
   return f'yes, reduced to {size}×{size} px' if size else 'yes'

@@ -18,6 +18,7 @@ from afgan_jax.report.gallery import (
   UNDEFINED,
   Card,
 )
+from afgan_jax.report.pixel_size import describe_pixel_size
 from afgan_jax.system.files import write_text
 
 _ACRONYMS = ('auroc', 'aupro', 'aupimo', 'f1')
@@ -54,6 +55,7 @@ def write_report(
   environment.filters |= {'number': number, 'percent': percent, 'words': words}
   html = environment.get_template('report.html.jinja').render(
     metrics=evaluation.metrics,
+    pixel_size=describe_pixel_size(evaluation.metrics),
     verdict=verdict(evaluation.metrics),
     config=_flatten(evaluation.config.to_dict()),
     calibration=evaluation.calibration,

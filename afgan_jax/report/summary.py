@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from afgan_jax.report.pixel_size import describe_pixel_size
+
 
 def scalars(metrics: dict[str, Any]) -> dict[str, float]:
   """Flattens the metrics of `evaluate` to scalars, for TensorBoard.
@@ -42,9 +44,7 @@ def summary(metrics: dict[str, Any]) -> str:
   lines = [leak] if leak else []
   lines += [
     f'{counts["test_good"]} good and {counts["test_defective"]} defective '
-    'test images; pixel metrics at {0}×{0}'.format(
-      metrics['pixel_metrics_size']
-    ),
+    f'test images; pixel metrics at {describe_pixel_size(metrics)}',
     _row('image AUROC', metrics['image_auroc']),
   ]
   interval = metrics['intervals_95']['image_auroc']

@@ -9,11 +9,13 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from afgan_jax.config.folds import check_study
 from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.rules import check_config
 from afgan_jax.config.schema import PUBLIC_SETS
 from afgan_jax.config.store import delete_field, flatten, set_field
 from afgan_jax.study import paper
+from afgan_jax.study.folds import divide
 from afgan_jax.system.errors import UsageError
 
 
@@ -28,6 +30,7 @@ class Run:
     config: of the run, without the group `study`.
     workdir: of the run.
     measure: 'test', or 'validation' to not read the test set.
+    fold: that is held out; None without folds.
   """
 
   category: str
@@ -36,9 +39,11 @@ class Run:
   config: ConfigDict
   workdir: pathlib.Path
   measure: str
+  fold: int | None = None
 
   def __str__(self) -> str:
-    return f'{self.category}, {self.variant}, seed {self.seed}'
+    name = f'{self.category}, {self.variant}, seed {self.seed}'
+    return name if self.fold is None else f'{name}, fold {self.fold}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +89,8 @@ def make_plan(
 
   Args:
     config: with the group `study`, see `configs/paper/variants.py`.
-    workdir: of the study; runs are in `<category>/<variant>/seed_<n>`.
+    workdir: of the study; runs are in `<category>/<variant>/seed_<n>`, with
+      folds in `fold_<k>` of these.
     num_devices: among which each batch is divided.
 
   Returns:
@@ -95,7 +101,7 @@ def make_plan(
   """
   study = config.study
   _check_names(config)
-  runs = tuple(
+  whole = (
     Run(
       category,
       variant,
@@ -108,6 +114,9 @@ def make_plan(
     for category in study.categories
     for variant in study.variants
   )
+  # Studies of older versions have no folds.
+  folds = study.get('folds', 0)
+  runs = tuple(run for each in whole for run in divide(each, folds))
   for run in runs:
     try:
       check_config(run.config, num_devices)
@@ -136,6 +145,7 @@ def _check_names(config: ConfigDict) -> None:
     _check_known('variants', variant, known)
   _check_known('reference', study.reference, known)
   _check_known('measure', study.measure, ('test', 'validation'))
+  check_study(config)
   for category in study.categories:
     if config.data.source == 'mvtec_ad':
       _check_known('categories', category, paper.TEXTURES + paper.OBJECTS)

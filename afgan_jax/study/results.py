@@ -10,6 +10,7 @@ import numpy as np
 
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.store import digest
+from afgan_jax.study.folds import average_folds
 from afgan_jax.study.plan import Run, Study
 
 # Names in `metrics.json` with titles, and the trivial baselines of each.
@@ -36,6 +37,7 @@ SCORES = {'paper': 'eq 13', 'max': 'maximum of the map'}
 FILES = {'test': 'metrics.json', 'validation': 'validation.json'}
 NOT_RUN = 'not run yet'
 
+Key = tuple[str, str, int]
 # Values by seed; seeds without a value are missing.
 BySeed = Mapping[int, float]
 
@@ -49,11 +51,23 @@ class Results:
     metrics: content of `metrics.json` by category, variant and seed; None for
       an unfinished run.
     failures: for each unfinished run a sentence with the reason.
+    folds: with folds, the content of the file of each of the finished ones by
+      category, variant and seed; `metrics` are then means over all folds.
   """
 
   study: Study
   metrics: Mapping[tuple[str, str, int], dict[str, Any] | None]
   failures: Mapping[tuple[str, str, int], str]
+  folds: Mapping[Key, Sequence[dict[str, Any]]] = dataclasses.field(
+    default_factory=dict
+  )
+
+  @property
+  def num_done(self) -> int:
+    """Number of finished runs, of which each fold is one."""
+    if self.folds:
+      return sum(map(len, self.folds.values()))
+    return sum(metrics is not None for metrics in self.metrics.values())
 
   def values(self, metric: str, category: str, variant: str) -> BySeed:
     """Returns the defined values of a metric, by seed."""
@@ -141,14 +155,26 @@ def collect(study: Study, failures: Mapping[pathlib.Path, str]) -> Results:
     study: the study.
     failures: reasons why runs could not be finished, by workdir.
   """
-  metrics, reasons = {}, {}
+  metrics: dict[Key, dict[str, Any] | None] = {}
+  reasons: dict[Key, str] = {}
+  folds: dict[Key, list[dict[str, Any]]] = {}
   for run in study.runs:
     key = (run.category, run.variant, run.seed)
     failed = run.workdir in failures
     metrics[key] = None if failed else read_metrics(run)
-    if metrics[key] is None:
-      reasons[key] = failures.get(run.workdir, NOT_RUN)
-  return Results(study, metrics, reasons)
+    if metrics[key] is None and key not in reasons:
+      reason = failures.get(run.workdir, NOT_RUN)
+      reasons[key] = (
+        reason if run.fold is None else f'Fold {run.fold}: {reason}'
+      )
+    if run.fold is not None:
+      found = metrics[key]
+      folds.setdefault(key, [])
+      if found is not None:
+        folds[key].append({'fold': run.fold, **found})
+  for key, done in folds.items():
+    metrics[key] = None if key in reasons else average_folds(done)
+  return Results(study, metrics, reasons, folds)
 
 
 def average(columns: Sequence[BySeed]) -> BySeed:

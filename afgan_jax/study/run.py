@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from afgan_jax.config.rules import check_group_sizes
 from afgan_jax.config.store import check_continues, from_stored
 from afgan_jax.jobs.train import Trained, train
+from afgan_jax.study.folds import check_parts
 from afgan_jax.study.plan import Run, Study, make_plan
 from afgan_jax.study.results import collect, read_metrics
 from afgan_jax.system.errors import DataError, Interrupted, UsageError
@@ -75,7 +76,9 @@ def _check(pending: Sequence[Run], data: Any) -> None:
     source = json.dumps(run.config.data.to_dict(), sort_keys=True)
     if source not in seen:  # Listing a folder takes time.
       seen.add(source)
-      data.open_source(run.config).train()
+      opened = data.open_source(run.config)
+      opened.train()
+      check_parts(run, opened)
     stored = run.workdir / 'config.json'
     # Without a checkpoint the run starts anew, so any config is allowed.
     if stored.is_file() and any(run.workdir.glob('checkpoints/[0-9]*')):

@@ -11,6 +11,7 @@ from afgan_jax.study.category_table import (
   group_categories,
   markdown_table,
 )
+from afgan_jax.study.fold_tables import fold_note, fold_section
 from afgan_jax.study.paper_tables import (
   table_2,
   table_3,
@@ -48,6 +49,7 @@ def markdown(results: Results) -> str:
     *(part for metric in METRICS for part in _metric_section(results, metric)),
     *_score_section(results),
     *_difference_section(results),
+    *fold_section(results),
     *_missing_section(results),
   ]
   return '\n\n'.join(parts) + '\n'
@@ -75,10 +77,10 @@ def _introduction(results: Results) -> str:
   size = size_in_words(config.image_size, config.tile_size)
   features = base_features(config)
   width = f'{features} features, ' if features else ''
-  done = sum(metrics is not None for metrics in results.metrics.values())
+  spread += fold_note(results)
   return (
-    f'{done} of {len(results.study.runs)} runs are done. Unless a variant sets '
-    f'another value: {size}, {width}'
+    f'{results.num_done} of {len(results.study.runs)} runs are done. Unless a '
+    f'variant sets another value: {size}, {width}'
     f'batches of {config.batch_size}, {length}. {source}\n\n'
     f'Results are in percent, {spread}. A dash marks results that are '
     'undefined or not measured. Averages are over the categories that all '

@@ -91,6 +91,10 @@ def study(
   group.seeds = (0, 1, 2)
   group.reference = reference
   group.measure = measure
+  # K for cross-validation: K runs instead of one, each with another fold of the
+  # parts (config.data.part, else images) held out and measured on, with
+  # measure='validation'; 0 for none.
+  group.folds = 0
   group.variant_fields = ConfigDict(variant_fields)
   # Colour jitter only for textures (§3.2).
   jitter = mvtec_ad.get_config(texture=True).augmentation.color_jitter

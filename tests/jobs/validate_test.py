@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_figures_are_those_of_scikit_learn(run):
   assert figures['counts']['held_out'] == len(held_out) == 2
   good = score_images(config, state, held_out.pixels)
   aurocs, brightness, found_by_group = [], [], {True: [], False: []}
-  for probes in make_probes(held_out.pixels):
+  for probes in make_probes(held_out.pixels, None, held_out.native):
     kind, images, masks = probes.kind, probes.pixels, probes.masks
     defective = score_images(config, state, images)
     labels = [0] * len(good['score']) + [1] * len(images)
@@ -183,7 +184,7 @@ def test_tradeoff_lists_what_each_threshold_misses(run):
   _, held_out = load.load_train(config)
   good = score_images(config, state, held_out.pixels)['score']
   scores = {True: [], False: []}
-  for probes in make_probes(held_out.pixels):
+  for probes in make_probes(held_out.pixels, None, held_out.native):
     found = score_images(config, state, probes.pixels)['score']
     for group, values in scores.items():
       values += found[probes.visible == group].tolist()
@@ -205,3 +206,102 @@ def test_report_shows_the_tradeoff(run):
   assert 'Other thresholds' in html and '33.33%' in html
   metrics = json.loads((run / 'metrics.json').read_text())
   assert metrics['intervals_over'] == 'images' and metrics['drift'] == ''
+
+
+@pytest.mark.parametrize('normalize', [False, True])
+def test_defects_of_generated_images_are_added_to_what_networks_see(normalize):
+  config = tiny_config(
+    **{'image_size': 32, 'data.normalize_brightness': normalize, **FIELDS}
+  )
+  _, split = load.load_train(config)
+  for read, square in zip(split.native, split.pixels, strict=True):
+    image = read()
+    assert image.pixels.shape == (256, 256, 3)
+    nowhere = np.zeros((256, 256), bool)
+    same = image.reduce(image.pixels, nowhere)
+    np.testing.assert_array_equal(same.pixels, square)
+    changed, mask = image.pixels.copy(), nowhere.copy()
+    changed[64:128, 32:96] //= 2
+    mask[64:128, 32:96] = True
+    found = image.reduce(changed, mask)
+    rows, columns = np.nonzero(found.mask)
+    assert (rows.min(), rows.max()) == (8, 15)
+    assert (columns.min(), columns.max()) == (4, 11)
+    if normalize:
+      continue  # The light of all pixels follows the defect.
+    # Eight pixels are one: the mean of the change is added to the grain.
+    change = changed.astype(float) - image.pixels
+    mean = change[80:88, 48:56].mean(axis=(0, 1))
+    got = found.pixels[10, 6].astype(float) - square[10, 6]
+    assert got == pytest.approx(mean, abs=6)  # The filter is a triangle.
+    np.testing.assert_array_equal(found.pixels[20:], square[20:])
+
+
+def test_defects_are_the_same_at_every_size_of_the_networks():
+  by_size = {}
+  for size in (16, 32):
+    _, split = load.load_train(tiny_config(**FIELDS, image_size=size))
+    # The kind and number of defects follow the images at their own size.
+    found = make_probes(split.pixels, None, split.native, keep_own=True)
+    by_size[size] = list(found)
+  for small, large in zip(by_size[16], by_size[32], strict=True):
+    assert len(small) == len(large) == len(small.own)
+    np.testing.assert_array_equal(small.areas, large.areas)
+    for index, (a, b) in enumerate(zip(small.own, large.own, strict=True)):
+      mask = a.image(None).mask
+      np.testing.assert_array_equal(mask, b.image(None).mask)
+      assert mask.mean() == pytest.approx(small.areas[index])
+
+
+def test_pixels_of_synthetic_defects_at_the_size_of_the_images(run, tmp_path):
+  copy = tmp_path / 'run'
+  shutil.copytree(run, copy)
+  config, state = restore(run)
+  config.metrics.pixels = 'own'
+  modes.validate(config, copy, load)
+  figures = json.loads((copy / 'validation.json').read_text())
+  assert figures['pixel_metrics_size'] is None
+  assert figures['own_size']['largest'] == [256, 256]
+  before = json.loads((run / 'validation.json').read_text())
+  assert before['pixel_metrics_size'] == 16 and before['own_size'] is None
+  # More defects: those that are too small for the networks count as well.
+  for kind, count in before['counts']['by_kind'].items():
+    assert figures['counts']['by_kind'][kind] >= count
+  _, held_out = load.load_train(config)
+  good = score_images(config, state, held_out.pixels)['map']
+  frames = [read().frame for read in held_out.own]
+  clean = [x.restore(m).ravel() for x, m in zip(frames, good, strict=True)]
+  for probes in make_probes(
+    held_out.pixels, None, held_out.native, keep_own=True
+  ):
+    maps = score_images(config, state, probes.pixels)['map']
+    truth, values = [], []
+    for own, found in zip(probes.own, maps, strict=True):
+      image = own.image(None)
+      truth.append(image.mask.ravel())
+      values.append(image.frame.restore(found).ravel())
+    labels = np.concatenate([np.zeros_like(c, np.uint8) for c in clean] + truth)
+    want = roc_auc_score(labels, np.concatenate(clean + values))
+    found = figures['by_kind'][probes.kind]
+    error = figures['own_size']['largest_errors']['pixel_auroc']
+    assert abs(found['pixel_auroc'] - want) <= error + 1e-9
+
+
+def test_missed_defects_are_listed_by_size(run):
+  figures = json.loads((run / 'validation.json').read_text())
+  config, state = restore(run)
+  _, held_out = load.load_train(config)
+  values, areas = [], []
+  for probes in make_probes(held_out.pixels, None, held_out.native):
+    values += score_images(config, state, probes.pixels)['score'].tolist()
+    areas += probes.areas.tolist()
+  values, areas = np.array(values), np.array(areas)
+  (row,) = figures['tradeoff']
+  edges = (0, 0.001, 0.003, 0.01, 1)
+  for (name, found), low, high in zip(
+    row['missed_by_size'].items(), edges[:-1], edges[1:], strict=True
+  ):
+    chosen = values[(areas >= low) & (areas < high)]
+    want = np.mean(chosen <= row['threshold']) if len(chosen) else None
+    assert found == (None if want is None else pytest.approx(want)), name
+  assert '1 % or more' in summary(figures)
