@@ -45,6 +45,9 @@ def get_config() -> ConfigDict:
   # paper holds out none: configs that reproduce it set 0. Of data sets with
   # good validation images those are held out instead, whatever the fraction.
   config.calibration.fraction = 0.1
+  # Draws the held-out images; `seed` unless set. Runs of several seeds that are
+  # to be one ensemble need the same.
+  config.calibration.seed = config.get_oneway_ref('seed')
   # Fraction of good images that the threshold may reject. It counts in training
   # and with --mode=calibrate, where --false_reject_rate goes before it.
   config.calibration.false_reject_rate = 0.01

@@ -33,7 +33,7 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
   Returns:
     The training images, and the held-out ones: those that the source itself
     holds out, or else a fraction `config.calibration.fraction` sampled with
-    `config.seed`, see `hold_out`.
+    `config.calibration.seed`, see `hold_out`.
 
   Raises:
     DataError: if there are no good images, one cannot be read, or file names
@@ -49,7 +49,7 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
   held_out = hold_out(
     split.paths,
     config.calibration.fraction,
-    config.seed,
+    config.calibration.seed,
     config.data.part,
   )
   return split.take(np.flatnonzero(~held_out)), split.take(

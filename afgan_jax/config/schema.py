@@ -193,6 +193,9 @@ FIELDS: dict[str, Field] = {
   'score.smoothing': Field(between(0, 0.25), ALWAYS, before=1 / 64),
   'score.batch_size': Field(greater_than(0, whole=True), ALWAYS),
   'calibration.fraction': Field(between(0, 0.9)),
+  'calibration.seed': Field(
+    between(0, 2**31 - 1, whole=True), before=SameAs('seed'), omit_before=True
+  ),
   # The first version had no threshold.
   'calibration.false_reject_rate': Field(
     between(1e-6, 0.5), ALWAYS, before=0.01
