@@ -19,7 +19,10 @@ _METRICS = (
 
 
 def to_csv(results: Results) -> str:
-  """Formats one CSV row for each run; undefined values are empty."""
+  """Formats one CSV row for each run, and below them one for each ensemble.
+
+  Undefined values are empty; the seed of an ensemble is 'ensemble'.
+  """
   trivial = [(metric, name) for metric, b in BASELINES.items() for name in b]
   table = io.StringIO()
   writer = csv.writer(table, lineterminator='\n')
@@ -29,7 +32,8 @@ def to_csv(results: Results) -> str:
     + [f'{metric}/{name}' for metric, name in trivial]
     + ['step', 'config_digest', 'failure']
   )
-  for key, metrics in results.metrics.items():
+  joined = {(*key, 'ensemble'): m for key, m in results.ensembles.items()}
+  for key, metrics in [*results.metrics.items(), *joined.items()]:
     values = [''] * (len(_METRICS) + len(SCORES) + len(trivial) + 2)
     if metrics is not None:
       values = [metrics.get(name) for name in _METRICS]

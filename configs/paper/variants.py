@@ -91,6 +91,9 @@ def study(
   group.seeds = (0, 1, 2)
   group.reference = reference
   group.measure = measure
+  # Measure the ensemble of the seeds of each variant as well. They must hold
+  # out the same images, so set `calibration.seed` too.
+  group.ensemble = False
   group.variant_fields = ConfigDict(variant_fields)
   # Colour jitter only for textures (§3.2).
   jitter = mvtec_ad.get_config(texture=True).augmentation.color_jitter
