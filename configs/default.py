@@ -45,8 +45,11 @@ def get_config() -> ConfigDict:
   # paper holds out none: configs that reproduce it set 0. Of data sets with
   # good validation images those are held out instead, whatever the fraction.
   config.calibration.fraction = 0.1
+  # Draws the held-out images; `seed` unless set. Runs of several seeds that are
+  # to be one ensemble need the same.
+  config.calibration.seed = config.get_oneway_ref('seed')
   # For cross-validation: the parts (`data.part`, else images) are divided into
-  # so many folds by `config.seed`, and one of them, counted from 0, is held out
+  # so many folds by that seed, and one of them, counted from 0, is held out
   # in place of that fraction; 0 for none. A study sets both by `study.folds`.
   config.calibration.folds = 0
   config.calibration.fold = 0

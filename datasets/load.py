@@ -33,8 +33,8 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
   Returns:
     The training images, and the held-out ones: the fold
     `config.calibration.fold`, or those that the source itself holds out, or
-    else a fraction `config.calibration.fraction` sampled with `config.seed`,
-    see `hold_out`.
+    else a fraction `config.calibration.fraction` sampled with
+    `config.calibration.seed`, see `hold_out`.
 
   Raises:
     DataError: if there are no good images, one cannot be read, file names do
@@ -57,10 +57,10 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
 
 def _held_out(config: ConfigDict, paths: Sequence[str]) -> np.ndarray:
   """Chooses the images that are held out, bool [num_images]."""
-  given, seed, part = config.calibration, config.seed, config.data.part
+  given, part = config.calibration, config.data.part
   if given.folds:
-    return fold_out(paths, given.folds, given.fold, seed, part)
-  return hold_out(paths, given.fraction, seed, part)
+    return fold_out(paths, given.folds, given.fold, given.seed, part)
+  return hold_out(paths, given.fraction, given.seed, part)
 
 
 def _tell(

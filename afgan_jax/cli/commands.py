@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ml_collections import ConfigDict
@@ -27,6 +28,10 @@ _RATE = 'calibration.false_reject_rate'
 _NO_TEST_IMAGES = (
   'There are no test images, so nothing can be measured; --mode=validate '
   'measures on synthetic defects.'
+)
+_NO_THRESHOLD = (
+  'It has no threshold, since no good images were held out; --mode=calibrate '
+  'with --data=FOLDER makes one.'
 )
 
 
@@ -90,6 +95,19 @@ def calibrate(
   print(calibration.describe())
   if not calibration.by_hand:
     print(calibration.guarantee())
+
+
+def ensemble(
+  given: Given, workdir: pathlib.Path, data: Data, folders: Sequence[str]
+) -> None:
+  """Joins trained runs to an ensemble, see `jobs.ensemble`."""
+  from afgan_jax.jobs.ensemble import join_runs
+
+  runs = [pathlib.Path(folder) for folder in folders]
+  detector = join_runs(given, runs, workdir, data)
+  print(f'The ensemble of {len(runs)} runs is {workdir}.')
+  if detector.calibration is None:
+    print(_NO_THRESHOLD)
 
 
 def benchmark(config: ConfigDict, data: Data) -> None:

@@ -15,6 +15,7 @@ MODES = (
   'export',
   'serve',
   'merge',
+  'ensemble',
 )
 CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'A file of configs/; set single fields with --config.seed=1.'
@@ -31,13 +32,19 @@ MODE = flags.DEFINE_enum(
   'defects. benchmark: time the compiled step. study: train and evaluate all '
   'variants of --config and write tables. inspect: describe the images. '
   'export: write a folder that runs without JAX. serve: answer requests over '
-  'HTTP. merge: join the tables of --shard.',
+  'HTTP. merge: join the tables of --shard. ensemble: make a run in --workdir '
+  'that scores by the mean map of --members.',
 )
 DATA = flags.DEFINE_string(
   'data',
   None,
   'Another folder of images: test/* is scored with --mode=evaluate, its good '
   'images are used with --mode=calibrate.',
+)
+MEMBERS = flags.DEFINE_list(
+  'members',
+  [],
+  'With --mode=ensemble: workdirs of trained runs, separated by commas.',
 )
 INPUT = flags.DEFINE_string(
   'input', None, 'With --mode=predict: an image, a folder or a glob pattern.'

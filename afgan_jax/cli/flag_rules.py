@@ -25,6 +25,7 @@ def check_flags(mode: str) -> None:
     raise UsageError('--mode=predict needs --input, and no other mode has it.')
   _check_output(mode)
   _check_model(mode)
+  _check_members(mode)
   config = definitions.CONFIG.value
   if mode in ('train', 'benchmark', 'study', 'inspect') and config is None:
     raise UsageError(f'--mode={mode} needs a --config.')
@@ -69,6 +70,20 @@ def _check_model(mode: str) -> None:
     )
   if mode == 'serve' and definitions.WORKDIR.value:
     raise UsageError('--mode=serve takes --model=DIR, not --workdir.')
+
+
+def _check_members(mode: str) -> None:
+  """Checks the flags that name what an ensemble is made of."""
+  members, workdir = definitions.MEMBERS.value, definitions.WORKDIR.value
+  if bool(members) != (mode == 'ensemble'):
+    raise UsageError(
+      '--mode=ensemble needs --members=RUN,RUN, and no other mode has it.'
+    )
+  if mode == 'ensemble' and (not workdir or definitions.CONFIG.value):
+    raise UsageError(
+      '--mode=ensemble needs a --workdir and takes no --config: that of the '
+      'members counts, in which single fields can be set.'
+    )
 
 
 def _check_output(mode: str) -> None:

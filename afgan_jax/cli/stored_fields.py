@@ -14,7 +14,7 @@ from afgan_jax.config.store import from_stored
 from afgan_jax.system.errors import UsageError
 
 # Modes that restore a run.
-MODES = ('evaluate', 'validate', 'calibrate', 'predict', 'export')
+MODES = ('evaluate', 'validate', 'calibrate', 'predict', 'export', 'ensemble')
 _FLAG = re.compile(r'--?(no)?config\.')
 
 

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import has_segmentation_head, trains_discriminator
 from afgan_jax.config.folds import check_fold
+from afgan_jax.config.members import list_members
 from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.schema import SIZES
 from afgan_jax.config.store import flatten
@@ -38,6 +39,8 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
     _check_latent_score(config)
   if config.method == 'f_anogan':
     _check_stages(config)
+  for member in list_members(config):
+    check_config(member.config, num_devices)
 
 
 def check_group_sizes(config: ConfigDict) -> None:

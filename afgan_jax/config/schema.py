@@ -200,6 +200,9 @@ FIELDS: dict[str, Field] = {
   'calibration.fold': Field(
     at_least(0, whole=True), before=0, omit_before=True
   ),
+  'calibration.seed': Field(
+    between(0, 2**31 - 1, whole=True), before=SameAs('seed'), omit_before=True
+  ),
   # The first version had no threshold.
   'calibration.false_reject_rate': Field(
     between(1e-6, 0.5), ALWAYS, before=0.01

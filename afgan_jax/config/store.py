@@ -10,9 +10,10 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from afgan_jax.config.flat import as_list, flatten_fields
+from afgan_jax.config.members import is_ensemble
 from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.schema import ALWAYS, NEVER, SCORING, Field, SameAs
-from afgan_jax.system.errors import ConfigConflict
+from afgan_jax.system.errors import ConfigConflict, UsageError
 
 # Renamed fields.
 _RENAMED = {'calibration.part': 'data.part'}
@@ -88,7 +89,13 @@ def check_continues(
 
   Raises:
     ConfigConflict: a field that the weights depend on differs.
+    UsageError: the weights are those of an ensemble, and the config is not.
   """
+  if is_ensemble(stored) and not is_ensemble(given):
+    raise UsageError(
+      'The weights in this workdir are those of an ensemble, which has its own '
+      'config: give none of a run, but single fields.'
+    )
   allowed = (ALWAYS, SCORING) if scoring else (ALWAYS,)
   old, new = flatten(stored), flatten(given)
   fields = fields_of(old.get('method'))

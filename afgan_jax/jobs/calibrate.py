@@ -17,6 +17,7 @@ from afgan_jax.metrics.fit_threshold import set_by_hand, without_images
 from afgan_jax.metrics.threshold import Calibration, is_of_map
 from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system.errors import NothingToCalibrate
+from afgan_jax.system.log import logger
 
 
 def calibrate(
@@ -61,6 +62,33 @@ def calibrate(
   calibration_file.save(workdir, calibration)
   write_card(workdir, dataclasses.replace(detector, calibration=calibration))
   return calibration
+
+
+def calibrate_held_out(
+  detector: Detector,
+  workdir: pathlib.Path,
+  held_out: Images,
+  known: leaks.Known,
+) -> Detector:
+  """Calibrates a new detector and stores its threshold, if it can.
+
+  Args:
+    detector: whose weights are new.
+    workdir: of the run; its `calibration.json` is replaced.
+    held_out: good images; none leaves the detector without a threshold.
+    known: hashes of the images that it was trained on.
+
+  Returns:
+    The detector.
+  """
+  # If all are copies, a threshold of copies is better than none.
+  held_out = leaks.leave_out(known, held_out) or held_out
+  if len(held_out):
+    detector = calibrate_detector(detector, held_out)
+    calibration = detector.require_calibration()
+    calibration_file.save(workdir, calibration)
+    logger.info(calibration.guarantee())
+  return detector
 
 
 def _from_hand_alone(detector: Detector, wanted: Wanted) -> Calibration | None:

@@ -46,10 +46,20 @@ def record(workdir: pathlib.Path, images: np.ndarray) -> Known:
   """
   earlier, _ = _read(workdir)
   known = frozenset(hashes(images)) | (earlier or frozenset())
+  write(workdir, known)
+  return known
+
+
+def write(workdir: pathlib.Path, known: Known) -> None:
+  """Writes the hashes of the images that a run was trained on.
+
+  Args:
+    workdir: of the run, whose file is replaced.
+    known: the hashes.
+  """
   # Another version may decode or resize the same file to other bytes.
   content = {'pillow': PIL.__version__, 'images': sorted(known)}
   write_text(workdir / FILE, json.dumps(content, indent=1) + '\n')
-  return known
 
 
 def training_images(

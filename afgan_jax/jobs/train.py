@@ -11,19 +11,21 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.store import latest_step
 from afgan_jax.config.derived import num_steps
+from afgan_jax.config.members import is_stored_ensemble
 from afgan_jax.config.rules import check_config, check_group_sizes
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
+from afgan_jax.jobs.calibrate import calibrate_held_out
 from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
-from afgan_jax.jobs.images import calibrate_detector, training_images
+from afgan_jax.jobs.images import training_images
 from afgan_jax.jobs.model_card import write_card
 from afgan_jax.jobs.validate import validate_detector
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.system import processes
-from afgan_jax.system.errors import MissingThreshold
+from afgan_jax.system.errors import MissingThreshold, UsageError
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
 
@@ -104,6 +106,11 @@ def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
   """Raises UsageError if the config or the workdir cannot be used."""
   check_config(config, jax.device_count())
   check_not_file(workdir)
+  if is_stored_ensemble(workdir):
+    raise UsageError(
+      f'{workdir} holds an ensemble, which is not trained: train its members, '
+      'and make another ensemble of them.'
+    )
   if not latest_step(workdir):  # Older runs continue as they began.
     check_group_sizes(config)
 
@@ -143,13 +150,7 @@ def _with_threshold(
       requested.describe(),
     )
     return dataclasses.replace(detector, calibration=requested)
-  # If all are copies, a threshold of copies is better than none.
-  held_out = leaks.leave_out(known, held_out) or held_out
-  if len(held_out):
-    detector = calibrate_detector(detector, held_out)
-    calibration_file.save(workdir, detector.calibration)
-    logger.info(detector.calibration.guarantee())
-  return detector
+  return calibrate_held_out(detector, workdir, held_out, known)
 
 
 def _requested_threshold(

@@ -4,7 +4,9 @@ import importlib
 
 from ml_collections import ConfigDict
 
+from afgan_jax.config.members import is_ensemble, list_members
 from afgan_jax.methods.base import Method
+from afgan_jax.methods.ensemble import Ensemble
 from afgan_jax.system.errors import UsageError
 
 # Module and class, imported on use. The names are those of
@@ -24,7 +26,7 @@ METHODS = {
 
 
 def build_method(config: ConfigDict) -> Method:
-  """Builds the method of `config.method`.
+  """Builds the method of `config.method`, or an ensemble of such.
 
   Args:
     config: see `configs/default.py`.
@@ -35,6 +37,9 @@ def build_method(config: ConfigDict) -> Method:
   Raises:
     UsageError: if there is no such class.
   """
+  if is_ensemble(config):
+    members = list_members(config)
+    return Ensemble(config, [build_method(member.config) for member in members])
   path = METHODS.get(config.method, config.method)
   module, _, name = path.partition(':')
   try:

@@ -75,6 +75,8 @@ def describe_model(
     ['training', _training(config, step, num_train)],
     ['weights', _weights(parameters)],
   ]
+  if config.get('members'):
+    rows.insert(3, ['ensemble', _members(config['members'])])
   return table(['', ''], rows)
 
 
@@ -93,6 +95,14 @@ def _task(config: Fields) -> str:
   if config.get('loss', {}).get('segmentation_weight', 0) > 0:
     text += ', and to find these with a segmentation head'
   return text
+
+
+def _members(members: Fields) -> str:
+  runs = ', '.join(
+    f'{escape(str(member["run"]))} ({member["step"]:,} steps)'
+    for member in members.values()
+  )
+  return f'scores by the mean over {len(members)} runs: {runs}'
 
 
 def _score(config: Fields) -> str:

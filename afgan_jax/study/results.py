@@ -50,16 +50,22 @@ class Results:
     study: the study.
     metrics: content of `metrics.json` by category, variant and seed; None for
       an unfinished run.
-    failures: for each unfinished run a sentence with the reason.
+    failures: for each unfinished run a sentence with the reason; of an ensemble
+      with 'ensemble' in place of the seed.
     folds: with folds, the content of the file of each of the finished ones by
       category, variant and seed; `metrics` are then means over all folds.
+    ensembles: content of `metrics.json` of the ensemble of all seeds, by
+      category and variant; None if it was not measured.
   """
 
   study: Study
   metrics: Mapping[tuple[str, str, int], dict[str, Any] | None]
-  failures: Mapping[tuple[str, str, int], str]
+  failures: Mapping[tuple[str, str, int | str], str]
   folds: Mapping[Key, Sequence[dict[str, Any]]] = dataclasses.field(
     default_factory=dict
+  )
+  ensembles: Mapping[tuple[str, str], dict[str, Any] | None] = (
+    dataclasses.field(default_factory=dict)
   )
 
   @property
@@ -71,13 +77,13 @@ class Results:
 
   def values(self, metric: str, category: str, variant: str) -> BySeed:
     """Returns the defined values of a metric, by seed."""
-    group, _, name = metric.rpartition('/')
-    if not group:
-      return self._collect(category, variant, lambda m: m[metric])
-    # Validations of older versions have no groups.
-    return self._collect(
-      category, variant, lambda m: m.get('groups', {}).get(group, {}).get(name)
-    )
+    return self._collect(category, variant, lambda m: _value(m, metric))
+
+  def of_ensemble(self, metric: str, category: str, variant: str) -> BySeed:
+    """Returns a metric of the ensemble, if it is defined, as if of seed 0."""
+    metrics = self.ensembles.get((category, variant))
+    value = None if metrics is None else _value(metrics, metric)
+    return {} if value is None else {0: value}
 
   def values_by_score(self, score: str, category: str, variant: str) -> BySeed:
     """Returns the image AUROC of a score of `SCORES`, by seed."""
@@ -115,6 +121,15 @@ class Results:
       if metrics is not None and get(metrics) is not None:
         values[seed] = get(metrics)
     return values
+
+
+def _value(metrics: Mapping[str, Any], metric: str) -> Any:
+  """Returns a metric, by its name or by those of its group and of it."""
+  group, _, name = metric.rpartition('/')
+  if not group:
+    return metrics[metric]
+  # Validations of older versions have no groups.
+  return metrics.get('groups', {}).get(group, {}).get(name)
 
 
 def baseline_value(

@@ -21,10 +21,11 @@ _METRICS = (
 
 
 def to_csv(results: Results) -> str:
-  """Formats one CSV row for each run; undefined values are empty.
+  """Formats one CSV row for each run, and below them one for each ensemble.
 
-  With folds there is a row for each fold that is done, and one with the means
-  of all, whose 'fold' is 'mean'.
+  Undefined values are empty; the seed of an ensemble is 'ensemble'. With folds
+  there is a row for each fold that is done, and one with the means of all,
+  whose 'fold' is 'mean'.
 
   Args:
     results: of a study.
@@ -64,3 +65,9 @@ def _rows(
       yield [*key], metrics, reason
     for number, figures in numbered:
       yield [*key, number], figures, reason if number == 'mean' else ''
+  for key, metrics in results.ensembles.items():
+    yield (
+      [*key, 'ensemble'],
+      metrics,
+      results.failures.get((*key, 'ensemble'), ''),
+    )

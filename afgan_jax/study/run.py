@@ -11,6 +11,13 @@ from ml_collections import ConfigDict
 from afgan_jax.config.rules import check_group_sizes
 from afgan_jax.config.store import check_continues, from_stored
 from afgan_jax.jobs.train import Trained, train
+from afgan_jax.study.ensembles import (
+  Ensemble,
+  list_ensembles,
+  measure_ensemble,
+  read_ensemble,
+  with_ensembles,
+)
 from afgan_jax.study.folds import check_parts
 from afgan_jax.study.plan import Run, Study, make_plan
 from afgan_jax.study.results import collect, read_metrics
@@ -51,6 +58,7 @@ def run_study(
   """
   check_not_file(workdir)
   study = make_plan(config, workdir, jax.device_count())
+  ensembles = list_ensembles(study)
   numbered = dict(enumerate(study.runs, 1))
   pending = {n: run for n, run in numbered.items() if not read_metrics(run)}
   _check(list(pending.values()), data)
@@ -64,6 +72,11 @@ def run_study(
       reason = _run(run, data, train, on_start)
       if reason:
         failures[run.workdir] = reason
+      _write_tables(study, workdir, failures)
+    for ensemble in _measurable(ensembles):
+      reason = _measure(ensemble, data, measure_ensemble)
+      if reason:
+        failures[ensemble.workdir] = reason
       _write_tables(study, workdir, failures)
   logger.info('The tables are in %s.', workdir)
   return len(failures)
@@ -121,6 +134,31 @@ def _run(
   return reason
 
 
+def _measurable(ensembles: Sequence[Ensemble]) -> list[Ensemble]:
+  """Returns the ensembles that are not measured and whose runs are done."""
+  return [
+    ensemble
+    for ensemble in ensembles
+    if all(map(read_metrics, ensemble.runs)) and not read_ensemble(ensemble)
+  ]
+
+
+def _measure(
+  ensemble: Ensemble, data: Any, measure: Callable[[Ensemble, Any], str | None]
+) -> str | None:
+  """Measures an ensemble; logs and returns the reason if it failed."""
+  logger.info('%s.', ensemble)
+  try:
+    reason = measure(ensemble, data)
+  except KeyboardInterrupt as error:
+    raise Interrupted(f'Stopped in {ensemble}.') from error
+  finally:
+    jax.clear_caches()
+  if reason:
+    logger.warning('%s failed: %s', ensemble, reason)
+  return reason
+
+
 def _write_tables(
   study: Study, workdir: pathlib.Path, failures: dict[pathlib.Path, str]
 ) -> None:
@@ -130,7 +168,7 @@ def _write_tables(
   from afgan_jax.study.rows import to_csv
 
   workdir.mkdir(parents=True, exist_ok=True)
-  results = collect(study, failures)
+  results = with_ensembles(collect(study, failures), failures)
   write_text(workdir / 'tables.md', tables.markdown(results))
   write_table(workdir / 'tables.csv', to_csv(results))
   figure.write(results, workdir / 'figure_6.png')

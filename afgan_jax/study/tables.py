@@ -11,6 +11,7 @@ from afgan_jax.study.category_table import (
   group_categories,
   markdown_table,
 )
+from afgan_jax.study.ensemble_tables import ensemble_section
 from afgan_jax.study.fold_tables import fold_note, fold_section
 from afgan_jax.study.paper_tables import (
   table_2,
@@ -48,6 +49,7 @@ def markdown(results: Results) -> str:
     *_visible_section(results),
     *(part for metric in METRICS for part in _metric_section(results, metric)),
     *_score_section(results),
+    *ensemble_section(results),
     *_difference_section(results),
     *fold_section(results),
     *_missing_section(results),

@@ -95,6 +95,9 @@ def study(
   # parts (config.data.part, else images) held out and measured on, with
   # measure='validation'; 0 for none.
   group.folds = 0
+  # Measure the ensemble of the seeds of each variant as well. They must hold
+  # out the same images, so set `calibration.seed` too.
+  group.ensemble = False
   group.variant_fields = ConfigDict(variant_fields)
   # Colour jitter only for textures (§3.2).
   jitter = mvtec_ad.get_config(texture=True).augmentation.color_jitter

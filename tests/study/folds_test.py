@@ -216,3 +216,10 @@ def test_cross_validation_that_trains(tmp_path):
     assert np.isfinite(sum(values, [])).all()
   assert len(set(parts)) == 9  # Each image is held out once.
   assert '| x | b | image AUROC |' in (tmp_path / 'w/tables.md').read_text()
+
+
+def test_folds_and_ensembles_exclude_each_other(tmp_path):
+  config = _config(2)
+  config.study.ensemble = True
+  with pytest.raises(UsageError, match='set one of both'):
+    run_study(config, tmp_path, load)

@@ -1,0 +1,155 @@
+"""Describes ensembles: configs of several trained runs as one.
+
+An ensemble's config is that of its first run, with a group `members` that no
+other config has: for each run, by its number from '0', the name of its folder,
+its `step`, a hash of its `weights`, and in `fields` those that differ from the
+first one's. Imports nothing slow, since it runs when flags are parsed.
+"""
+
+import copy
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from afgan_jax.config.flat import flatten_fields, nest_fields
+from afgan_jax.config.method_fields import fields_of
+from afgan_jax.config.schema import ALWAYS
+from afgan_jax.system.errors import UsageError
+
+GROUP = 'members'
+# Fields that all runs share, or groups of such, by their first name: pixels,
+# scores, thresholds or what is written depend on them.
+_SHARED = ('method', 'image_size', 'data', 'score', 'calibration', 'metrics')
+_SHARED += ('predict',)
+# Fields of these groups on which neither depends. The images that are held out
+# are compared themselves.
+_OWN = (
+  'data.placement',
+  'data.cache_gib',
+  'data.skip_unreadable',
+  'data.max_pixels',
+  'score.batch_size',
+  'calibration.seed',
+)
+
+
+class Member(NamedTuple):
+  """A trained run of an ensemble.
+
+  Attributes:
+    run: name of its folder.
+    step: of its weights.
+    weights: hash of them.
+    config: of the run.
+  """
+
+  run: str
+  step: int
+  weights: str
+  config: ConfigDict
+
+
+def is_ensemble(config: Any) -> bool:
+  """Returns True if a config is that of an ensemble."""
+  return GROUP in config
+
+
+def is_stored_ensemble(workdir: pathlib.Path) -> bool:
+  """Returns True if the `config.json` of a workdir is that of an ensemble."""
+  try:
+    content = json.loads((workdir / 'config.json').read_text(encoding='utf-8'))
+  except (OSError, ValueError):
+    return False
+  return isinstance(content, dict) and is_ensemble(content)
+
+
+def join_configs(members: Sequence[Member]) -> ConfigDict:
+  """Builds the config of an ensemble.
+
+  Args:
+    members: its runs, at least one, that `check_agreement` accepts.
+
+  Returns:
+    The config, from which `list_members` builds those of the runs.
+  """
+  config = members[0].config.to_dict()
+  first = flatten_fields(config)
+  group = {
+    str(index): {
+      'run': member.run,
+      'step': member.step,
+      'weights': member.weights,
+      'fields': nest_fields(_differences(member.config, first)),
+    }
+    for index, member in enumerate(members)
+  }
+  return ConfigDict(copy.deepcopy(config) | {GROUP: group})
+
+
+def list_members(config: ConfigDict) -> list[Member]:
+  """Lists the runs of an ensemble.
+
+  Args:
+    config: of any run.
+
+  Returns:
+    The runs with their configs, in which fields that they share have the values
+    of the ensemble's config; none if it is no ensemble.
+  """
+  fields = config.to_dict()
+  group = fields.pop(GROUP, {})
+  flat = flatten_fields(fields)
+  members = []
+  for index in range(len(group)):
+    content = dict(group[str(index)])
+    own = flatten_fields(content.pop('fields', {}))
+    members.append(
+      Member(**content, config=ConfigDict(nest_fields(flat | own)))
+    )
+  return members
+
+
+def check_agreement(members: Sequence[Member]) -> None:
+  """Checks that runs agree in what pixels, scores and thresholds depend on.
+
+  Args:
+    members: runs of an ensemble.
+
+  Raises:
+    UsageError: two runs differ in a field; the message names it.
+  """
+  first = members[0]
+  flat = flatten_fields(first.config.to_dict())
+  for other in members[1:]:
+    for name, value in _differences(other.config, flat).items():
+      if not is_shared(name):
+        continue
+      field = fields_of(first.config.method).get(name)
+      can_be_set = field is not None and field.may_change is ALWAYS
+      raise UsageError(
+        f'config.{name} is {flat.get(name)!r} in {first.run} and {value!r} in '
+        f'{other.run}, but the runs of an ensemble must agree in it'
+        f'{": set it for all of them" if can_be_set else ""}.'
+      )
+
+
+def is_shared(name: str) -> bool:
+  """Returns True if all runs of an ensemble must agree in a field.
+
+  Args:
+    name: dotted, of the field.
+  """
+  return name.partition('.')[0] in _SHARED and name not in _OWN
+
+
+def _differences(config: ConfigDict, flat: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns the fields of a config that differ from others, by dotted names."""
+  own = flatten_fields(config.to_dict())
+  return {
+    name: value
+    for name, value in sorted(own.items())
+    if name not in flat or flat[name] != value
+  }
