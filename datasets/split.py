@@ -165,18 +165,31 @@ def _empty_split(
     defect_types=tuple(sample.defect_type for sample in samples),
     regions=np.empty((count, size, size), bool) if preprocessor.roi else None,
     light=np.full((count, 2), np.nan, np.float32),
-    large=tuple(
-      functools.partial(_read_tiles, sample, preprocessor) for sample in samples
-    )
-    if preprocessor.geometry.in_tiles
-    else (),
-    native=tuple(
-      functools.partial(_open_native, sample, preprocessor)
-      for sample in samples
-    )
-    if all(sample.native for sample in samples)
-    and not preprocessor.geometry.in_tiles
-    else (),
+    large=tile_readers(samples, preprocessor),
+    native=native_openers(samples, preprocessor),
+  )
+
+
+def tile_readers(
+  samples: Sequence[Sample], preprocessor: Preprocessor
+) -> tuple[Callable[[], Tiles], ...]:
+  """Returns what reads the tiles of each image; empty if it has none."""
+  if not preprocessor.geometry.in_tiles:
+    return ()
+  return tuple(
+    functools.partial(_read_tiles, sample, preprocessor) for sample in samples
+  )
+
+
+def native_openers(
+  samples: Sequence[Sample], preprocessor: Preprocessor
+) -> tuple[Callable[[], Native], ...]:
+  """Returns what opens each image at its own size, see `Split.native`."""
+  has_native = all(sample.native for sample in samples)
+  if preprocessor.geometry.in_tiles or not has_native:
+    return ()
+  return tuple(
+    functools.partial(_open_native, sample, preprocessor) for sample in samples
   )
 
 

@@ -32,6 +32,7 @@ from afgan_jax.metrics.synthetic import (
 from afgan_jax.metrics.threshold import limit_of_score
 from afgan_jax.metrics.tradeoff import list_thresholds
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.rows import ImageArray
 from afgan_jax.system.files import write_text
 
 FILE = 'validation.json'
@@ -130,7 +131,7 @@ def _operating_point(
 
 
 def _compare(
-  detector: Detector, held_out: Squares, train_images: np.ndarray
+  detector: Detector, held_out: Squares, train_images: ImageArray
 ) -> tuple[dict[str, dict[str, dict[str, float]]], np.ndarray, list[Scores]]:
   """Compares good images with those of each kind of synthetic defect.
 
@@ -180,7 +181,7 @@ def _of_kind(
 
 def _score(
   detector: Detector,
-  train_images: np.ndarray,
+  train_images: ImageArray,
   pixels: np.ndarray,
   regions: np.ndarray | None,
 ) -> dict[str, Scored]:
@@ -197,7 +198,7 @@ def _score(
 
 
 def _baselines(
-  config: ConfigDict, train_images: np.ndarray, images: np.ndarray
+  config: ConfigDict, train_images: ImageArray, images: np.ndarray
 ) -> dict[str, Scored]:
   """Returns the scores and maps of the trivial baselines."""
   scores = baseline_scores(train_images, images)
