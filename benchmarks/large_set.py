@@ -4,10 +4,16 @@
 
 Makes images of 128 px in FOLDER, a few thousand different ones and hard links
 to them under names of their own, which the program takes for different files.
-Then trains a small network in processes of their own, with the set in memory
-(`config.data.placement='device'`), with one that is decoded to the disk for the
-first time, and with one that is there. RUNS, separated by commas, names those
-to measure: base (a few hundred images on the disk), fill, filled, device.
+Then trains a small network in processes of their own. RUNS, separated by
+commas, names those to measure:
+
+  base: a few hundred images on the disk
+  fill: all images, decoded to the disk for the first time
+  filled: all images, which are there
+  part: a tenth of the images in memory (`config.data.placement='device'`)
+  device: all images in memory
+
+Compiled programs are kept, so the first run alone waits for the compiler.
 
 Memory is the highest of samples of the anonymous resident pages of the process
 (`RssAnon` in /proc/self/status), so that pages of files, which the system keeps
@@ -27,7 +33,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 DIFFERENT, SIZE, FEW = 3000, 128, 320
-RUNS = 'base,fill,filled,device'
+RUNS = 'base,fill,filled,part,device'
 
 
 def main() -> None:
@@ -36,6 +42,7 @@ def main() -> None:
   numbers = [int(argument) for argument in sys.argv[2:4]]
   count, steps = (*numbers, *(50_000, 60)[len(numbers) :])
   make_images(folder / 'all', count)
+  make_images(folder / 'part', count // 10)
   make_images(folder / 'few', FEW)
   print(f'{count} images of {SIZE} px; GiB of anonymous memory, seconds:')
   for run in (sys.argv[4] if len(sys.argv) > 4 else RUNS).split(','):
@@ -103,9 +110,11 @@ def configure(run: str, folder: pathlib.Path):
   config.image_size, config.batch_size = SIZE, 32
   config.generator.base_features = 8
   config.data.source = 'folder'
-  config.data.path = str(folder / ('few' if run == 'base' else 'all'))
-  config.data.placement = 'device' if run == 'device' else 'host'
-  config.data.cache_gib = 0.0 if run == 'device' else 16.0
+  in_memory = run in ('part', 'device')
+  place = {'base': 'few', 'part': 'part'}.get(run, 'all')
+  config.data.path = str(folder / place)
+  config.data.placement = 'device' if in_memory else 'host'
+  config.data.cache_gib = 0.0 if in_memory else 16.0
   return config
 
 
@@ -119,6 +128,7 @@ def measure(run: str, folder: pathlib.Path, steps: int) -> None:
   cpu.prepare()
   import jax
 
+  jax.config.update('jax_compilation_cache_dir', str(folder / 'programs'))
   from afgan_jax.detector import Detector
   from afgan_jax.jobs import leaks
   from afgan_jax.jobs.images import calibrate_detector, training_images
