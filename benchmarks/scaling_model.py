@@ -27,6 +27,9 @@ BATCH = 64
 NVLINK = 900e9 / 2
 INFINIBAND = 400e9 / 8
 NODE = 8  # GPUs that NVLink connects.
+# Measured: bytes a second that an H100 copies. The update of all weights reads
+# or writes seven arrays: gradients once, weights and two moments twice.
+COPY, ACCESSES = 2457e9, 7
 # Assumed, not measured: share of the data sheet's rate that is reached, and
 # seconds that a small reduction takes within a node and over nodes.
 REACHED = 0.8
@@ -118,10 +121,11 @@ def step_seconds(
     batch: images of a step over all devices.
 
   Returns:
-    The time if computing is proportional to a device's images and nothing is
-    sent while something is computed.
+    The time if computing, but for the update of the weights, is proportional to
+    a device's images, and nothing is sent while something is computed.
   """
-  computing = single * batch / devices / BATCH
+  update = ACCESSES * VALUE * reductions.gradients / COPY
+  computing = update + (single - update) * batch / devices / BATCH
   return computing + sum(communication(reductions, devices))
 
 

@@ -1,6 +1,7 @@
 """The model of scaling counts what the program of a step reduces."""
 
 import math
+import pathlib
 import re
 
 import jax
@@ -13,6 +14,8 @@ from afgan_jax.training import programs
 from benchmarks import scaling_model
 from configs import default
 from tests.support.tiny import tiny_config
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def reduced(config):
@@ -61,6 +64,15 @@ def test_gradients_are_the_weights_of_the_networks_at_full_size():
     16 * a * b for a, b in zip(features, features[1:], strict=False)
   )
   assert state.count_parameters()['discriminator'] >= kernels
+
+
+def test_the_page_has_the_tables_of_the_script(capsys):
+  scaling_model.main()
+  page = (ROOT / 'docs' / 'scaling.md').read_text(encoding='utf-8')
+  rows = [x for x in capsys.readouterr().out.splitlines() if x[:1] == '|']
+  assert len(rows) > 40
+  for row in rows:
+    assert row in page
 
 
 def test_a_ring_of_two_devices_sends_all_bytes_once():

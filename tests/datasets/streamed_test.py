@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,16 +12,21 @@ import pytest
 from PIL import Image
 
 from afgan_jax.jobs import leaks
-from afgan_jax.jobs.images import select_squares, training_images
+from afgan_jax.jobs.images import (
+  calibrate_detector,
+  score_images,
+  select_squares,
+  training_images,
+)
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.preprocessing import rows
 from afgan_jax.preprocessing.decode import Decoder
-from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.rows import Rows
 from afgan_jax.system import memory
 from afgan_jax.system.errors import DataError
 from datasets import load
 from datasets.streamed import Streamed
+from tests.support.made_up import made_up_detector, score
 from tests.support.tiny import tiny_config
 
 SIZE, COUNT = 16, 12
@@ -150,26 +156,17 @@ def test_a_changed_file_is_noticed_whatever_its_time_says(folder, decoded):
   status = path.stat()
   load.load_train(config_of(folder))
   decoded.clear()
-  content = bytearray(path.read_bytes())
   draw(path, 99)
-  size = path.stat().st_size
-  if size < status.st_size:
-    path.write_bytes(path.read_bytes() + bytes(status.st_size - size))
+  if path.stat().st_size < status.st_size:  # As large as before.
+    padding = bytes(status.st_size - path.stat().st_size)
+    path.write_bytes(path.read_bytes() + padding)
   os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-  assert bytes(content) != path.read_bytes()
-  train, held_out = load.load_train(config_of(folder))
+  streamed = load.load_train(config_of(folder))
   assert set(decoded) == {'05.png'}
-  for split in (train, held_out):
-    if str(path) in split.paths:
-      row = split.images[split.paths.index(str(path))]
-      np.testing.assert_array_equal(
-        row,
-        to_bytes(
-          load.load_train(config_of(folder, **{'data.placement': 'device'}))[
-            0 if split is train else 1
-          ].pixels[split.paths.index(str(path))]
-        ),
-      )
+  plain = load.load_train(config_of(folder, **{'data.placement': 'device'}))
+  for one, other in zip(streamed, plain, strict=True):
+    np.testing.assert_array_equal(one.images[:], other.images)
+    np.testing.assert_array_equal(one.pixels[:], other.pixels)
 
 
 def test_other_settings_have_other_entries(folder, decoded):
@@ -268,16 +265,11 @@ def test_a_full_disk_ends_in_a_sentence(folder, monkeypatch):
 
 
 def test_too_little_space_is_said_before_decoding(folder, monkeypatch, decoded):
-  monkeypatch.setattr(
-    'shutil.disk_usage', lambda path: os.terminal_size((0, 0)) and _Usage()
-  )
+  usage = shutil.disk_usage(folder)._replace(free=1000)
+  monkeypatch.setattr(shutil, 'disk_usage', lambda path: usage)
   with pytest.raises(DataError, match='12 decoded images take.*GiB left'):
     load.load_train(config_of(folder))
   assert not decoded
-
-
-class _Usage:
-  free = 1000
 
 
 def test_unreadable_images_are_left_out_or_named(folder):
@@ -360,6 +352,29 @@ def test_tiles_of_large_images_are_streamed(folder):
   np.testing.assert_array_equal(
     select_squares(config, held_out).pixels,
     select_squares(config, others).pixels,
+  )
+
+
+def test_held_out_images_are_calibrated_on_a_few_at_a_time(folder, monkeypatch):
+  monkeypatch.setattr(rows, 'BLOCK_BYTES', 3 * 1536)
+  fields = {'calibration.fraction': 0.7}
+  counts = []
+
+  def count(pixels, regions=None):
+    counts.append(len(pixels))
+    return score(pixels, regions)
+
+  detector = made_up_detector(score=count)
+  _, held_out = load.load_train(config_of(folder, **fields))
+  found = calibrate_detector(detector, held_out).calibration
+  assert counts == [3, 3, 2]
+  fields['data.placement'] = 'device'
+  _, plain = load.load_train(config_of(folder, **fields))
+  assert found == calibrate_detector(detector, plain).calibration
+  assert counts[3:] == [8]
+  whole = score_images(detector, held_out)
+  np.testing.assert_array_equal(
+    whole['map'], score_images(detector, plain)['map']
   )
 
 
