@@ -103,7 +103,8 @@ def _data() -> ConfigDict:
   data.category = ''
   # Input pipeline: 'device' (the training set is in device memory, augmentation
   # is part of the compiled step, one call runs several steps) or 'host'
-  # (tf.data), for sets that do not fit into device memory.
+  # (tf.data), for sets that do not fit into memory: files are decoded once to
+  # the cache and read from there batch by batch (docs/performance.md).
   data.placement = 'device'
   # How an image becomes square: 'stretch' (§4.2, "resized"), 'pad' with its
   # edge pixels, 'object', for one object on a plain background: a window
@@ -134,6 +135,8 @@ def _data() -> ConfigDict:
   # Larger images are not decoded: a small file may claim to be of any size.
   data.max_pixels = 178_956_970
   # Size limit of decoded images in the user's cache folder; 0 for no cache.
+  # Placement 'host' needs 3 bytes a pixel of a good image there, and 6 more of
+  # those that are held out; if they are not allowed, images are in memory.
   data.cache_gib = 4.0
   # Skip images that cannot be read, instead of stopping with an error.
   data.skip_unreadable = False

@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.preprocessing.rows import ImageArray
 from afgan_jax.system import processes
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
@@ -18,13 +19,16 @@ from datasets.labels import GOOD_NAMES
 from datasets.source import Sample, Source, held_out_samples
 from datasets.split import Split, read_split
 from datasets.squeeze import WARN, describe_squeeze, size_of
+from datasets.streamed import Streamed, check_memory, stream_good
 from datasets.table import TableSource
+
+Good = Split | Streamed
 
 # Images whose size is read to find out whether they are long.
 _NUM_MEASURED = 32
 
 
-def load_train(config: ConfigDict) -> tuple[Split, Split]:
+def load_train(config: ConfigDict) -> tuple[Good, Good]:
   """Loads the good images for training and held-out ones.
 
   Args:
@@ -34,25 +38,34 @@ def load_train(config: ConfigDict) -> tuple[Split, Split]:
     The training images, and the held-out ones: the fold
     `config.calibration.fold`, or those that the source itself holds out, or
     else a fraction `config.calibration.fraction` sampled with
-    `config.calibration.seed`, see `hold_out`.
+    `config.calibration.seed`, see `hold_out`. They stay on the disk for
+    placement 'host'.
 
   Raises:
     DataError: if there are no good images, one cannot be read, file names do
-      not match `config.data.part`, or there are more folds than parts.
+      not match `config.data.part`, there are more folds than parts, or there is
+      no room for the images.
   """
   source = open_source(config)
   samples = source.train()
   _tell(config, source, samples)
   if config.calibration.folds:
     samples = [*samples, *held_out_samples(source)]
-  split = _read_good(config, samples)
+  good = _read_good(config, samples, config.data.path)
   separate = held_out_samples(source)
   if separate and not config.calibration.folds:
-    return split, _read_good(config, separate)
-  held_out = _held_out(config, split.paths)
-  return split.take(np.flatnonzero(~held_out)), split.take(
-    np.flatnonzero(held_out)
+    return good, _scored(_read_good(config, separate, config.data.path))
+  held_out = _held_out(config, good.paths)
+  return good.take(np.flatnonzero(~held_out)), _scored(
+    good.take(np.flatnonzero(held_out))
   )
+
+
+def _scored(good: Good) -> Good:
+  """Decodes the pixels of images now, so that errors come before training."""
+  if len(good):
+    _ = good.pixels
+  return good
 
 
 def _held_out(config: ConfigDict, paths: Sequence[str]) -> np.ndarray:
@@ -77,7 +90,7 @@ def _tell(
     logger.warning('Long images: %s', sentence)
 
 
-def find_train(config: ConfigDict) -> tuple[Split | None, Split | None]:
+def find_train(config: ConfigDict) -> tuple[Good | None, Good | None]:
   """Loads the good images as `load_train`, if they still exist.
 
   Evaluation can run without them.
@@ -96,7 +109,7 @@ def find_train(config: ConfigDict) -> tuple[Split | None, Split | None]:
     return None, None
 
 
-def load_good(config: ConfigDict, folder: str) -> Split:
+def load_good(config: ConfigDict, folder: str) -> Good:
   """Loads all good images of another folder.
 
   Args:
@@ -110,10 +123,10 @@ def load_good(config: ConfigDict, folder: str) -> Split:
     DataError: if there are none or one cannot be read.
   """
   source = open_path(config, folder, test_fraction=0.0)
-  return _read_good(config, source.train())
+  return _scored(_read_good(config, source.train(), folder))
 
 
-def host_batches(images: np.ndarray, config: ConfigDict) -> Callable | None:
+def host_batches(images: ImageArray, config: ConfigDict) -> Callable | None:
   """Returns a function that makes batches with tf.data, for placement 'host'.
 
   Args:
@@ -173,13 +186,20 @@ def load_test(config: ConfigDict, folder: str | None = None) -> Split | None:
   return None
 
 
-def _read_good(config: ConfigDict, samples: Sequence[Sample]) -> Split:
+def _read_good(
+  config: ConfigDict, samples: Sequence[Sample], place: str
+) -> Good:
   """Reads good images; logs which are left out and notes on the others."""
-  leave_out = config.data.skip_unreadable
-  split = read_samples(config, samples, leave_out=leave_out)
-  for note in (*split.left_out, *split.notes):
+  good: Good | None = None
+  if config.data.placement == 'host':
+    good = stream_good(config, samples, place)
+  if good is None:
+    check_memory(config, len(samples))
+    leave_out = config.data.skip_unreadable
+    good = read_samples(config, samples, leave_out=leave_out)
+  for note in (*good.left_out, *good.notes):
     logger.warning(note)
-  return split
+  return good
 
 
 def read_samples(

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from ml_collections import ConfigDict
 
+from afgan_jax.preprocessing.rows import ImageArray
+from afgan_jax.system.errors import DataError
 from datasets.cut_paste import cut_paste
 from datasets.random_erasing import random_erasing
 
@@ -17,7 +19,7 @@ Augment = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def train_batches(
-  images: np.ndarray,
+  images: ImageArray,
   config: ConfigDict,
   start: int,
   stop: int,
@@ -29,7 +31,8 @@ def train_batches(
   continues with the same batches.
 
   Args:
-    images: the training set, uint8 [n, size, size, 3].
+    images: the training set, uint8 [n, size, size, 3], of which only the rows
+      of the next batches are read.
     config: see `configs/default.py`.
     start: first step.
     stop: step after the last one.
@@ -43,26 +46,62 @@ def train_batches(
   """
   tf.config.set_visible_devices([], 'GPU')
   tf.config.set_visible_devices([], 'TPU')
-  positions = np.arange(start * config.batch_size, stop * config.batch_size)
-  indices = order(config.seed, positions, len(images))
   rows = np.arange(config.batch_size) if rows is None else rows
-  positions, indices = (
-    each.reshape(-1, config.batch_size)[:, rows].ravel()
-    for each in (positions, indices)
-  )
   augment = build_augmentation(config)
-  images = tf.constant(images)
   seed = tf.constant(config.seed, tf.int64)
+  read = _Reader(images, config, rows)
 
-  def make(position: tf.Tensor, index: tf.Tensor) -> dict[str, tf.Tensor]:
-    image = (tf.cast(images[index], tf.float32) - 127.5) / 127.5
+  def make(position: tf.Tensor, image: tf.Tensor) -> dict[str, tf.Tensor]:
+    image = (tf.cast(image, tf.float32) - 127.5) / 127.5
     augmented, mask = augment(image, tf.stack([seed, position]))
     return {'image': image, 'input': augmented, 'mask': mask}
 
-  dataset = tf.data.Dataset.from_tensor_slices((positions, indices))
+  dataset = tf.data.Dataset.range(start, stop).map(read.in_graph)
+  dataset = dataset.prefetch(2).unbatch()
   dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE)
   dataset = dataset.batch(len(rows), drop_remainder=True)
-  return dataset.prefetch(2).as_numpy_iterator()
+  return read.explain(dataset.prefetch(2).as_numpy_iterator())
+
+
+class _Reader:
+  """Reads the rows of a step, which may be on the disk."""
+
+  def __init__(self, images: ImageArray, config: ConfigDict, rows: np.ndarray):
+    self._images, self._config, self._rows = images, config, rows
+    self._failure: DataError | None = None
+
+  def in_graph(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Reads positions in the stream, and the images there."""
+    count = len(self._rows)
+    positions, images = tf.numpy_function(
+      self._read, [step], [tf.int64, tf.uint8]
+    )
+    return (
+      tf.ensure_shape(positions, [count]),
+      tf.ensure_shape(images, [count, *self._images.shape[1:]]),
+    )
+
+  def explain(
+    self, batches: Iterator[dict[str, np.ndarray]]
+  ) -> Iterator[dict[str, np.ndarray]]:
+    """Yields batches; raises errors of reading as they were."""
+    try:
+      yield from batches
+    except tf.errors.OpError as error:
+      if self._failure:
+        raise self._failure from error
+      raise
+
+  def _read(self, step: np.int64) -> tuple[np.ndarray, np.ndarray]:
+    size = self._config.batch_size
+    positions = np.arange(size) + step * size
+    chosen = order(self._config.seed, positions, len(self._images))
+    try:
+      images = self._images[chosen[self._rows]]
+    except DataError as error:
+      self._failure = error
+      raise
+    return positions[self._rows], images
 
 
 def order(seed: int, positions: np.ndarray, num_images: int) -> np.ndarray:
@@ -81,10 +120,14 @@ def order(seed: int, positions: np.ndarray, num_images: int) -> np.ndarray:
   """
   first, last = positions[0] // num_images, positions[-1] // num_images
   epochs = [
-    np.random.default_rng([seed, epoch]).permutation(num_images)
-    for epoch in range(first, last + 1)
+    _permutation(seed, epoch, num_images) for epoch in range(first, last + 1)
   ]
   return np.concatenate(epochs)[positions - first * num_images]
+
+
+@functools.lru_cache(maxsize=4)  # Many batches are of one epoch.
+def _permutation(seed: int, epoch: int, num_images: int) -> np.ndarray:
+  return np.random.default_rng([seed, epoch]).permutation(num_images)
 
 
 def build_augmentation(config: ConfigDict) -> Augment:

@@ -169,17 +169,38 @@ def _empty_split(
     defect_types=tuple(sample.defect_type for sample in samples),
     regions=np.empty((count, size, size), bool) if preprocessor.roi else None,
     light=np.full((count, 2), np.nan, np.float32),
-    large=tuple(
-      functools.partial(_read_tiles, sample, preprocessor) for sample in samples
-    )
-    if preprocessor.geometry.in_tiles
-    else (),
-    native=tuple(
-      functools.partial(open_sample, sample, preprocessor) for sample in samples
-    ),
-    own=tuple(
-      functools.partial(open_truth, sample, preprocessor) for sample in samples
-    ),
+    large=tile_readers(samples, preprocessor),
+    native=native_openers(samples, preprocessor),
+    own=truth_openers(samples, preprocessor),
+  )
+
+
+def tile_readers(
+  samples: Sequence[Sample], preprocessor: Preprocessor
+) -> tuple[Callable[[], Tiles], ...]:
+  """Returns what reads the tiles of each image; empty if it has none."""
+  if not preprocessor.geometry.in_tiles:
+    return ()
+  return tuple(
+    functools.partial(_read_tiles, sample, preprocessor) for sample in samples
+  )
+
+
+def native_openers(
+  samples: Sequence[Sample], preprocessor: Preprocessor
+) -> tuple[Callable[[], Native], ...]:
+  """Returns what opens each image at its own size, see `Split.native`."""
+  return tuple(
+    functools.partial(open_sample, sample, preprocessor) for sample in samples
+  )
+
+
+def truth_openers(
+  samples: Sequence[Sample], preprocessor: Preprocessor
+) -> tuple[Callable[[], OwnImage], ...]:
+  """Returns what opens the ground truth of each image, see `Split.own`."""
+  return tuple(
+    functools.partial(open_truth, sample, preprocessor) for sample in samples
   )
 
 

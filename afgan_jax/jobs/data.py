@@ -12,6 +12,7 @@ from afgan_jax.metrics.evaluation import LabelledImages
 from afgan_jax.preprocessing.native import Native
 from afgan_jax.preprocessing.own_size import OwnImage
 from afgan_jax.preprocessing.prepared import Tiles
+from afgan_jax.preprocessing.rows import ImageArray
 from afgan_jax.system.errors import DataError, MovedData, NothingHeldOut
 
 
@@ -20,7 +21,8 @@ class Images(Protocol):
 
   Attributes:
     pixels: float [n, size, size, 3] in [0, 255], not rounded; used for scoring.
-    images: the same, rounded to uint8; used for training.
+    images: the same, rounded to uint8; used for training. These arrays may be
+      on the disk, where they are read by rows.
     regions: regions of interest, bool [n, size, size]; None for all of each
       image.
     large: reads the tiles of each image if it is divided into such, else empty.
@@ -31,9 +33,9 @@ class Images(Protocol):
       in [0, 255], [n, 2]; None if unknown.
   """
 
-  pixels: np.ndarray
-  images: np.ndarray
-  regions: np.ndarray | None
+  pixels: ImageArray
+  images: ImageArray
+  regions: ImageArray | None
   large: Sequence[Callable[[], Tiles]]
   paths: tuple[str, ...]
   native: Sequence[Callable[[], Native]]
@@ -54,7 +56,7 @@ class Data(Protocol):
   load_test: Callable[..., LabelledImages | None]
   load_good: Callable[[ConfigDict, str], Images]
   # Makes batches on the host; returns None if the devices make them.
-  host_batches: Callable[[np.ndarray, ConfigDict], Any]
+  host_batches: Callable[[ImageArray, ConfigDict], Any]
 
 
 @contextlib.contextmanager

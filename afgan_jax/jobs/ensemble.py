@@ -100,14 +100,24 @@ def join_runs(
     if replace:
       shutil.rmtree(workdir / 'checkpoints', ignore_errors=True)
       (workdir / leaks.FILE).unlink(missing_ok=True)
-    with Checkpoints(workdir) as checkpoints:
-      checkpoints.save(state, config)
-    write_text(workdir / 'config.json', to_json(config) + '\n')
-    leaks.write(workdir, known)
+    _write(workdir, config, state, known)
     detector = Detector.from_state(config, state)
     detector = calibrate_held_out(detector, workdir, held_out, known)
     write_card(workdir, detector)
   return detector
+
+
+def _write(
+  workdir: pathlib.Path,
+  config: ConfigDict,
+  state: TrainState,
+  known: leaks.Known,
+) -> None:
+  """Writes the weights, config and hashes of training images."""
+  with Checkpoints(workdir) as checkpoints:
+    checkpoints.save(state, config)
+  write_text(workdir / 'config.json', to_json(config) + '\n')
+  leaks.write(workdir, known)
 
 
 def _check_workdir(workdir: pathlib.Path, replace: bool) -> None:

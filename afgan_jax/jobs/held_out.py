@@ -68,7 +68,7 @@ def score_held_out(
       continue
     both = None
     if held_out.regions is not None and probes.regions is not None:
-      both = (held_out.regions, probes.regions)
+      both = (held_out.regions[:], probes.regions)
     truth = truth_of(probes.masks, both, len(held_out))
     by_kind[probes.kind] = {
       name: _compare(meter, probes.kind, name, good[name], bad[name], truth)
@@ -97,18 +97,18 @@ def _score(
     per_image = len(held_out.large[0]().indices)
     announce(detector, len(held_out) * per_image + _CHANGED * count)
     tiles = score_probes(detector, held_out, meter)
-    good = score.by_tiles(held_out.pixels, tiles.good)
+    good = score.by_tiles(held_out.pixels[:], tiles.good)
     kinds = (
       (probes, score.by_tiles(probes.pixels, values))
       for probes, values in tiles.kinds
     )
   else:
     announce(detector, len(held_out) + count)
-    good = score.squares(held_out.pixels, held_out.regions)
+    pixels, regions = held_out.pixels[:], held_out.regions
+    regions = None if regions is None else regions[:]
+    good = score.squares(pixels, regions)
     keep = meter is not None
-    found = make_probes(
-      held_out.pixels, held_out.regions, held_out.native, keep_own=keep
-    )
+    found = make_probes(pixels, regions, held_out.native, keep_own=keep)
     kinds = (
       (probes, score.squares(probes.pixels, probes.regions))
       for probes in found

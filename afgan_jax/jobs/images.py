@@ -1,8 +1,7 @@
 """Scores the images of a data set, and selects those to train on."""
 
 import itertools
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,17 +12,26 @@ from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.data import Images, LabelledImages
 from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import resize_maps
+from afgan_jax.preprocessing.cache import SETS
 from afgan_jax.preprocessing.intensity import LIGHT, to_bytes
 from afgan_jax.preprocessing.native import Native
 from afgan_jax.preprocessing.parts import parts_of
+from afgan_jax.preprocessing.prepared import Tiles
+from afgan_jax.preprocessing.preprocessor import Preprocessor
+from afgan_jax.preprocessing.row_cache import to_rows
+from afgan_jax.preprocessing.row_writer import write_temporary
+from afgan_jax.preprocessing.rows import ImageArray, Layout, blocks
 from afgan_jax.scoring import Scores
+
+# Takes the index of an image and its map.
+See = Callable[[int, np.ndarray], None]
 
 
 def score_images(
   detector: Detector,
   images: Images | LabelledImages,
   side: int = 0,
-  see: Callable[[int, np.ndarray], None] | None = None,
+  see: See | None = None,
 ) -> Scores:
   """Scores the images of a data set.
 
@@ -40,28 +48,76 @@ def score_images(
     before it was resized, [n]. Images that are divided into tiles have no
     'reconstruction' and no terms of the score.
   """
-  if not images.large:
-    announce(detector, len(images))
-    scores = detector.score(images.pixels, images.regions)
+  parts = list(_score_parts(detector, images, side, see))
+  if len(parts) == 1:
+    return parts[0]
+  return {
+    name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+  }
+
+
+def score_good(
+  detector: Detector, images: Images
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Scores good images, of which no maps are kept.
+
+  Args:
+    detector: scores them.
+    images: at least one.
+
+  Returns:
+    Score, largest value of the map and mean of the map of each, [n].
+  """
+  reduced = [
+    (part['score'], part['highest'], part['map'].mean(axis=(1, 2)))
+    for part in _score_parts(detector, images)
+  ]
+  scores, highest, levels = map(np.concatenate, zip(*reduced, strict=True))
+  return scores, highest, levels
+
+
+def _score_parts(
+  detector: Detector,
+  images: Images | LabelledImages,
+  side: int = 0,
+  see: See | None = None,
+) -> Iterator[Scores]:
+  """Scores as `score_images`: those in memory at once, others in parts."""
+  if images.large:
+    yield from _score_large(detector, images.large, side, see)
+    return
+  announce(detector, len(images))
+  start = 0
+  for pixels in blocks(images.pixels, detector.config.score.batch_size):
+    stop = start + len(pixels)
+    regions = None if images.regions is None else images.regions[start:stop]
+    scores = detector.score(pixels, regions)
     if see:
-      for index, values in enumerate(scores['map']):
+      for index, values in enumerate(scores['map'], start):
         see(index, values)
-    return {**scores, 'highest': scores['map'].max(axis=(1, 2))}
-  announce(detector, len(images) * len(images.large[0]().indices))
-  results: dict[str, list[float]] = defaultdict(list)
-  maps = []
-  for index, read in enumerate(images.large):
+    yield {**scores, 'highest': scores['map'].max(axis=(1, 2))}
+    start = stop
+
+
+def _score_large(
+  detector: Detector,
+  large: Sequence[Callable[[], Tiles]],
+  side: int,
+  see: See | None,
+) -> Iterator[Scores]:
+  """Scores images that are divided into tiles, one by one."""
+  announce(detector, len(large) * len(large[0]().indices))
+  for index, read in enumerate(large):
     scores, values = score_tiles(detector.config, detector.score, read())
-    for name, value in (scores | {'highest': values.max()}).items():
-      results[name].append(value)
     if see:
       see(index, values)
-    # One by one, since they are large.
-    maps.append(resize_maps(values[None], side or detector.config.image_size))
-  return {
-    'map': np.concatenate(maps),
-    **{name: np.array(values, np.float32) for name, values in results.items()},
-  }
+    results = scores | {'highest': values.max()}
+    yield {
+      'map': resize_maps(values[None], side or detector.config.image_size),
+      **{
+        name: np.array([value], np.float32) for name, value in results.items()
+      },
+    }
 
 
 def calibrate_detector(
@@ -77,13 +133,13 @@ def calibrate_detector(
   Returns:
     The detector with the new calibration.
   """
-  scores = score_images(detector, images)
-  reference = {'map_level': scores['map'].mean(axis=(1, 2))}
+  scores, highest, levels = score_good(detector, images)
+  reference = {'map_level': levels}
   if images.light is not None and np.isfinite(images.light).all():
     reference |= dict(zip(LIGHT, images.light.T, strict=True))
   return detector.calibrate_scores(
-    scores['score'],
-    scores['highest'],
+    scores,
+    highest,
     false_reject_rate,
     parts=parts_of(images.paths, detector.config.data.part),
     reference=reference,
@@ -107,7 +163,7 @@ class Squares(NamedTuple):
   native: Sequence[Callable[[], Native]] = ()
 
 
-def training_images(config: ConfigDict, images: Images) -> np.ndarray:
+def training_images(config: ConfigDict, images: Images) -> ImageArray:
   """Selects the squares that networks are trained on.
 
   Args:
@@ -116,11 +172,20 @@ def training_images(config: ConfigDict, images: Images) -> np.ndarray:
 
   Returns:
     uint8 [n, size, size, 3]: the images, or some of their tiles, see
-    `select_squares`.
+    `select_squares`; on the disk if the images are.
   """
   if not images.large:
     return images.images
-  return to_bytes(select_squares(config, images).pixels)
+  cache = Preprocessor.from_config(config).cache
+  if isinstance(images.images, np.ndarray) or cache is None:
+    return to_bytes(select_squares(config, images).pixels)
+  layout = Layout((('tile', '|u1', images.images.shape[1:]),))
+  with write_temporary(cache.folder / SETS, layout) as writer:
+    entries = [
+      writer.add(None, [to_bytes(pixels)])
+      for pixels, _, _ in _select_tiles(config, images)
+    ]
+  return to_rows(entries, layout, 'tile')
 
 
 def select_squares(config: ConfigDict, images: Images) -> Squares:
@@ -134,21 +199,26 @@ def select_squares(config: ConfigDict, images: Images) -> Squares:
     The images; or, if they are divided into tiles, at most
     `config.data.max_tiles` of these, as many of each image.
   """
-  parts = parts_of(images.paths, config.data.part) or images.paths
   if not images.large:
-    return Squares(images.pixels, images.regions, parts, images.native)
+    parts = parts_of(images.paths, config.data.part) or images.paths
+    regions = None if images.regions is None else images.regions[:]
+    return Squares(images.pixels[:], regions, parts, images.native)
+  tiles = _select_tiles(config, images)
+  pixels, inside, names = zip(*tiles, strict=True)
+  whole = images.regions is None
+  return Squares(np.stack(pixels), None if whole else np.stack(inside), names)
+
+
+def _select_tiles(
+  config: ConfigDict, images: Images
+) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+  """Yields tiles, their regions of interest and their parts."""
+  parts = parts_of(images.paths, config.data.part) or images.paths
   rng = np.random.default_rng(config.seed)
   limit = config.data.max_tiles
   each = max(limit // len(images), 1)
-  pixels, regions, names = [], [], []
   pairs = zip(images.large, parts, strict=True)
   for read, part in itertools.islice(pairs, limit):
     tiles = read()
     for index in np.sort(rng.permutation(tiles.indices)[:each]):
-      pixels.append(tiles.cut(int(index)))
-      regions.append(tiles.region(int(index)))
-      names.append(part)
-  whole = images.regions is None
-  return Squares(
-    np.stack(pixels), None if whole else np.stack(regions), tuple(names)
-  )
+      yield tiles.cut(int(index)), tiles.region(int(index)), part

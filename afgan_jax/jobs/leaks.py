@@ -13,6 +13,7 @@ import numpy as np
 import PIL
 
 from afgan_jax.jobs.data import Images
+from afgan_jax.preprocessing.rows import ImageArray, Rows
 from afgan_jax.system.errors import TrainedOn
 from afgan_jax.system.files import write_text
 from afgan_jax.system.log import logger
@@ -22,19 +23,21 @@ FILE = 'training_images.json'
 Known = frozenset[str]
 
 
-def hashes(images: np.ndarray) -> list[str]:
+def hashes(images: ImageArray) -> list[str]:
   """Hashes images.
 
   Args:
-    images: uint8 [n, size, size, 3].
+    images: uint8 [n, size, size, 3]; those on the disk have their hashes there.
 
   Returns:
     16 hexadecimal digits for each.
   """
+  if isinstance(images, Rows):
+    return [digest.decode() for digest in images.digests]
   return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in images]
 
 
-def record(workdir: pathlib.Path, images: np.ndarray) -> Known:
+def record(workdir: pathlib.Path, images: ImageArray) -> Known:
   """Adds the training images of a run to its file.
 
   Args:
@@ -85,7 +88,7 @@ def training_images(
   return frozenset(hashes(train_split.images)) | (known or frozenset())
 
 
-def trained_on(known: Known, images: np.ndarray) -> np.ndarray:
+def trained_on(known: Known, images: ImageArray) -> np.ndarray:
   """Finds the images that were trained on.
 
   Args:

@@ -28,6 +28,7 @@ from afgan_jax.metrics.line import line_figures
 from afgan_jax.metrics.pixel_curves import PRO_CURVE_FPR
 from afgan_jax.metrics.saturated_overlap import saturated_overlap
 from afgan_jax.preprocessing.parts import parts_of
+from afgan_jax.preprocessing.rows import ImageArray
 from afgan_jax.scoring import Scores
 from afgan_jax.system.versions import installed_versions
 
@@ -35,7 +36,7 @@ from afgan_jax.system.versions import installed_versions
 def measure(
   detector: Detector,
   test: LabelledImages,
-  train_images: np.ndarray | None,
+  train_images: ImageArray | None,
   training: dict[str, Any] | None = None,
   history: History | None = None,
   *,
@@ -180,7 +181,7 @@ def _leak(test: LabelledImages, trained_on: np.ndarray | None) -> str | None:
 
 def _counts(
   test: LabelledImages,
-  train_images: np.ndarray | None,
+  train_images: ImageArray | None,
   trained_on: np.ndarray | None,
 ) -> dict[str, Any]:
   return {
@@ -205,7 +206,7 @@ def _provenance(config: ConfigDict) -> dict[str, Any]:
 def _baselines(
   config: ConfigDict,
   test: LabelledImages,
-  train_images: np.ndarray | None,
+  train_images: ImageArray | None,
   own: OwnMeter | None,
 ) -> dict[str, Any]:
   """Computes the trivial baselines; all None without training images."""

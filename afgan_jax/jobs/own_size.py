@@ -19,6 +19,7 @@ from afgan_jax.metrics.pixel_bins import (
   tally,
 )
 from afgan_jax.preprocessing.own_size import OwnImage
+from afgan_jax.preprocessing.rows import ImageArray
 
 BASELINES = ('gradient', 'mean_image')
 _MODEL = 'model'
@@ -143,7 +144,7 @@ class OwnMeter:
 
 
 def own_meter(
-  config: ConfigDict, test: LabelledImages, train_images: np.ndarray | None
+  config: ConfigDict, test: LabelledImages, train_images: ImageArray | None
 ) -> OwnMeter | None:
   """Prepares to measure at the images' own size, if a config says so.
 

@@ -9,12 +9,13 @@ from afgan_jax.metrics.drift import Drift
 from afgan_jax.metrics.evaluation import LabelledImages
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.prepared import is_defect
+from afgan_jax.preprocessing.rows import ImageArray
 
 
 def explain_undefined(
   metrics: dict[str, Any],
   test: LabelledImages,
-  train_images: np.ndarray | None,
+  train_images: ImageArray | None,
 ) -> list[str]:
   """Explains which metrics are null and why, a sentence each.
 

@@ -11,12 +11,13 @@ from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.metrics.image_scores import image_scores
 from afgan_jax.metrics.synthetic import SCORE, Scored
 from afgan_jax.preprocessing.intensity import to_bytes
+from afgan_jax.preprocessing.rows import ImageArray
 
 
 class Scorer:
   """Scores images by the model and by the trivial baselines."""
 
-  def __init__(self, detector: Detector, train_images: np.ndarray):
+  def __init__(self, detector: Detector, train_images: ImageArray):
     """Keeps what scores depend on.
 
     Args:
@@ -68,7 +69,7 @@ class Scorer:
 
 
 def _baselines(
-  config: ConfigDict, train_images: np.ndarray, images: np.ndarray
+  config: ConfigDict, train_images: ImageArray, images: np.ndarray
 ) -> dict[str, Scored]:
   """Returns the scores and maps of the trivial baselines."""
   scores = baseline_scores(train_images, images)

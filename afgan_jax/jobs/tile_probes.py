@@ -68,7 +68,7 @@ def score_probes(
   Returns:
     The scores.
   """
-  seeds = choose_seeds(held_out.pixels)
+  seeds = choose_seeds(held_out.pixels[:])
   repeats = count_repeats(len(held_out.pixels))
   good: list[dict[str, float]] = []
   drawn: dict[str, list[Drawn]] = defaultdict(list)

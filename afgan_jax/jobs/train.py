@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.store import latest_step
@@ -24,6 +23,7 @@ from afgan_jax.jobs.validate import validate_detector
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.metrics.threshold import Calibration
+from afgan_jax.preprocessing.rows import ImageArray, fingerprint
 from afgan_jax.system import processes
 from afgan_jax.system.errors import MissingThreshold, UsageError
 from afgan_jax.system.log import logger
@@ -118,13 +118,13 @@ def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
 def _train_detector(
   config: ConfigDict,
   workdir: pathlib.Path,
-  images: np.ndarray,
+  images: ImageArray,
   make_batches: Any,
 ) -> Detector:
   """Trains a detector without a threshold."""
   from afgan_jax.training import loop
 
-  processes.check_same_images('training images', images)
+  processes.check_same_images('training images', fingerprint(images))
   state = loop.train(config, workdir, images, make_batches)
   logger.info(
     'Trained to step %d; the checkpoints are in %s.', state.step, workdir

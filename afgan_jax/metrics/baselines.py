@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from afgan_jax.ops.filters import gradient_magnitude, smooth_map
+from afgan_jax.preprocessing.rows import ImageArray, blocks
 
 
 def baseline_scores(
-  train_images: np.ndarray, test_images: np.ndarray
+  train_images: ImageArray, test_images: np.ndarray
 ) -> dict[str, np.ndarray]:
   """Computes baseline scores of test images.
 
@@ -24,7 +25,7 @@ def baseline_scores(
     difference from the mean training image; 'nearest_image', the smallest mean
     absolute difference from a training image.
   """
-  mean_image = train_images.mean(axis=0, dtype=np.float64)
+  mean_image = _mean(train_images)
   return {
     'brightness': test_images.mean(axis=(1, 2, 3), dtype=np.float64),
     'mean_image': np.array(
@@ -35,7 +36,7 @@ def baseline_scores(
 
 
 def baseline_maps(
-  train_images: np.ndarray, test_images: np.ndarray, sigma: float
+  train_images: ImageArray, test_images: np.ndarray, sigma: float
 ) -> Iterator[tuple[str, np.ndarray]]:
   """Computes baseline anomaly maps of test images.
 
@@ -50,9 +51,7 @@ def baseline_maps(
     'mean_image', the smoothed mean absolute difference from the mean training
     image.
   """
-  mean_image = jnp.asarray(
-    train_images.mean(axis=0, dtype=np.float64), jnp.float32
-  )
+  mean_image = jnp.asarray(_mean(train_images), jnp.float32)
 
   @jax.jit
   def gradient(image: jax.Array) -> jax.Array:
@@ -72,7 +71,13 @@ def baseline_maps(
     yield name, np.concatenate([make_map(image[None]) for image in test_images])
 
 
-def _nearest(train_images: np.ndarray, test_images: np.ndarray) -> np.ndarray:
+def _mean(images: ImageArray) -> np.ndarray:
+  """Returns the mean image, float64; sums of bytes are exact in any order."""
+  sums = [block.sum(axis=0, dtype=np.float64) for block in blocks(images)]
+  return sum(sums[1:], sums[0]) / len(images)
+
+
+def _nearest(train_images: ImageArray, test_images: np.ndarray) -> np.ndarray:
   """Returns the mean absolute difference from the nearest training image."""
   num_values = train_images[0].size
 
@@ -85,6 +90,9 @@ def _nearest(train_images: np.ndarray, test_images: np.ndarray) -> np.ndarray:
 
     return jnp.min(jax.lax.map(distance, train))
 
-  train = jnp.asarray(train_images)
-  sums = [nearest(train, jnp.asarray(image)) for image in test_images]
-  return np.array(jax.device_get(sums), np.float64) / num_values
+  least = np.full(len(test_images), np.iinfo(np.int32).max, np.int32)
+  for block in blocks(train_images):
+    train = jnp.asarray(block)
+    sums = [nearest(train, jnp.asarray(image)) for image in test_images]
+    least = np.minimum(least, jax.device_get(sums))
+  return least.astype(np.float64) / num_values

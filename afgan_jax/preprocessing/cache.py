@@ -2,7 +2,8 @@
 
 The key of an entry is a hash of the files' bytes and of the settings that they
 are read with, so a changed file gets a new entry. The least recently used
-entries are removed if the cache exceeds its size limit.
+entries are removed if the cache exceeds its size limit. Folders of decoded
+sets, see `row_cache`, are entries as well.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import threading
 import zlib
 
@@ -18,6 +20,7 @@ import numpy as np
 
 # Increment if the same bytes are read differently.
 _VERSION = 2
+SETS = 'sets'  # Folder of the folders of sets.
 
 
 def default_folder() -> pathlib.Path | None:
@@ -98,19 +101,25 @@ class Cache:
     """Removes the least recently used entries beyond the size limit."""
     left = self.max_bytes
     found = []
-    for path in self.folder.glob('??/*'):
+    for path in [*self.folder.glob('??/*'), *self.folder.glob(f'{SETS}/*')]:
       try:
-        found.append((path.stat(), path))
+        found.append((path.stat().st_mtime_ns, _size(path), path))
       except OSError:  # Another process may have removed it.
         continue
-    for status, path in sorted(found, key=lambda x: -x[0].st_mtime_ns):
-      left -= status.st_size
+    for _, size, path in sorted(found, reverse=True):
+      left -= size
       if left < 0:
         with contextlib.suppress(OSError):  # E.g. of another user.
-          path.unlink()
+          shutil.rmtree(path) if path.is_dir() else path.unlink()
 
   def _path(self, key: str) -> pathlib.Path:
     return self.folder / key[:2] / key
+
+
+def _size(path: pathlib.Path) -> int:
+  """Returns the size of a file, or of the files in a folder."""
+  files = path.iterdir() if path.is_dir() else [path]
+  return sum(file.stat().st_size for file in files)
 
 
 def _arrays(specs: list[dict | None], body: bytes) -> list[np.ndarray | None]:

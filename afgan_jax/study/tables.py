@@ -11,6 +11,7 @@ from afgan_jax.study.category_table import (
   group_categories,
   markdown_table,
 )
+from afgan_jax.study.differences import Difference, difference
 from afgan_jax.study.ensemble_tables import ensemble_section
 from afgan_jax.study.fold_tables import fold_note, fold_section
 from afgan_jax.study.paper_tables import (
@@ -24,9 +25,7 @@ from afgan_jax.study.results import (
   METRICS,
   SCORES,
   VISIBLE,
-  Difference,
   Results,
-  difference,
   score_title,
 )
 

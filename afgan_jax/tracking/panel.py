@@ -11,12 +11,13 @@ from afgan_jax.augment.sampler import build_augmentation
 from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import TrainState
 from afgan_jax.ops.pixels import from_float, to_bytes, to_float
+from afgan_jax.preprocessing.rows import ImageArray
 
 NUM_ROWS = 4
 
 
 def make_panel(
-  config: ConfigDict, images: np.ndarray
+  config: ConfigDict, images: ImageArray
 ) -> Callable[[TrainState], np.ndarray]:
   """Builds the function that draws the panel.
 
@@ -36,7 +37,7 @@ def make_panel(
   config.image_size = config.tile_size  # The method sees one tile.
   method = build_method(config)
   augment = build_augmentation(config)
-  rows = images[:NUM_ROWS, inner, inner]
+  rows = images[:NUM_ROWS][:, inner, inner]
   keys = jax.random.split(jax.random.key(config.seed), len(rows))
 
   @jax.jit

@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Callable
 from contextlib import ExitStack
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.checkpoint import Checkpoint
@@ -15,6 +14,7 @@ from afgan_jax.config.derived import num_steps, steps_per_epoch
 from afgan_jax.config.store import check_continues, to_json
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
+from afgan_jax.preprocessing.rows import ImageArray
 from afgan_jax.system import processes
 from afgan_jax.system.errors import Interrupted
 from afgan_jax.system.files import write_text
@@ -32,7 +32,7 @@ from afgan_jax.training.watch import LossWatch, check_finite
 def train(
   config: ConfigDict,
   workdir: pathlib.Path,
-  images: np.ndarray,
+  images: ImageArray,
   make_batches: MakeBatches | None,
 ) -> TrainState:
   """Trains to the config's last step, from the newest checkpoint if any.
@@ -40,7 +40,7 @@ def train(
   Args:
     config: see `configs/default.py`, validated.
     workdir: for checkpoints and logs.
-    images: the training set, uint8 [n, size, size, 3].
+    images: the training set, uint8 [n, size, size, 3], in memory or on disk.
     make_batches: makes batches on the host; None to make them on the devices.
 
   Returns:

@@ -1,5 +1,6 @@
 """Runs train steps on batches made on the host or on the devices."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -10,7 +11,9 @@ from ml_collections import ConfigDict
 
 from afgan_jax import devices as device_mapping
 from afgan_jax.methods.state import TrainState
+from afgan_jax.preprocessing.rows import ImageArray
 from afgan_jax.system import processes
+from afgan_jax.system.errors import UsageError
 from afgan_jax.training import programs
 
 # Maps a first and an end step (exclusive) to the batches of the steps between;
@@ -31,7 +34,7 @@ _CALL_SECONDS = 0.5
 
 def make_advance(
   config: ConfigDict,
-  images: np.ndarray,
+  images: ImageArray,
   make_batches: MakeBatches | None,
   start: int,
   stop: int,
@@ -40,7 +43,8 @@ def make_advance(
 
   Args:
     config: see `configs/default.py`.
-    images: the training set, uint8 [n, size, size, 3].
+    images: the training set, uint8 [n, size, size, 3]; in memory if
+      `make_batches` is None.
     make_batches: makes batches on the host; None to make them from `images` on
       the devices, with several steps per call.
     start: number of steps already made.
@@ -48,8 +52,13 @@ def make_advance(
 
   Returns:
     The function, to be called until `stop` is reached.
+
+  Raises:
+    UsageError: the images do not fit on a device.
   """
   if make_batches is None:
+    images = images[:]
+    _check_fits(images.nbytes)
     return from_devices(
       programs.map_sampled_steps(config), device_mapping.resident(images)
     )
@@ -57,6 +66,19 @@ def make_advance(
   return from_host(
     programs.map_train_step(config), device_mapping.prefetch(batches)
   )
+
+
+def _check_fits(num_bytes: int) -> None:
+  """Checks that each device has memory left for the training set."""
+  for device in jax.local_devices():
+    stats = device.memory_stats() or {}  # Not known of CPUs.
+    free = stats.get('bytes_limit', math.inf) - stats.get('bytes_in_use', 0)
+    if num_bytes > free:
+      raise UsageError(
+        f'The training images take {num_bytes / 2**30:.1f} GiB and '
+        f'{device.device_kind} has {free / 2**30:.1f} GiB of memory left: set '
+        'config.data.placement=host to send it one batch at a time.'
+      )
 
 
 def _own_batches(

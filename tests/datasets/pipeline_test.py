@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+from afgan_jax.preprocessing.row_cache import to_rows
+from afgan_jax.preprocessing.row_writer import write_temporary
+from afgan_jax.preprocessing.rows import Layout
+from afgan_jax.system.errors import DataError
 from tests.support import tensorflow
 from tests.support.tiny import tiny_config
 
@@ -74,6 +78,31 @@ def test_a_run_that_starts_late_sees_the_same_batches(kind):
   assert len(rest) == 3
   for a, b in zip(whole[5:], rest, strict=True):
     _assert_same_bits(a, b)
+
+
+def test_images_on_the_disk_make_the_same_batches(tmp_path):
+  images = _images()
+  layout = Layout((('images', '|u1', (SIZE, SIZE, 3)),))
+  with write_temporary(tmp_path, layout) as writer:
+    entries = [writer.add(None, [image]) for image in images]
+  streamed = to_rows(entries, layout, 'images')
+  config = tiny_config()
+  for rows in (None, np.array([1, 2])):
+    plain = train_batches(images, config, 2, 6, rows)
+    others = train_batches(streamed, config, 2, 6, rows)
+    for one, other in zip(plain, others, strict=True):
+      _assert_same_bits(one, other)
+
+
+def test_damaged_images_on_the_disk_are_named_in_a_sentence(tmp_path):
+  images = _images()
+  layout = Layout((('images', '|u1', (SIZE, SIZE, 3)),))
+  with write_temporary(tmp_path, layout) as writer:
+    entries = [writer.add(None, [image]) for image in images]
+  entries[3] = entries[3]._replace(checks=(0,))
+  streamed = to_rows(entries, layout, 'images')
+  with pytest.raises(DataError, match=f'decoded images in .*{tmp_path.name}'):
+    list(train_batches(streamed, tiny_config(), 0, 2))
 
 
 def test_other_seeds_give_other_batches():

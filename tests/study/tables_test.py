@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from afgan_jax.study import figure, paper
+from afgan_jax.study.differences import difference
 from afgan_jax.study.plan import make_plan
 from afgan_jax.study.results import (
   average,
   collect,
-  difference,
   mean_and_deviation,
 )
 from afgan_jax.study.rows import to_csv

@@ -30,7 +30,7 @@ from afgan_jax.jobs.export_check import (
   check,
   require_agreement,
 )
-from afgan_jax.jobs.images import score_images
+from afgan_jax.jobs.images import score_good
 from afgan_jax.jobs.model_card import describe_run
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.threshold import Calibration
@@ -123,7 +123,7 @@ def _with_good_scores(detector: Detector, held_out: Images | None) -> Detector:
   is_known = bool(calibration.good_scores) or bool(calibration.images)
   if is_known or held_out is None or len(held_out) != calibration.num_images:
     return detector
-  scores = np.sort(score_images(detector, held_out)['score'])
+  scores = np.sort(score_good(detector, held_out)[0])
   return dataclasses.replace(
     detector, calibration=_with_scores(calibration, scores)
   )
