@@ -30,8 +30,10 @@ def whole(tmp_path_factory):
 
 
 def losses(workdir):
+  """Returns the losses by step; a step that was made twice is logged twice."""
   lines = (workdir / 'history.jsonl').read_text().splitlines()
-  return [json.loads(line)['losses'] for line in lines]
+  entries = [json.loads(line) for line in lines]
+  return {entry['step']: entry['losses'] for entry in entries}
 
 
 def assert_goes_on(workdir, whole):
