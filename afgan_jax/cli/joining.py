@@ -46,28 +46,9 @@ def join(start: Start) -> None:
   Raises:
     UsageError: they do not come, or JAX does not find them.
   """
-  import jax
   from jax._src import distributed  # The store of keys has no public name.
 
-  address = start.arguments.get('coordinator_address')
-  if address and start.arguments['process_id']:
-    with waiting.at_most(WAIT + _LONGER, _late(start)):
-      _wait_for_port(address)
-  # Both are ours: signals stop a run after its step, and the watch ends it.
-  jax.config.update('jax_enable_preemption_service', False)
-  jax.config.update('jax_enable_recoverability', True)
-  try:
-    with waiting.at_most(WAIT, _late(start)), warnings.catch_warnings():
-      warnings.simplefilter('ignore')  # Said below.
-      jax.distributed.initialize(
-        **start.arguments,
-        initialization_timeout=WAIT + _LONGER,
-        heartbeat_timeout_seconds=_HEARTBEAT,
-        shutdown_timeout_seconds=_SHUTDOWN,
-      )
-  # Of JAX, jaxlib, or a client of Kubernetes.
-  except Exception as error:
-    raise _not_joined(start, error) from error
+  _connect(start)
   state = distributed.global_state
   group = Group(state.client, state.process_id, state.num_processes)
   processes.join(group)
@@ -79,6 +60,31 @@ def join(start: Start) -> None:
   from afgan_jax import devices
 
   devices.connect()
+
+
+def _connect(start: Start) -> None:
+  """Waits for the other processes, in JAX."""
+  import jax
+
+  address = start.arguments.get('coordinator_address')
+  if address and start.arguments['process_id']:
+    with waiting.at_most(WAIT + _LONGER, _late(start)):
+      _wait_for_port(address)
+  # Both are ours: signals stop a run after its step, and the watch ends it.
+  jax.config.update('jax_enable_preemption_service', False)
+  jax.config.update('jax_enable_recoverability', True)
+  try:
+    with waiting.at_most(WAIT, _late(start)), warnings.catch_warnings():
+      warnings.simplefilter('ignore')  # Said in `_announce`.
+      jax.distributed.initialize(
+        **start.arguments,
+        initialization_timeout=WAIT + _LONGER,
+        heartbeat_timeout_seconds=_HEARTBEAT,
+        shutdown_timeout_seconds=_SHUTDOWN,
+      )
+  # Of JAX, jaxlib, or a client of Kubernetes.
+  except Exception as error:
+    raise _not_joined(start, error) from error
 
 
 def _announce(start: Start) -> None:

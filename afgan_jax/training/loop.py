@@ -51,37 +51,60 @@ def train(
     Diverged: if a loss or a weight is not finite; older checkpoints are kept.
     Interrupted: on SIGINT or SIGTERM; the state is saved.
   """
-  per_epoch = steps_per_epoch(config, len(images))
-  kept = config.checkpoint.max_to_keep
   with ExitStack() as signals:
-    with Checkpoints(workdir, kept) as checkpoints, ExitStack() as stack:
+    with Checkpoints(workdir, config.checkpoint.max_to_keep) as checkpoints:
       state = _restore_or_create(config, checkpoints)
       _write_config(workdir, config)
       steps = range(int(state.step), num_steps(config, len(images)))
       if not steps:
         return state
-      history = read_history(workdir, before=steps.start + 1)
-      writer, log, progress = (
-        stack.enter_context(output)
-        for output in _outputs(config, workdir, steps, per_epoch)
-      )
-      panel = make_panel(config, images)
       # Until the last checkpoint is complete.
       interrupted = signals.enter_context(catch_interrupts())
-      state = _run_steps(
+      state = _make_steps(
         config,
+        workdir,
+        images,
+        make_batches,
         state,
         steps,
-        per_epoch,
-        make_advance(config, images, make_batches, steps.start, steps.stop),
-        LossWatch(config, log, writer, progress, checkpoints, history),
-        lambda step, state: writer.image(step, 'panel', panel(state)),
         checkpoints,
         interrupted,
       )
   # Those that came after the last step's.
   _stop_if(_agree_on_signal(interrupted), steps.stop, steps.stop)
   return state
+
+
+def _make_steps(
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  images: np.ndarray,
+  make_batches: MakeBatches | None,
+  state: TrainState,
+  steps: range,
+  checkpoints: Checkpoints,
+  interrupted: Callable[[], int | None],
+) -> TrainState:
+  """Makes the steps that are left, with the run's outputs."""
+  per_epoch = steps_per_epoch(config, len(images))
+  history = read_history(workdir, before=steps.start + 1)
+  with ExitStack() as stack:
+    writer, log, progress = (
+      stack.enter_context(output)
+      for output in _outputs(config, workdir, steps, per_epoch)
+    )
+    panel = make_panel(config, images)
+    return _run_steps(
+      config,
+      state,
+      steps,
+      per_epoch,
+      make_advance(config, images, make_batches, steps.start, steps.stop),
+      LossWatch(config, log, writer, progress, checkpoints, history),
+      lambda step, state: writer.image(step, 'panel', panel(state)),
+      checkpoints,
+      interrupted,
+    )
 
 
 def _outputs(
