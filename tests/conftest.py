@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import pathlib
 import shutil
 
 from afgan_jax.system import cpu
@@ -43,7 +44,12 @@ jaxtyping.install_import_hook(
 )
 
 from afgan_jax import scoring  # noqa: E402
+from afgan_jax.system import compilation_cache  # noqa: E402
 from afgan_jax.training import programs  # noqa: E402
+
+# Of all sessions in this checkout; those of one need some 50 MB.
+_MOST_BYTES = 2**28
+_is_damaged = False
 
 # Groups and fields of which no program of a kind is made. Those that build the
 # programs get a config without them, and would fail if they read one.
@@ -67,18 +73,43 @@ def _log():
 
 
 @pytest.fixture(scope='session', autouse=True)
-def _compile_once(tmp_path_factory):
-  """Lets tests that compile the same program share it: most of their time."""
+def _compile_once(tmp_path_factory, pytestconfig):
+  """Lets tests that compile the same program share it: most of their time.
+
+  The programs stay in `.pytest_cache` for the next session.
+  """
   folder = tmp_path_factory.getbasetemp()
   if 'PYTEST_XDIST_WORKER' in os.environ:
     folder = folder.parent  # The workers' share.
   os.environ['XDG_CACHE_HOME'] = str(folder / 'cache')  # Not the user's.
-  folder = folder / 'xla'
+  folder = _programs(pytestconfig) or folder / 'xla'
   folder.mkdir(exist_ok=True)
   jax.config.update('jax_compilation_cache_dir', str(folder))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
   os.environ['JAX_COMPILATION_CACHE_DIR'] = str(folder)
   os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.1'
+
+
+def _programs(config):
+  """Returns the folder of the programs; None with `-p no:cacheprovider`."""
+  cache = getattr(config, 'cache', None)
+  return cache and pathlib.Path(cache.mkdir('xla'))
+
+
+def pytest_runtest_logreport(report):
+  """Notes an entry that cannot be read: JAX warns, and the test fails."""
+  global _is_damaged
+  _is_damaged |= 'persistent compilation cache' in report.longreprtext
+
+
+def pytest_sessionfinish(session):
+  """Limits the compiled programs that stay, or removes damaged ones.
+
+  JAX writes them in place, so one may be cut off by what ends a process.
+  """
+  folder = _programs(session.config)
+  if folder and 'PYTEST_XDIST_WORKER' not in os.environ:
+    compilation_cache.prune(folder, 0 if _is_damaged else _MOST_BYTES)
 
 
 @pytest.fixture

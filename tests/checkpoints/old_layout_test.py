@@ -91,6 +91,7 @@ def test_what_scores_is_read_and_the_config_is_brought_up_to_date(old_run):
   assert flatten(restored_config) == flatten(config)
 
 
+@pytest.mark.training
 def test_training_continues_from_it(old_run):
   workdir, config, _ = old_run
   images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)

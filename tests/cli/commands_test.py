@@ -186,6 +186,7 @@ def test_pixel_metrics_at_another_size(tmp_path):
   assert 0 < abs(sizes[0][1] - sizes[1][1]) < 0.1
 
 
+@pytest.mark.training
 def test_calibrate_says_when_nothing_was_held_out(tmp_path):
   folder = _folder(tmp_path / 'images', 1, num_train=16)
   config = _config(folder, **{'calibration.fraction': 0.0, 'num_epochs': 1})

@@ -128,6 +128,7 @@ def test_by_hand_needs_no_images(copy, tmp_path):
   assert 'pixel threshold is 0.125, set by hand' in calibration.describe()
 
 
+@pytest.mark.training
 def test_without_held_out_images(tmp_path):
   run = train_quickly(tmp_path, **{'calibration.fraction': 0.0})
   with pytest.raises(NothingToCalibrate) as caught:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 from PIL import Image
@@ -15,6 +16,7 @@ from PIL import Image
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.export import export
 from afgan_jax.jobs.predict import Cluster, predict
+from afgan_jax.jobs.predict import cluster as cluster_module
 from afgan_jax.jobs.predict.remote import find_remote, is_remote
 from afgan_jax.system.errors import DataError, UsageError
 from datasets import load
@@ -192,6 +194,32 @@ def test_what_is_not_there_is_told(cluster, model, images, tmp_path):
   options = on_cluster(cluster[0], tmp_path / 'nowhere')
   with pytest.raises(UsageError, match='nowhere'):
     predict(detector, images, tmp_path / 'new', **options)
+
+
+@pytest.mark.parametrize(
+  'given, in_tiles, sizes',
+  [(None, False, [5, 2]), (3, False, [3, 3, 1]), (None, True, [1] * 7)],
+)
+def test_a_task_is_a_batch_of_the_networks(
+  monkeypatch, tmp_path, given, in_tiles, sizes
+):
+  # JAX fills up smaller ones, and an image in tiles may take seconds.
+  geometry = types.SimpleNamespace(in_tiles=in_tiles)
+  detector = types.SimpleNamespace(
+    preprocessor=types.SimpleNamespace(geometry=geometry),
+    config=types.SimpleNamespace(score=types.SimpleNamespace(batch_size=5)),
+  )
+  found = []
+  monkeypatch.setattr(Cluster, '_connect', lambda *_: contextlib.nullcontext())
+  monkeypatch.setattr(cluster_module, 'model_of', lambda _: 'model')
+  monkeypatch.setattr(
+    cluster_module, '_rows', lambda *given: found.extend(given[3]) or ()
+  )
+  paths = [f'{number}.png' for number in range(7)]
+  cluster = Cluster('tcp://nowhere:1', tmp_path, batch_size=given)
+  assert list(cluster.predict_rows(detector, paths, tmp_path, '')) == []
+  assert [len(batch) for batch in found] == sizes
+  assert sum(found, []) == paths
 
 
 def test_addresses_are_told_from_paths(tmp_path):

@@ -42,6 +42,7 @@ def trained():
   return config, state, before, jax.device_get(metrics)
 
 
+@pytest.mark.training
 def test_both_networks_are_trained(trained):
   _, state, before, metrics = trained
   assert set(metrics) == {'discriminator', 'generator'}
@@ -62,6 +63,7 @@ def test_both_networks_are_trained(trained):
       )
 
 
+@pytest.mark.training
 def test_a_second_update_is_of_the_generator_alone(trained):
   _, _, before, _ = trained
   config = _config(**{'optimizer.generator_updates': 2})
@@ -72,6 +74,7 @@ def test_a_second_update_is_of_the_generator_alone(trained):
   assert int(networks['discriminator'].opt_state[0].count) == 1
 
 
+@pytest.mark.training
 def test_the_score_is_the_weighted_sum(trained):
   config, state, *_ = trained
   images = _images(8)
@@ -99,6 +102,7 @@ def test_the_score_is_the_weighted_sum(trained):
   )
 
 
+@pytest.mark.training
 def test_more_steps_come_nearer(trained):
   config, state, *_ = trained
   images = _images(8)
@@ -108,6 +112,7 @@ def test_more_steps_come_nearer(trained):
   assert (more['paper'] < few['paper']).all()
 
 
+@pytest.mark.training
 def test_neither_order_nor_batches_matter(trained):
   config, state, *_ = trained
   images = _images(7)
@@ -124,6 +129,7 @@ def test_neither_order_nor_batches_matter(trained):
     np.testing.assert_allclose(small[name], scores[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.training
 def test_losses_stay_float32_with_a_narrow_compute_type():
   config = _config(dtype='bfloat16')
   method = build_method(config)

@@ -114,6 +114,7 @@ def test_losses_are_the_formulas():
 
 # Each network moves along the gradient of its own loss alone, and both along
 # that of the distance of D(x) and D(x'), in opposite directions.
+@pytest.mark.training
 @pytest.mark.parametrize(
   ('network', 'weights'),
   [

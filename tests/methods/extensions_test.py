@@ -13,6 +13,7 @@ from afgan_jax.training import loop, programs
 from tests.support.score import score_images
 from tests.support.tiny import tiny_config
 
+pytestmark = pytest.mark.training
 FIELDS = {
   'loss.segmentation_weight': 1.0,
   'loss.ssim_weight': 1.0,
@@ -137,7 +138,6 @@ def test_runs_of_a_fixed_number_of_steps_are_saved_and_restored(tmp_path):
   )
 
 
-@pytest.mark.training
 def test_group_norms_train_and_are_restored(tmp_path):
   fields = FIELDS | {
     'norm.kind': 'group',

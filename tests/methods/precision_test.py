@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from afgan_jax.cli import commands as modes
 from afgan_jax.training import programs
@@ -23,6 +24,7 @@ def test_scores_are_those_of_float32():
   jax.tree.map(np.testing.assert_array_equal, exact, rounded)
 
 
+@pytest.mark.training
 def test_parameters_statistics_and_losses_stay_float32():
   config = tiny_config(dtype='bfloat16')
   state = programs.create_state(config)

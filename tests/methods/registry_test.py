@@ -96,6 +96,7 @@ def test_another_method_predicts(run, tmp_path):
   assert predict(detector, [], tmp_path / 'out') == 0
 
 
+@pytest.mark.training
 def test_a_workdir_alone_imports_no_class(run):
   with pytest.raises(UsageError, match='a class of another package'):
     Detector.load(run[0])

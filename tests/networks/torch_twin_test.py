@@ -21,7 +21,11 @@ from afgan_jax.networks.build import build_discriminator, build_generator
 from configs import default
 from tests.support.trees import assert_close
 
-FUSIONS = ('aff', 'concat', 'none')
+# The paper's fusion each time, the others before a merge: each compiles a step.
+FUSIONS = (
+  'aff',
+  *(pytest.param(x, marks=pytest.mark.training) for x in ('concat', 'none')),
+)
 FOLDER = pathlib.Path(__file__).parent / 'fixtures'
 NETWORKS = ('generator', 'discriminator')
 # As in `tests/torch_twin.py`.

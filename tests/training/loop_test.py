@@ -121,6 +121,7 @@ def test_only_the_newest_checkpoints_are_kept(trained):
   assert steps == [4, 6]
 
 
+@pytest.mark.training
 def test_infinite_loss_stops_and_keeps_the_last_good_checkpoint(copy):
   def make_batches(start, stop):
     for _ in range(start, stop):
@@ -135,6 +136,7 @@ def test_infinite_loss_stops_and_keeps_the_last_good_checkpoint(copy):
   assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
 
 
+@pytest.mark.training
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
   # The loss of the only step is finite, the update is not.
   fields = {'optimizer.learning_rate': 1e38, 'generator.fusion': 'none'}
@@ -143,6 +145,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     _train(config, tmp_path, _images(num_images=4))
 
 
+@pytest.mark.training
 @pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_says_how_to_continue(tmp_path, signum):
   images = _images()
@@ -164,6 +167,7 @@ def test_a_signal_saves_and_says_how_to_continue(tmp_path, signum):
   assert 3 <= int(state.step) <= 6
 
 
+@pytest.mark.training
 def test_a_signal_at_the_last_step_is_heard_too(tmp_path):
   def make_batches(start, stop):
     for _ in range(start, stop):
@@ -215,6 +219,7 @@ def test_history_holds_what_tensorboard_shows(trained):
   assert history == read_scalars(workdir / 'tensorboard', 'loss/')
 
 
+@pytest.mark.training
 def test_history_of_a_run_in_two_parts_is_that_of_the_run_in_one(tmp_path):
   _train(_shown_config(num_epochs=2), tmp_path / 'a')
   for num_epochs in (1, 2):

@@ -33,14 +33,16 @@ class Cluster:
     address: of its scheduler, such as `tcp://10.0.0.5:8786`.
     workdir: of the run or the exported detector.
     given: changes the config, see `Detector.load`.
-    batch_size: images of a task.
+    batch_size: images of a task; None for as many as are scored at once, since
+      JAX fills up smaller batches, or for one image if it is divided into
+      tiles.
     wait_seconds: for a scheduler and a first worker.
   """
 
   address: str
   workdir: pathlib.Path
   given: Any = None
-  batch_size: int = 16
+  batch_size: int | None = None
   wait_seconds: float = 60.0
 
   def predict_rows(
@@ -75,7 +77,7 @@ class Cluster:
       uuid.uuid4().hex, folder, self.given, str(output.absolute()), root
     )
     with self._connect(distributed) as client:
-      batches = in_batches(paths, self.batch_size)
+      batches = in_batches(paths, self.batch_size or _size_of(detector))
       model = model_of(detector)
       for row in _rows(client, distributed, job, batches, detector):
         if row['model'] not in (None, model):
@@ -134,6 +136,13 @@ class _Job:
         _LOADED.clear()
         _LOADED[self.key] = Detector.load(self.workdir, self.given)
       return _LOADED[self.key]
+
+
+def _size_of(detector: Detector) -> int:
+  """Returns the number of images that a worker scores at once."""
+  if detector.preprocessor.geometry.in_tiles:
+    return 1
+  return detector.config.score.batch_size
 
 
 def _root_of(copies: dict[str, str], root: str) -> str:
