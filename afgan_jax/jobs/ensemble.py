@@ -42,6 +42,9 @@ from afgan_jax.system.workdir import check_not_file, claim
 from afgan_jax.tracking.history import read_history
 from afgan_jax.training.collapse import describe_training
 
+# Of an ensemble that is replaced.
+_RESULTS = ('calibration.json', 'metrics.json', 'validation.json')
+
 
 @dataclasses.dataclass(frozen=True)
 class _Run:
@@ -97,17 +100,28 @@ def join_runs(
   known = _check_images(runs, data, train_split, held_out)
   config, state = _join(runs)
   with claim(workdir):
-    if replace:
-      shutil.rmtree(workdir / 'checkpoints', ignore_errors=True)
-      (workdir / leaks.FILE).unlink(missing_ok=True)
-    with Checkpoints(workdir) as checkpoints:
-      checkpoints.save(state, config)
-    write_text(workdir / 'config.json', to_json(config) + '\n')
-    leaks.write(workdir, known)
+    _write(workdir, config, state, known)
     detector = Detector.from_state(config, state)
     detector = calibrate_held_out(detector, workdir, held_out, known)
     write_card(workdir, detector)
   return detector
+
+
+def _write(
+  workdir: pathlib.Path,
+  config: ConfigDict,
+  state: TrainState,
+  known: leaks.Known,
+) -> None:
+  """Writes what a trained run has, in place of an earlier ensemble's."""
+  if is_stored_ensemble(workdir):
+    shutil.rmtree(workdir / 'checkpoints', ignore_errors=True)
+    for name in _RESULTS:
+      (workdir / name).unlink(missing_ok=True)
+  with Checkpoints(workdir) as checkpoints:
+    checkpoints.save(state, config)
+  write_text(workdir / 'config.json', to_json(config) + '\n')
+  leaks.write(workdir, known)
 
 
 def _check_workdir(workdir: pathlib.Path, replace: bool) -> None:
