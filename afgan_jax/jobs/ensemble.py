@@ -42,6 +42,9 @@ from afgan_jax.system.workdir import check_not_file, claim
 from afgan_jax.tracking.history import read_history
 from afgan_jax.training.collapse import describe_training
 
+# Of an ensemble that is replaced.
+_RESULTS = ('calibration.json', 'metrics.json', 'validation.json')
+
 
 @dataclasses.dataclass(frozen=True)
 class _Run:
@@ -97,9 +100,6 @@ def join_runs(
   known = _check_images(runs, data, train_split, held_out)
   config, state = _join(runs)
   with claim(workdir):
-    if replace:
-      shutil.rmtree(workdir / 'checkpoints', ignore_errors=True)
-      (workdir / leaks.FILE).unlink(missing_ok=True)
     _write(workdir, config, state, known)
     detector = Detector.from_state(config, state)
     detector = calibrate_held_out(detector, workdir, held_out, known)
@@ -113,7 +113,11 @@ def _write(
   state: TrainState,
   known: leaks.Known,
 ) -> None:
-  """Writes the weights, config and hashes of training images."""
+  """Writes what a trained run has, in place of an earlier ensemble's."""
+  if is_stored_ensemble(workdir):
+    shutil.rmtree(workdir / 'checkpoints', ignore_errors=True)
+    for name in _RESULTS:
+      (workdir / name).unlink(missing_ok=True)
   with Checkpoints(workdir) as checkpoints:
     checkpoints.save(state, config)
   write_text(workdir / 'config.json', to_json(config) + '\n')

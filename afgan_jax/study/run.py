@@ -49,8 +49,8 @@ def run_study(
     on_start: see `jobs.train.train`.
 
   Returns:
-    The number of runs that failed with a UsageError or a DataError; the other
-    runs are done.
+    The number of runs and ensembles that failed with a UsageError or a
+    DataError; the others are done.
 
   Raises:
     UsageError: if the study is invalid; nothing was trained.
@@ -62,21 +62,19 @@ def run_study(
   numbered = dict(enumerate(study.runs, 1))
   pending = {n: run for n, run in numbered.items() if not read_metrics(run)}
   _check(list(pending.values()), data)
-  total = len(study.runs)
-  logger.info('%d runs, %d of them done before.', total, total - len(pending))
+  done = len(numbered) - len(pending)
+  logger.info('%d runs, %d of them done before.', len(numbered), done)
   failures: dict[pathlib.Path, str] = {}
   with claim(workdir):
     _write_tables(study, workdir, failures)
     for number, run in pending.items():
-      logger.info('Run %d of %d: %s.', number, total, run)
+      logger.info('Run %d of %d: %s.', number, len(numbered), run)
       reason = _run(run, data, train, on_start)
       if reason:
         failures[run.workdir] = reason
       _write_tables(study, workdir, failures)
     for ensemble in _measurable(ensembles):
-      reason = _measure(ensemble, data, measure_ensemble)
-      if reason:
-        failures[ensemble.workdir] = reason
+      failures |= _measure(ensemble, data)
       _write_tables(study, workdir, failures)
   logger.info('The tables are in %s.', workdir)
   return len(failures)
@@ -143,20 +141,19 @@ def _measurable(ensembles: Sequence[Ensemble]) -> list[Ensemble]:
   ]
 
 
-def _measure(
-  ensemble: Ensemble, data: Any, measure: Callable[[Ensemble, Any], str | None]
-) -> str | None:
-  """Measures an ensemble; logs and returns the reason if it failed."""
+def _measure(ensemble: Ensemble, data: Any) -> dict[pathlib.Path, str]:
+  """Measures an ensemble; logs and returns the reason if it fails."""
   logger.info('%s.', ensemble)
   try:
-    reason = measure(ensemble, data)
+    reason = measure_ensemble(ensemble, data)
   except KeyboardInterrupt as error:
     raise Interrupted(f'Stopped in {ensemble}.') from error
   finally:
     jax.clear_caches()
-  if reason:
-    logger.warning('%s failed: %s', ensemble, reason)
-  return reason
+  if not reason:
+    return {}
+  logger.warning('%s failed: %s', ensemble, reason)
+  return {ensemble.workdir: reason}
 
 
 def _write_tables(

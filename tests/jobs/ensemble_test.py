@@ -82,6 +82,7 @@ def test_the_map_is_the_mean_and_the_score_is_that_of_the_mean_map(
   np.testing.assert_allclose(scores['score'], highest, rtol=1e-5)
 
 
+@pytest.mark.training
 def test_a_score_that_is_not_of_the_map_is_the_mean_of_scores(
   runs, joined, pixels
 ):
@@ -98,6 +99,7 @@ def test_reconstructions_are_averaged_and_rounded(runs, joined, pixels):
   assert np.abs(found - np.mean(np.float64(each), axis=0)).max() <= 0.501
 
 
+@pytest.mark.training
 def test_the_order_of_runs_changes_no_bit(runs, joined, tmp_path, pixels):
   turned = tmp_path / 'turned'
   join_runs(with_fields(**TOP_K), runs[::-1], turned, load)
@@ -108,7 +110,14 @@ def test_the_order_of_runs_changes_no_bit(runs, joined, tmp_path, pixels):
     np.testing.assert_array_equal(found[name], values, name)
 
 
-@pytest.mark.parametrize('image', ['paper', 'max', 'top_k'])
+@pytest.mark.parametrize(
+  'image',
+  [
+    pytest.param('paper', marks=pytest.mark.training),
+    pytest.param('max', marks=pytest.mark.training),
+    'top_k',
+  ],
+)
 def test_an_ensemble_of_one_run_predicts_as_the_run(runs, tmp_path, image):
   given = with_fields(**{'score.image': image})
   join_runs(given, runs[:1], tmp_path / 'one', load)
