@@ -78,7 +78,7 @@ def train(
 def _make_steps(
   config: ConfigDict,
   workdir: pathlib.Path,
-  images: np.ndarray,
+  images: ImageArray,
   make_batches: MakeBatches | None,
   state: TrainState,
   steps: range,
