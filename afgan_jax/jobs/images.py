@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,6 @@ from afgan_jax.jobs.data import Images, LabelledImages
 from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.preprocessing.intensity import LIGHT, to_bytes
-from afgan_jax.preprocessing.native import Native
 from afgan_jax.preprocessing.parts import parts_of
 from afgan_jax.scoring import Scores
 
@@ -96,15 +95,10 @@ class Squares(NamedTuple):
   Attributes:
     pixels: float16 [n, size, size, 3] in [0, 255].
     regions: regions of interest, bool [n, size, size]; None for all of each.
-    parts: the part that each shows, a name; the image's path where parts are
-      unknown.
-    native: opens each at its own size; empty if it has no other.
   """
 
   pixels: np.ndarray
   regions: np.ndarray | None
-  parts: Sequence[str] = ()
-  native: Sequence[Callable[[], Native]] = ()
 
 
 def training_images(config: ConfigDict, images: Images) -> np.ndarray:
@@ -134,21 +128,16 @@ def select_squares(config: ConfigDict, images: Images) -> Squares:
     The images; or, if they are divided into tiles, at most
     `config.data.max_tiles` of these, as many of each image.
   """
-  parts = parts_of(images.paths, config.data.part) or images.paths
   if not images.large:
-    return Squares(images.pixels, images.regions, parts, images.native)
+    return Squares(images.pixels, images.regions)
   rng = np.random.default_rng(config.seed)
   limit = config.data.max_tiles
   each = max(limit // len(images), 1)
-  pixels, regions, names = [], [], []
-  pairs = zip(images.large, parts, strict=True)
-  for read, part in itertools.islice(pairs, limit):
+  pixels, regions = [], []
+  for read in itertools.islice(images.large, limit):
     tiles = read()
     for index in np.sort(rng.permutation(tiles.indices)[:each]):
       pixels.append(tiles.cut(int(index)))
       regions.append(tiles.region(int(index)))
-      names.append(part)
   whole = images.regions is None
-  return Squares(
-    np.stack(pixels), None if whole else np.stack(regions), tuple(names)
-  )
+  return Squares(np.stack(pixels), None if whole else np.stack(regions))

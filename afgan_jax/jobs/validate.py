@@ -15,7 +15,7 @@ from afgan_jax.jobs.images import training_images
 from afgan_jax.jobs.model_card import write_card
 from afgan_jax.metrics.over_parts import scores_of
 from afgan_jax.metrics.synthetic import GROUPS, average, describe_group
-from afgan_jax.metrics.threshold import limit_of_score
+from afgan_jax.metrics.threshold import limit_of_score, score_fields
 from afgan_jax.metrics.tradeoff import list_thresholds
 from afgan_jax.preprocessing.parts import parts_of
 from afgan_jax.system.files import write_text
@@ -89,6 +89,7 @@ def validate_detector(
     'pixel_metrics_size': None if probed.own_size else config.image_size,
     'own_size': probed.own_size,
     'step': detector.step,
+    'score': score_fields(config),
     'config_digest': digest(config),
   }
   if config.calibration.folds:
