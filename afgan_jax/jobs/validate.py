@@ -85,6 +85,19 @@ def validate_detector(
       'parts': len(set(parts)),
       'by_kind': {kind.name: len(kind.values) for kind in probed.kinds},
     },
+    **_provenance(detector, probed),
+  }
+  if config.calibration.folds:
+    figures['scores'] = scores_of(probed.scores, parts, probed.kinds)
+  write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
+  write_card(workdir, detector)
+  return figures
+
+
+def _provenance(detector: Detector, probed: Probed) -> dict[str, Any]:
+  """Describes the sizes of defects and pixels, and the weights and scores."""
+  config = detector.config
+  return {
     'drawn_at': 'native size',
     'pixel_metrics_size': None if probed.own_size else config.image_size,
     'own_size': probed.own_size,
@@ -92,11 +105,6 @@ def validate_detector(
     'score': score_fields(config),
     'config_digest': digest(config),
   }
-  if config.calibration.folds:
-    figures['scores'] = scores_of(probed.scores, parts, probed.kinds)
-  write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
-  write_card(workdir, detector)
-  return figures
 
 
 def _operating_point(
