@@ -95,6 +95,17 @@ def calibrate(
   print(calibration.describe())
   if not calibration.by_hand:
     print(calibration.guarantee())
+  _print_tradeoff(workdir, calibration)
+
+
+def _print_tradeoff(workdir: pathlib.Path, calibration: Calibration) -> None:
+  """Prints what other thresholds cost, if the weights were validated."""
+  from afgan_jax.jobs.model_card import read_tradeoff
+  from afgan_jax.metrics.tradeoff import format_tradeoff
+
+  rows = read_tradeoff(workdir, calibration)
+  if rows:
+    print(format_tradeoff(rows, calibration.threshold))
 
 
 def ensemble(

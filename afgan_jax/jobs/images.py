@@ -14,7 +14,6 @@ from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.preprocessing.cache import SETS
 from afgan_jax.preprocessing.intensity import LIGHT, to_bytes
-from afgan_jax.preprocessing.native import Native
 from afgan_jax.preprocessing.parts import parts_of
 from afgan_jax.preprocessing.prepared import Tiles
 from afgan_jax.preprocessing.preprocessor import Preprocessor
@@ -152,15 +151,10 @@ class Squares(NamedTuple):
   Attributes:
     pixels: float16 [n, size, size, 3] in [0, 255].
     regions: regions of interest, bool [n, size, size]; None for all of each.
-    parts: the part that each shows, a name; the image's path where parts are
-      unknown.
-    native: opens each at its own size; empty if it has no other.
   """
 
   pixels: np.ndarray
   regions: np.ndarray | None
-  parts: Sequence[str] = ()
-  native: Sequence[Callable[[], Native]] = ()
 
 
 def training_images(config: ConfigDict, images: Images) -> ImageArray:
@@ -183,7 +177,7 @@ def training_images(config: ConfigDict, images: Images) -> ImageArray:
   with write_temporary(cache.folder / SETS, layout) as writer:
     entries = [
       writer.add(None, [to_bytes(pixels)])
-      for pixels, _, _ in _select_tiles(config, images)
+      for pixels, _ in _select_tiles(config, images)
     ]
   return to_rows(entries, layout, 'tile')
 
@@ -200,25 +194,21 @@ def select_squares(config: ConfigDict, images: Images) -> Squares:
     `config.data.max_tiles` of these, as many of each image.
   """
   if not images.large:
-    parts = parts_of(images.paths, config.data.part) or images.paths
     regions = None if images.regions is None else images.regions[:]
-    return Squares(images.pixels[:], regions, parts, images.native)
-  tiles = _select_tiles(config, images)
-  pixels, inside, names = zip(*tiles, strict=True)
+    return Squares(images.pixels[:], regions)
+  pixels, inside = zip(*_select_tiles(config, images), strict=True)
   whole = images.regions is None
-  return Squares(np.stack(pixels), None if whole else np.stack(inside), names)
+  return Squares(np.stack(pixels), None if whole else np.stack(inside))
 
 
 def _select_tiles(
   config: ConfigDict, images: Images
-) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
-  """Yields tiles, their regions of interest and their parts."""
-  parts = parts_of(images.paths, config.data.part) or images.paths
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Yields tiles and their regions of interest."""
   rng = np.random.default_rng(config.seed)
   limit = config.data.max_tiles
   each = max(limit // len(images), 1)
-  pairs = zip(images.large, parts, strict=True)
-  for read, part in itertools.islice(pairs, limit):
+  for read in itertools.islice(images.large, limit):
     tiles = read()
     for index in np.sort(rng.permutation(tiles.indices)[:each]):
-      yield tiles.cut(int(index)), tiles.region(int(index)), part
+      yield tiles.cut(int(index)), tiles.region(int(index))

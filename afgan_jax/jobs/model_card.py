@@ -8,6 +8,7 @@ from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.metrics.calibration_file import to_fields
+from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.report.model_card import model_card
 from afgan_jax.system.files import write_text
 from afgan_jax.system.versions import installed_versions
@@ -68,6 +69,27 @@ def read_validation(
     return None
   same = found.get('config_digest') == digest(detector.config)
   return found if same else None
+
+
+def read_tradeoff(
+  workdir: pathlib.Path, calibration: Calibration
+) -> list[dict[str, Any]]:
+  """Reads what thresholds cost, as measured on synthetic defects.
+
+  Args:
+    workdir: of the run.
+    calibration: of the run.
+
+  Returns:
+    See `metrics.tradeoff.list_thresholds`; empty if there is no validation of
+    these weights and scores.
+  """
+  found = _read(workdir / 'validation.json')
+  if not isinstance(found, dict) or found.get('step') != calibration.step:
+    return []
+  # Validations of older versions do not name their score.
+  same = found.get('score') == calibration.score
+  return found.get('tradeoff') or [] if same else []
 
 
 def _read(path: pathlib.Path) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from afgan_jax.jobs.images import training_images
 from afgan_jax.jobs.model_card import write_card
 from afgan_jax.metrics.over_parts import scores_of
 from afgan_jax.metrics.synthetic import GROUPS, average, describe_group
-from afgan_jax.metrics.threshold import limit_of_score
+from afgan_jax.metrics.threshold import limit_of_score, score_fields
 from afgan_jax.metrics.tradeoff import list_thresholds
 from afgan_jax.preprocessing.parts import parts_of
 from afgan_jax.system.files import write_text
@@ -85,17 +85,26 @@ def validate_detector(
       'parts': len(set(parts)),
       'by_kind': {kind.name: len(kind.values) for kind in probed.kinds},
     },
-    'drawn_at': 'native size',
-    'pixel_metrics_size': None if probed.own_size else config.image_size,
-    'own_size': probed.own_size,
-    'step': detector.step,
-    'config_digest': digest(config),
+    **_provenance(detector, probed),
   }
   if config.calibration.folds:
     figures['scores'] = scores_of(probed.scores, parts, probed.kinds)
   write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
   write_card(workdir, detector)
   return figures
+
+
+def _provenance(detector: Detector, probed: Probed) -> dict[str, Any]:
+  """Describes the sizes of defects and pixels, and the weights and scores."""
+  config = detector.config
+  return {
+    'drawn_at': 'native size',
+    'pixel_metrics_size': None if probed.own_size else config.image_size,
+    'own_size': probed.own_size,
+    'step': detector.step,
+    'score': score_fields(config),
+    'config_digest': digest(config),
+  }
 
 
 def _operating_point(

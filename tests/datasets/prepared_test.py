@@ -232,6 +232,35 @@ def test_images_are_read_in_any_order_and_again(prepared, monkeypatch):
 
 
 @needs_tensorflow
+@pytest.mark.parametrize('geometry', ['stretch', 'tiles'])
+def test_images_and_masks_are_opened_at_their_own_size(prepared, geometry):
+  files, builder = prepared
+  fields = {'data.geometry': geometry, 'calibration.fraction': 0.2}
+  of_files = tiny_config(
+    **{
+      'data.source': 'mvtec_ad',
+      'data.path': str(files),
+      'data.category': 'screw',
+      **fields,
+    }
+  )
+  of_builder = _config(builder, **fields)
+  tests = [load.load_test(x) for x in (of_files, of_builder)]
+  number = 0
+  for index, has_mask in enumerate(tests[0].has_mask):
+    if not has_mask:
+      continue
+    want, got = (test.own[index]() for test in tests)
+    np.testing.assert_array_equal(got.mask, want.mask)
+    np.testing.assert_array_equal(got.frame.matrix, want.frame.matrix)
+    number += int(want.mask.any())
+  assert number == 3 and want.mask.shape == (SIDE, SIDE)
+  good = [load.load_train(x)[1] for x in (of_files, of_builder)]
+  for want, got in zip(*(split.native for split in good), strict=True):
+    np.testing.assert_array_equal(got().pixels, want().pixels)
+
+
+@needs_tensorflow
 def test_a_damaged_or_foreign_folder_ends_in_a_sentence(prepared, tmp_path):
   import shutil
 

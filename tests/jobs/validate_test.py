@@ -305,3 +305,16 @@ def test_missed_defects_are_listed_by_size(run):
     want = np.mean(chosen <= row['threshold']) if len(chosen) else None
     assert found == (None if want is None else pytest.approx(want)), name
   assert '1 % or more' in summary(figures)
+
+
+def test_calibration_lists_what_other_thresholds_cost(run, tmp_path, capsys):
+  copy = tmp_path / 'run'
+  shutil.copytree(run, copy)
+  modes.calibrate(None, copy, load, None)
+  out = capsys.readouterr().out
+  assert 'missed: visible' in out and '33.33%' in out
+  # They are those of other scores.
+  config, _ = restore(run)
+  config.score.image = 'max'
+  modes.calibrate(config, copy, load, None)
+  assert 'missed: visible' not in capsys.readouterr().out
