@@ -75,9 +75,9 @@ def read_group(
   kept = sorted(x for x in subfolders if x.name.casefold() != TRUTH)
   found = [path for x in kept for path in images_in(x)]
   images, masks = split_masks(found, folder)
-  kinds, names = defaultdict(list), []
+  kinds, names, above = defaultdict(list), [], len(folder.parts)
   for path in images:
-    name = path.relative_to(folder).parts[0]
+    name = path.parts[above]
     if name in good:
       names.append(name)
     kinds[GOOD if name in good else name].append(path)

@@ -111,9 +111,9 @@ def split_masks(
   Returns:
     The images, in the order of `paths`, and the masks by their folder.
   """
-  images, groups = [], defaultdict(list)
+  images, groups, above = [], defaultdict(list), len(root.parts)
   for path in paths:
-    parents = path.relative_to(root).parts[:-1]
+    parents = path.parts[above:-1]
     depth = next((i for i, x in enumerate(parents) if is_mask_folder(x)), None)
     if depth is None:
       images.append(path)

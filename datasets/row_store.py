@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import os
 import pathlib
 import shutil
@@ -34,6 +35,9 @@ from datasets.source import Sample
 # Increment if the same files are read differently.
 _VERSION = 1
 _MANY = 1000  # Images whose decoding is announced.
+# Files whose sizes and times one of some threads asks for: on a network each
+# answer takes a while.
+_PART, _THREADS = 256, 8
 IMAGES, PIXELS, REGIONS = 'images', 'pixels', 'regions'
 Found = dict[int, Entry | DataError]
 
@@ -100,8 +104,10 @@ class RowStore:
 
   def _read_files(self, samples: Sequence[Sample], layout: Layout) -> Found:
     cache = RowCache(self.folder / self._name(layout), layout)
-    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-      keys = list(pool.map(self._key, samples))
+    parts = (samples[i : i + _PART] for i in range(0, len(samples), _PART))
+    with futures.ThreadPoolExecutor(_THREADS) as pool:
+      found_keys = pool.map(lambda part: list(map(self._key, part)), parts)
+      keys = list(itertools.chain.from_iterable(found_keys))
     found: Found = {}
 
     def decode(share: slice) -> None:

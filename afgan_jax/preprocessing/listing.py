@@ -31,11 +31,12 @@ def images_in(
   Raises:
     DataError: a folder cannot be listed.
   """
+  above = len(folder.parts)  # Quicker than `relative_to` for many files.
   return sorted(
     path
     for path in files_in(folder, recursive)
     if path.suffix.lower() in EXTENSIONS
-    and not _is_hidden(path.relative_to(folder))
+    and not _is_hidden(path.parts[above:])
     and not is_drawn(path)
   )
 
@@ -90,7 +91,7 @@ def passed_over(folder: str | os.PathLike[str]) -> tuple[str, ...]:
   others, first = Counter(), {}
   for path in sorted(files_in(root)):
     if path.suffix.lower() not in EXTENSIONS and is_image_like(path):
-      if not _is_hidden(path.relative_to(root)):
+      if not _is_hidden(path.relative_to(root).parts):
         kind = path.suffix.lower() or 'no suffix'
         others[kind] += 1
         first.setdefault(kind, path)
@@ -244,5 +245,5 @@ def _fail(error: OSError) -> NoReturn:
   ) from error
 
 
-def _is_hidden(path: pathlib.Path) -> bool:
-  return any(part.startswith('.') for part in path.parts)
+def _is_hidden(parts: Sequence[str]) -> bool:
+  return any(part.startswith('.') for part in parts)

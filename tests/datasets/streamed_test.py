@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.preprocessing import rows
 from afgan_jax.preprocessing.decode import Decoder
 from afgan_jax.preprocessing.rows import Rows
-from afgan_jax.system import memory
+from afgan_jax.system import memory, processes
 from afgan_jax.system.errors import DataError
 from datasets import load
 from datasets.streamed import Streamed
@@ -402,3 +403,39 @@ def test_baselines_read_a_few_images_at_a_time(folder, monkeypatch):
     np.testing.assert_array_equal(streamed[name], values)
   for name, values in baseline_maps(whole, images, 1 / 16):
     np.testing.assert_array_equal(maps[name], values)
+
+
+def test_each_of_several_processes_decodes_its_part(
+  folder, decoded, monkeypatch
+):
+  class Stopped(Exception):
+    pass
+
+  index, counts = [0], []
+
+  def agree(name, value):
+    if name == 'decoded':
+      if index[0]:
+        raise Stopped  # Process 1 has added its part.
+      counts.append(len(decoded))
+      if len(counts) == 1:
+        index[0] = 1
+        with pytest.raises(Stopped):
+          load.load_good(config_of(folder), str(folder))
+        index[0] = 0
+        counts.append(len(decoded))
+    return [value, value]
+
+  monkeypatch.setattr(processes, 'count', lambda: 2)
+  monkeypatch.setattr(
+    processes, 'group', lambda: types.SimpleNamespace(index=index[0])
+  )
+  monkeypatch.setattr(processes, 'agree', agree)
+  good = load.load_good(config_of(folder), str(folder))
+  # Half of all by process 0, half of the others by process 1, and the rest.
+  assert counts[:3] == [6, 9, 12]
+  assert sorted(decoded[:12]) == [f'{i:02d}.png' for i in range(COUNT)]
+  plain = load.load_good(
+    config_of(folder, **{'data.placement': 'device'}), str(folder)
+  )
+  np.testing.assert_array_equal(good.images[:], plain.images)

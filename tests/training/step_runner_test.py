@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from afgan_jax import devices as parallel
+from afgan_jax.system.errors import UsageError
 from afgan_jax.training import programs
 from afgan_jax.training import step_runner as feed
 from tests.support.tiny import tiny_config
@@ -59,3 +60,16 @@ def test_calls_end_where_they_must(monkeypatch):
     now += 0.001 * count
     assert 1 <= count <= limit
   assert count == 2
+
+
+def test_a_set_too_large_for_a_device_is_refused(monkeypatch):
+  class Device:
+    device_kind = 'Made-up GPU'
+
+    def memory_stats(self):
+      return {'bytes_limit': 3000, 'bytes_in_use': 1000}
+
+  images = np.zeros((3, 16, 16, 3), np.uint8)
+  monkeypatch.setattr(jax, 'local_devices', lambda: [Device()])
+  with pytest.raises(UsageError, match=r'Made-up GPU.*placement=host'):
+    feed.make_advance(tiny_config(), images, None, 0, 1)
