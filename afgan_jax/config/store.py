@@ -5,6 +5,7 @@ Imports nothing slow, since it runs when flags are parsed.
 
 import hashlib
 import json
+import pathlib
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -147,3 +148,22 @@ def _value_before(field: Field, flat: dict[str, Any]) -> Any:
 
 def _as_json(fields: dict[str, Any]) -> str:
   return json.dumps(fields, indent=2, sort_keys=True)
+
+
+def check_continues_in(workdir: pathlib.Path, given: ConfigDict) -> None:
+  """Checks that a config can continue a run, before anything is written.
+
+  Args:
+    workdir: of the run, with its `config.json`; without one, or with one that
+      is damaged, the checkpoints decide later.
+    given: the new config.
+
+  Raises:
+    ConfigConflict: see `check_continues`.
+  """
+  try:
+    text = (workdir / 'config.json').read_text(encoding='utf-8')
+    stored = from_stored(json.loads(text))
+  except (OSError, TypeError, ValueError):
+    return
+  check_continues(stored, given)

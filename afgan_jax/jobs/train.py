@@ -12,6 +12,7 @@ from afgan_jax.checkpoints.store import latest_step
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.members import is_stored_ensemble
 from afgan_jax.config.rules import check_config, check_group_sizes
+from afgan_jax.config.store import check_continues_in
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.calibrate import calibrate_held_out
@@ -111,7 +112,9 @@ def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
       f'{workdir} holds an ensemble, which is not trained: train its members, '
       'and make another ensemble of them.'
     )
-  if not latest_step(workdir):  # Older runs continue as they began.
+  if latest_step(workdir):  # Older runs continue as they began.
+    check_continues_in(workdir, config)
+  else:
     check_group_sizes(config)
 
 

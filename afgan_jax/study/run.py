@@ -9,7 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from afgan_jax.config.rules import check_group_sizes
-from afgan_jax.config.store import check_continues, from_stored
+from afgan_jax.config.store import check_continues_in
 from afgan_jax.jobs.train import Trained, train
 from afgan_jax.study.ensembles import (
   Ensemble,
@@ -90,12 +90,10 @@ def _check(pending: Sequence[Run], data: Any) -> None:
       opened = data.open_source(run.config)
       opened.train()
       check_parts(run, opened)
-    stored = run.workdir / 'config.json'
     # Without a checkpoint the run starts anew, so any config is allowed.
-    if stored.is_file() and any(run.workdir.glob('checkpoints/[0-9]*')):
-      text = stored.read_text(encoding='utf-8')
+    if any(run.workdir.glob('checkpoints/[0-9]*')):
       try:
-        check_continues(from_stored(json.loads(text)), run.config)
+        check_continues_in(run.workdir, run.config)
       except UsageError as error:
         raise UsageError(f'{run.workdir}: {error}') from error
     else:
