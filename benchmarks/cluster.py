@@ -161,8 +161,7 @@ def measure(
     now = time.perf_counter(), seconds_of(processes)
     marks.append((count_rows(output), *now))
   (first, begin, used), (last, end, end_used) = marks
-  rows = last - first
-  return rows / (end - begin), (end_used - used) / rows
+  return (last - first) / (end - begin), (end_used - used) / (last - first)
 
 
 def speed(workdir, folder, count: int = 400, rounds: int = 5) -> None:
