@@ -16,15 +16,14 @@ of which one is killed, and after it the driver, which is continued with
 `--resume`. Prints whether each path has one row, and the largest difference of
 the scores.
 
-`memory`: prints the peak resident memory of the driver for each number of
-images, which are of 8×8 pixels and have no overlays.
+`memory`: prints the driver's peak resident memory for each number of images, of
+8×8 pixels, without overlays.
 """
 
 import contextlib
 import json
 import os
 import pathlib
-import signal
 import statistics
 import subprocess
 import sys
@@ -109,10 +108,10 @@ def cluster(folder: pathlib.Path) -> Iterator[tuple[str, list]]:
       process.wait()
 
 
-def wait(is_so: Callable[[], bool], every: float = 0.02) -> None:
+def wait(is_so: Callable[[], bool]) -> None:
   """Waits until something is so."""
   while not is_so():
-    time.sleep(every)
+    time.sleep(0.02)
 
 
 def write_images(
@@ -159,11 +158,10 @@ def measure(
   marks = []
   for part in (FIRST, LAST):
     wait(lambda part=part: count_rows(output) >= part * count)
-    rows = count_rows(output)
-    marks.append((rows, time.perf_counter(), seconds_of(processes)))
-  (rows, begin, used), (end_rows, end, end_used) = marks
-  rows = end_rows - rows
-  return rows / (end - begin), (end_used - used) / rows
+    now = time.perf_counter(), seconds_of(processes)
+    marks.append((count_rows(output), *now))
+  (first, begin, used), (last, end, end_used) = marks
+  return (last - first) / (end - begin), (end_used - used) / (last - first)
 
 
 def speed(workdir, folder, count: int = 400, rounds: int = 5) -> None:
@@ -208,10 +206,10 @@ def kill(workdir, folder, count: int = 2000) -> None:
     flag = f'--scheduler={address}'
     driver = predict(workdir, images, output, flag)
     wait(lambda: count_rows(output) >= 0.2 * count)
-    processes[1].send_signal(signal.SIGKILL)
+    processes[1].kill()
     processes.append(start_worker(address, folder, 0))
     wait(lambda: count_rows(output) >= 0.5 * count)
-    driver.send_signal(signal.SIGKILL)
+    driver.kill()
     driver.wait()
     kept = count_rows(output)
     assert predict(workdir, images, output, flag, '--resume').wait() == 0
