@@ -148,8 +148,10 @@ def test_a_process_that_differs_is_named(tmp_path, arguments, fault, name):
   ('fault', 'sentence'),
   [
     ((faults.report_full_disk,), '0 MB are free'),
-    ((faults.limit_files, 60_000), 'a checkpoint could not be written'),
-    ((faults.fill_disk, 'metrics.json'), 'metrics.json cannot be written'),
+    (
+      (faults.fill_disk, 'metrics.json'),
+      'metrics.json cannot be read or written (No space left on device)',
+    ),
   ],
 )
 def test_a_full_disk_ends_all_and_the_run_goes_on(

@@ -3,16 +3,9 @@
 import ctypes
 import errno
 import pathlib
-import resource
 import shutil
 import sys
 import time
-
-
-def both(*faults) -> None:
-  """Causes several faults, each a function and its arguments."""
-  for function, *arguments in faults:
-    function(*arguments)
 
 
 def wait_less(seconds: float) -> None:
@@ -31,11 +24,6 @@ def other_version() -> None:
 def report_full_disk() -> None:
   usage = shutil.disk_usage
   shutil.disk_usage = lambda path: usage(path)._replace(free=0)
-
-
-def limit_files(num_bytes: int) -> None:
-  """Ends each write beyond a size with an error, also those of C++."""
-  resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, num_bytes))
 
 
 def fill_disk(name: str) -> None:
