@@ -91,6 +91,7 @@ def prepare(group: Group) -> None:
 
   for signum in (signal.SIGINT, signal.SIGTERM):
     signal.signal(signum, stop)
+  sys.unraisablehook = _stop_again
   threading.Thread(
     target=_end_if_unheeded, args=(group, _signals()), daemon=True
   ).start()
@@ -103,6 +104,18 @@ def prepare(group: Group) -> None:
   _kept.append(aborted)
   ctypes.CDLL(None).signal(signal.SIGABRT, aborted)
   group.watch(_end_watched)
+
+
+def _stop_again(unraisable: Any) -> None:
+  """Sends a signal again whose exception Python dropped, as in a callback."""
+  error = unraisable.exc_value
+  if not isinstance(error, ProcessStopped):
+    sys.__unraisablehook__(unraisable)
+    return
+  signum, main = error.exit_code - 128, threading.main_thread().ident
+  timer = threading.Timer(0.1, signal.pthread_kill, (main, signum))
+  timer.daemon = True
+  timer.start()
 
 
 def _signals() -> int:

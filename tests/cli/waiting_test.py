@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from afgan_jax.cli import waiting
+from afgan_jax.cli import ending, waiting
+from afgan_jax.system.errors import ProcessStopped
+from afgan_jax.system.group import Group
 from tests.support.program import SERVER
 
 
@@ -46,3 +48,29 @@ def test_the_signals_are_as_before_after_a_wait(tmp_path):
   time.sleep(0.4)  # It would have ended the tests.
   assert [signal.getsignal(each) for each in waiting.SIGNALS] == before
   assert outcome(tmp_path / 'a', 5, 0, None) == (7, '')
+
+
+class _Dropped:
+  """Receives a signal where Python drops exceptions."""
+
+  def __del__(self):
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _stop_in_callback(path):
+  file = os.open(path, os.O_WRONLY | os.O_CREAT)
+  os.dup2(file, 2)
+  ending.prepare(Group(None, 0, 1))
+  try:
+    _Dropped()
+    time.sleep(30)
+  except ProcessStopped as error:
+    os._exit(error.exit_code)
+
+
+def test_a_signal_in_a_callback_is_not_lost(tmp_path):
+  process = SERVER.Process(target=_stop_in_callback, args=(tmp_path / 'a',))
+  process.start()
+  process.join(20)
+  assert process.exitcode == 143
+  assert (tmp_path / 'a').read_text() == ''
