@@ -144,6 +144,7 @@ def test_all_images_give_as_many_tiles_to_training(run):
   assert len(training_images(config, split)) == 5
 
 
+@pytest.mark.training
 @pytest.mark.parametrize('normalize', [False, True])
 def test_defects_are_drawn_on_whole_images_and_scored_by_tiles(run, normalize):
   config = _config(run / 'set', **{'data.normalize_brightness': normalize})

@@ -237,6 +237,7 @@ def test_defects_of_generated_images_are_added_to_what_networks_see(normalize):
     np.testing.assert_array_equal(found.pixels[20:], square[20:])
 
 
+@pytest.mark.training
 def test_defects_are_the_same_at_every_size_of_the_networks():
   by_size = {}
   for size in (16, 32):
@@ -253,6 +254,7 @@ def test_defects_are_the_same_at_every_size_of_the_networks():
       assert mask.mean() == pytest.approx(small.areas[index])
 
 
+@pytest.mark.training
 def test_pixels_of_synthetic_defects_at_the_size_of_the_images(run, tmp_path):
   copy = tmp_path / 'run'
   shutil.copytree(run, copy)
