@@ -15,6 +15,8 @@ from afgan_jax.jobs.train import train
 from datasets import load
 from tests.support.tiny import tiny_config
 
+pytestmark = pytest.mark.training
+
 ROOT = pathlib.Path(__file__).parents[1]
 PROGRAM = """
 import json, sys

@@ -30,6 +30,8 @@ from tests.support.quick_run import (
 from tests.support.tiny import tiny_config
 from tests.support.untrained import untrained_run
 
+pytestmark = pytest.mark.training
+
 TOP_K = {'score.image': 'top_k', 'score.top_k': 5}
 
 
@@ -82,7 +84,6 @@ def test_the_map_is_the_mean_and_the_score_is_that_of_the_mean_map(
   np.testing.assert_allclose(scores['score'], highest, rtol=1e-5)
 
 
-@pytest.mark.training
 def test_a_score_that_is_not_of_the_map_is_the_mean_of_scores(
   runs, joined, pixels
 ):
@@ -99,7 +100,6 @@ def test_reconstructions_are_averaged_and_rounded(runs, joined, pixels):
   assert np.abs(found - np.mean(np.float64(each), axis=0)).max() <= 0.501
 
 
-@pytest.mark.training
 def test_the_order_of_runs_changes_no_bit(runs, joined, tmp_path, pixels):
   turned = tmp_path / 'turned'
   join_runs(with_fields(**TOP_K), runs[::-1], turned, load)
@@ -157,7 +157,6 @@ def test_its_threshold_is_of_its_own_scores(joined):
   assert calibration['score']['image'] == 'top_k'
 
 
-@pytest.mark.training
 def test_every_job_but_training_works_on_it(joined, tmp_path):
   workdir = tmp_path / 'run'
   shutil.copytree(joined, workdir)

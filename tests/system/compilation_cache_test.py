@@ -149,6 +149,7 @@ def _run_program(program, **variables):
   )
 
 
+@pytest.mark.training
 def test_a_long_compilation_is_announced_once(tmp_path):
   done = _run_program(
     ANNOUNCED + "print('long')", JAX_COMPILATION_CACHE_DIR=str(tmp_path)
