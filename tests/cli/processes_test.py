@@ -136,7 +136,7 @@ def test_commands_of_all_topologies_say_the_same(tmp_path, trained, mode):
   for count, devices in topologies:
     workdir = tmp_path / f'{count}x{devices}' / 'run'
     shutil.copytree(trained, workdir)
-    text = run(workdir, count, devices, f'--mode={mode}')
+    text = run(workdir, count, devices, *STEPS, f'--mode={mode}')
     lines = [x for x in text.splitlines() if not OF_SYSTEM.search(x)]
     if count > 1:
       assert lines.pop(0).startswith(f'{count} processes, found by flags'), text
