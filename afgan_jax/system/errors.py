@@ -128,10 +128,11 @@ class Interrupted(Exception):  # noqa: N818
     self.exit_code = 128 + signum
 
 
-class ProcessStopped(BaseException):  # noqa: N818
+class ProcessStopped(SystemExit):
   """The user stopped one of several processes, and so ends the others.
 
-  Nothing that handles errors handles it, as with KeyboardInterrupt.
+  Nothing that handles errors handles it. It is a SystemExit, since asyncio, in
+  which Orbax saves, logs any other exception of a callback and goes on.
 
   Attributes:
     exit_code: of the program, 128 plus the number of the signal.
@@ -142,7 +143,7 @@ class ProcessStopped(BaseException):  # noqa: N818
       f'Stopped by {signal.Signals(signum).name}; the same command continues '
       'from the last checkpoint.'
     )
-    self.exit_code = 128 + signum
+    self.code = self.exit_code = 128 + signum
 
 
 class PredictionInterrupted(Interrupted):

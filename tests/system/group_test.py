@@ -1,5 +1,8 @@
 """Processes of a run are threads here, with a store in memory."""
 
+import asyncio
+import contextlib
+import signal
 import threading
 import time
 
@@ -7,7 +10,11 @@ import numpy as np
 import pytest
 
 from afgan_jax.system import files, group, processes
-from afgan_jax.system.errors import ProcessesDiffer, ProcessLost
+from afgan_jax.system.errors import (
+  ProcessesDiffer,
+  ProcessLost,
+  ProcessStopped,
+)
 from afgan_jax.system.group import Group
 
 
@@ -214,3 +221,13 @@ def test_a_process_that_is_alone_agrees_with_itself():
   assert processes.count() == 1 and processes.is_writer()
   assert processes.agree('anything', 7) == [7]
   processes.check_same_images('images', np.zeros(3))
+
+
+def test_a_loop_of_asyncio_does_not_go_on_after_a_signal():
+  def stop():
+    raise ProcessStopped(signal.SIGTERM)
+
+  with contextlib.closing(asyncio.new_event_loop()) as loop:
+    loop.call_soon(stop)
+    with pytest.raises(ProcessStopped, match='SIGTERM'):
+      loop.run_until_complete(asyncio.sleep(60))
