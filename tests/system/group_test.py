@@ -229,5 +229,6 @@ def test_a_loop_of_asyncio_does_not_go_on_after_a_signal():
 
   with contextlib.closing(asyncio.new_event_loop()) as loop:
     loop.call_soon(stop)
+    loop.call_later(60, loop.stop)
     with pytest.raises(ProcessStopped, match='SIGTERM'):
-      loop.run_until_complete(asyncio.sleep(60))
+      loop.run_forever()
