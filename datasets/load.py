@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.rows import ImageArray
-from afgan_jax.system import processes
+from afgan_jax.system import memory, processes
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
 from datasets.folder import FolderSource
@@ -19,7 +20,7 @@ from datasets.labels import GOOD_NAMES
 from datasets.source import Sample, Source, held_out_samples
 from datasets.split import Split, read_split
 from datasets.squeeze import WARN, describe_squeeze, size_of
-from datasets.streamed import Streamed, check_memory, stream_good
+from datasets.streamed import Streamed, stream_good
 from datasets.table import TableSource
 
 Good = Split | Streamed
@@ -194,7 +195,7 @@ def _read_good(
   if config.data.placement == 'host':
     good = stream_good(config, samples, place)
   if good is None:
-    check_memory(config, len(samples))
+    _check_memory(config, len(samples))
     leave_out = config.data.skip_unreadable
     good = read_samples(config, samples, leave_out=leave_out)
   for note in (*good.left_out, *good.notes):
@@ -216,3 +217,30 @@ def read_samples(
   if preprocessor.cache is not None and processes.is_writer():
     preprocessor.cache.prune()
   return split
+
+
+def _check_memory(config: ConfigDict, count: int) -> None:
+  """Checks that good images fit in memory, before they are read.
+
+  Args:
+    config: see `configs/default.py`.
+    count: of the images.
+
+  Raises:
+    DataError: they do not.
+  """
+  free = memory.available()
+  pixels = config.image_size**2
+  # As float16 and as bytes, with masks and regions.
+  each = pixels * (6 + 3 + 1 + bool(config.data.roi))
+  needed = count * each
+  if free is None or needed <= free:
+    return
+  advice = 'set config.data.placement=host to read them from the disk'
+  if config.data.placement == 'host':
+    gib = math.ceil(count * pixels * 9 / 2**30)
+    advice = f'set config.data.cache_gib={gib} to read them from the disk'
+  raise DataError(
+    f'The {count} good images take {needed / 2**30:.1f} GiB of memory at '
+    f'{config.image_size} px, and {free / 2**30:.1f} GiB are free: {advice}.'
+  )

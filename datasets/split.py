@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from afgan_jax.system.errors import DataError
 from datasets.notes import merge_notes
 from datasets.own_size import open_sample, open_truth
 from datasets.source import GOOD, Sample
+
+T = TypeVar('T')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,15 +86,20 @@ class Split:
       pixels=self.pixels[indices],
       masks=self.masks[indices],
       has_mask=self.has_mask[indices],
-      paths=tuple(self.paths[i] for i in indices),
-      defect_types=tuple(self.defect_types[i] for i in indices),
+      paths=pick(self.paths, indices),
+      defect_types=pick(self.defect_types, indices),
       regions=None if self.regions is None else self.regions[indices],
-      defects=tuple(self.defects[i] for i in indices) if self.defects else (),
-      large=tuple(self.large[i] for i in indices) if self.large else (),
+      defects=pick(self.defects, indices),
+      large=pick(self.large, indices),
       light=None if self.light is None else self.light[indices],
-      native=tuple(self.native[i] for i in indices) if self.native else (),
-      own=tuple(self.own[i] for i in indices) if self.own else (),
+      native=pick(self.native, indices),
+      own=pick(self.own, indices),
     )
+
+
+def pick(items: Sequence[T], indices: np.ndarray) -> tuple[T, ...]:
+  """Returns the items at `indices`, in that order; none if there are none."""
+  return tuple(items[i] for i in indices) if items else ()
 
 
 def read_split(

@@ -12,7 +12,6 @@ import dataclasses
 import errno
 import functools
 import itertools
-import math
 import os
 import pathlib
 import tempfile
@@ -29,7 +28,7 @@ from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.row_cache import to_rows
 from afgan_jax.preprocessing.row_writer import Entry, describe_full
 from afgan_jax.preprocessing.rows import Rows
-from afgan_jax.system import memory, processes
+from afgan_jax.system import processes
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.files import expand_home
 from afgan_jax.system.log import logger
@@ -43,7 +42,12 @@ from datasets.row_store import (
   floats_layout,
 )
 from datasets.source import GOOD, Sample
-from datasets.split import native_openers, tile_readers, truth_openers
+from datasets.split import (
+  native_openers,
+  pick,
+  tile_readers,
+  truth_openers,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,12 +112,12 @@ class Streamed:
     """Returns the images at `indices`, in that order."""
     return dataclasses.replace(
       self,
-      samples=tuple(self.samples[i] for i in indices),
+      samples=pick(self.samples, indices),
       images=self.images.take(indices),
       light=self.light[indices],
-      large=tuple(self.large[i] for i in indices) if self.large else (),
-      native=tuple(self.native[i] for i in indices) if self.native else (),
-      own=tuple(self.own[i] for i in indices) if self.own else (),
+      large=pick(self.large, indices),
+      native=pick(self.native, indices),
+      own=pick(self.own, indices),
     )
 
 
@@ -219,31 +223,4 @@ def _stream(
     truth_openers(kept, store.preprocessor),
     tuple(errors),
     merge_notes(itertools.chain(*(x.notes for x in entries)), paths),
-  )
-
-
-def check_memory(config: ConfigDict, count: int) -> None:
-  """Checks that good images fit in memory, before they are read.
-
-  Args:
-    config: see `configs/default.py`.
-    count: of the images.
-
-  Raises:
-    DataError: they do not.
-  """
-  free = memory.available()
-  pixels = config.image_size**2
-  # As float16 and as bytes, with masks and regions.
-  each = pixels * (6 + 3 + 1 + bool(config.data.roi))
-  needed = count * each
-  if free is None or needed <= free:
-    return
-  advice = 'set config.data.placement=host to read them from the disk'
-  if config.data.placement == 'host':
-    gib = math.ceil(count * pixels * 9 / 2**30)
-    advice = f'set config.data.cache_gib={gib} to read them from the disk'
-  raise DataError(
-    f'The {count} good images take {needed / 2**30:.1f} GiB of memory at '
-    f'{config.image_size} px, and {free / 2**30:.1f} GiB are free: {advice}.'
   )

@@ -12,6 +12,7 @@ import threading
 import traceback
 from typing import Any, NoReturn
 
+from afgan_jax.cli.waiting import SIGNALS, signal_pipe
 from afgan_jax.system import processes
 from afgan_jax.system.errors import ProcessLost, ProcessStopped
 from afgan_jax.system.group import COORDINATOR_LOST, PERIOD, Group
@@ -89,11 +90,12 @@ def prepare(group: Group) -> None:
   def stop(signum: int, frame: Any) -> NoReturn:
     raise ProcessStopped(signum)
 
-  for signum in (signal.SIGINT, signal.SIGTERM):
+  for signum in SIGNALS:
     signal.signal(signum, stop)
   sys.unraisablehook = _stop_again
+  signals, _, _ = signal_pipe()
   threading.Thread(
-    target=_end_if_unheeded, args=(group, _signals()), daemon=True
+    target=_end_if_unheeded, args=(group, signals), daemon=True
   ).start()
 
   # JAX aborts, from a thread of C++, when process 0 is gone.
@@ -118,18 +120,10 @@ def _stop_again(unraisable: Any) -> None:
   timer.start()
 
 
-def _signals() -> int:
-  """Returns a pipe with a byte for each signal, its number."""
-  read, write = os.pipe()
-  os.set_blocking(write, False)
-  signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-  return read
-
-
 def _end_if_unheeded(group: Group, signals: int) -> None:
   """Ends the process after a signal that its main thread does not notice."""
   signum = None
-  while signum not in (signal.SIGINT, signal.SIGTERM):
+  while signum not in SIGNALS:
     signum = os.read(signals, 1)[0]
   if not group.heeds_signal(PATIENCE):
     stopped = ProcessStopped(signum)

@@ -29,10 +29,7 @@ def at_most(seconds: float, sentence: str) -> Iterator[None]:
     seconds: that the block may take.
     sentence: printed if it takes longer.
   """
-  read, write = os.pipe()
-  os.set_blocking(write, False)
-  # A byte for each signal with a handler in Python, its number.
-  before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+  read, write, before = signal_pipe()
   handlers = {each: signal.signal(each, _ignore) for each in SIGNALS}
   thread = threading.Thread(
     target=_end_in_time, args=(read, seconds, sentence), daemon=True
@@ -48,6 +45,20 @@ def at_most(seconds: float, sentence: str) -> Iterator[None]:
     thread.join()
     os.close(read)
     os.close(write)
+
+
+def signal_pipe() -> tuple[int, int, int]:
+  """Opens a pipe that gets a byte for each signal, its number.
+
+  Only signals that have a handler in Python count.
+
+  Returns:
+    The ends for reading and writing, and the file that got the bytes before, as
+    `signal.set_wakeup_fd` returns it.
+  """
+  read, write = os.pipe()
+  os.set_blocking(write, False)
+  return read, write, signal.set_wakeup_fd(write, warn_on_full_buffer=False)
 
 
 def _ignore(signum: int, frame: object) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from afgan_jax.jobs.data import Images
-from afgan_jax.jobs.own_size import OwnSizes
+from afgan_jax.jobs.own_size import MODEL, OwnSizes
 from afgan_jax.metrics.pixel_bins import (
   PixelTally,
   label_regions,
@@ -17,7 +17,6 @@ from afgan_jax.metrics.pixel_bins import (
 from afgan_jax.metrics.synthetic import GROUPS, PIXEL
 from afgan_jax.preprocessing.own_size import OwnDefect
 
-MODEL = 'model'
 Maps = Mapping[str, np.ndarray]
 
 

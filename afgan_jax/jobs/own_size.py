@@ -22,7 +22,7 @@ from afgan_jax.preprocessing.own_size import OwnImage
 from afgan_jax.preprocessing.rows import ImageArray
 
 BASELINES = ('gradient', 'mean_image')
-_MODEL = 'model'
+MODEL = 'model'
 
 
 class OwnSizes:
@@ -105,7 +105,7 @@ class OwnMeter:
     self.sizes.add(image, labels)
     kind = self._test.defect_types[index]
     maps = {name: maps[index] for name, maps in self._maps.items()}
-    for name, found in ({_MODEL: values} | maps).items():
+    for name, found in ({MODEL: values} | maps).items():
       counted = tally(image.frame.restore(found), image.mask, labels)
       if counted.num_images:
         self._bad[name][kind] = self._bad[name][kind].plus(counted)
@@ -113,7 +113,7 @@ class OwnMeter:
         self._good[name] = self._good[name].plus(counted)
 
   def metrics(
-    self, name: str = _MODEL
+    self, name: str = MODEL
   ) -> tuple[dict[str, Any], dict[str, float | None]]:
     """Computes the pixel metrics of all images, see `measure_tallies`."""
     bad = PixelTally()
@@ -130,8 +130,8 @@ class OwnMeter:
     """Computes the pixel metrics of each type of defect against good images."""
     results = {}
     for kind in kinds:
-      bad = self._bad[_MODEL][kind]
-      results[kind], _ = measure_tallies(self._good[_MODEL], bad)
+      bad = self._bad[MODEL][kind]
+      results[kind], _ = measure_tallies(self._good[MODEL], bad)
       del results[kind]['pro_curve']
     return results
 

@@ -112,6 +112,5 @@ def open_native(
   Raises:
     DataError: its region of interest cannot be used.
   """
-  roi = preprocessor.roi
-  inside = roi.read(path, original.shape[:2]) if roi else None
+  inside = preprocessor.region(original, path)
   return Native(original, inside, preprocessor, path, square)

@@ -90,12 +90,11 @@ def own_image(
   Raises:
     DataError: its region of interest cannot be used.
   """
-  roi, shape = preprocessor.roi, original.shape[:2]
-  inside = roi.read(path, shape) if roi else None
+  inside = preprocessor.region(original, path)
   if inside is not None:
     original = fill_outside(original, inside)
   frame = preprocessor.geometry.frame(original)
-  mask = np.zeros(shape, np.uint8)
+  mask = np.zeros(original.shape[:2], np.uint8)
   if defective is not None:
     mask[defective] = 1
   if inside is not None:

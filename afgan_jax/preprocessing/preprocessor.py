@@ -122,13 +122,28 @@ class Preprocessor:
     Raises:
       DataError: its region of interest cannot be used.
     """
-    inside = self.roi and self.roi.read(path, original.shape[:2])
+    inside = self.region(original, path)
     cut, frame = self.cut(original, inside)
     pixels, tiles = self._normalize(cut), None
     if self.geometry.in_tiles:
       tiles = self._tiles(original, inside, cut)
     frame = dataclasses.replace(frame, inside=inside)
     return PreparedImage(original, pixels, frame, note, tiles, light_of(cut))
+
+  def region(self, original: np.ndarray, path: str | None) -> np.ndarray | None:
+    """Reads the region of interest of a decoded image.
+
+    Args:
+      original: uint8 [height, width, 3].
+      path: of its file; None if it has none.
+
+    Returns:
+      bool [height, width]; None if all of the image is inspected.
+
+    Raises:
+      DataError: it cannot be used.
+    """
+    return self.roi and self.roi.read(path, original.shape[:2])
 
   def _tiles(
     self, original: np.ndarray, inside: np.ndarray | None, whole: np.ndarray

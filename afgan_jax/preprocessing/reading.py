@@ -100,9 +100,9 @@ def _read(
   Returns:
     Pixels, mask, a note or '' for each file, and why the mask cannot be used.
   """
-  decoder, roi = preprocessor.decoder, preprocessor.roi
+  decoder = preprocessor.decoder
   original, note = decoder.sole_image(path, contents[0])
-  inside = roi and roi.read(path, original.shape[:2])
+  inside = preprocessor.region(original, path)
   pixels, frame = preprocessor.cut(original, inside)
   notes = [note] + [''] * len(masks)
   if not masks:

@@ -164,12 +164,9 @@ def _config(path, **fields):
   )
 
 
-@needs_tensorflow
-@pytest.mark.parametrize('size', [16, 32])
-def test_it_trains_and_measures_on_the_bits_of_the_folder(prepared, size):
-  files, builder = prepared
-  fields = {'image_size': size, 'calibration.fraction': 0.2}
-  as_files = tiny_config(
+def _files_config(files, **fields):
+  """The config of the folder that the dataset was prepared from."""
+  return tiny_config(
     **{
       'data.source': 'mvtec_ad',
       'data.path': str(files),
@@ -177,6 +174,14 @@ def test_it_trains_and_measures_on_the_bits_of_the_folder(prepared, size):
       **fields,
     }
   )
+
+
+@needs_tensorflow
+@pytest.mark.parametrize('size', [16, 32])
+def test_it_trains_and_measures_on_the_bits_of_the_folder(prepared, size):
+  files, builder = prepared
+  fields = {'image_size': size, 'calibration.fraction': 0.2}
+  as_files = _files_config(files, **fields)
   prepared = _config(builder, **fields)
   for of_files, of_builder in zip(
     (*load.load_train(as_files), load.load_test(as_files)),
@@ -236,14 +241,7 @@ def test_images_are_read_in_any_order_and_again(prepared, monkeypatch):
 def test_images_and_masks_are_opened_at_their_own_size(prepared, geometry):
   files, builder = prepared
   fields = {'data.geometry': geometry, 'calibration.fraction': 0.2}
-  of_files = tiny_config(
-    **{
-      'data.source': 'mvtec_ad',
-      'data.path': str(files),
-      'data.category': 'screw',
-      **fields,
-    }
-  )
+  of_files = _files_config(files, **fields)
   of_builder = _config(builder, **fields)
   tests = [load.load_test(x) for x in (of_files, of_builder)]
   number = 0
