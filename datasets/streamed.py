@@ -181,7 +181,8 @@ def _has_room(
   config: ConfigDict, preprocessor: Preprocessor, count: int
 ) -> bool:
   """Returns True if the cache may hold so many images; else says so."""
-  scored = round(config.calibration.fraction * count)
+  folds, fraction = config.calibration.folds, config.calibration.fraction
+  scored = -(-count // folds) if folds else round(fraction * count)
   needed = (
     count * bytes_layout(preprocessor).num_bytes
     + scored * floats_layout(preprocessor).num_bytes

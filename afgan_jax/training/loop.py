@@ -70,8 +70,9 @@ def train(
         checkpoints,
         interrupted,
       )
-  # Those that came after the last step's.
-  _stop_if(_agree_on_signal(interrupted), steps.stop, steps.stop)
+    # Those that came after the last step's, in any process: the writer may
+    # still have been saving when the others were done.
+    _stop_if(_agree_on_signal(interrupted), steps.stop, steps.stop)
   return state
 
 

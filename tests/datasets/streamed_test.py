@@ -22,10 +22,12 @@ from afgan_jax.jobs.images import (
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.preprocessing import rows
 from afgan_jax.preprocessing.decode import Decoder
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.rows import Rows
 from afgan_jax.system import memory, processes
 from afgan_jax.system.errors import DataError
 from datasets import load
+from datasets.row_store import bytes_layout, floats_layout
 from datasets.streamed import Streamed
 from tests.support.made_up import made_up_detector, score
 from tests.support.tiny import tiny_config
@@ -294,6 +296,17 @@ def test_without_room_in_the_cache_images_are_in_memory(folder, gib, caplog):
   assert isinstance(train.images, np.ndarray)
   assert ('config.data.cache_gib' in caplog.text) == (gib > 0)
   assert not records(folder)
+
+
+@pytest.mark.parametrize('folds, fits', [(2, False), (6, True)])
+def test_a_fold_needs_room_for_its_floats(folder, folds, fits):
+  config = config_of(folder, **{'calibration.folds': folds})
+  preprocessor = Preprocessor.from_config(config)
+  needed = 12 * bytes_layout(preprocessor).num_bytes
+  needed += 4 * floats_layout(preprocessor).num_bytes
+  config.data.cache_gib = needed / 2**30
+  train, _ = load.load_train(config)
+  assert isinstance(train.images, Rows) == fits
 
 
 @pytest.mark.parametrize(
