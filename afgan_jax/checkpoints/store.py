@@ -28,6 +28,7 @@ from afgan_jax.system.errors import (
   CheckpointNotWritten,
   MissingCheckpoint,
   UsageError,
+  in_short,
 )
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file
@@ -130,10 +131,10 @@ class Checkpoints:
       )
 
   def _not_written(self, reason: Exception | str) -> CheckpointNotWritten:
-    text = str(reason) or type(reason).__name__
+    text = reason if isinstance(reason, str) else in_short(reason)
     return CheckpointNotWritten(
-      f'{self.folder}: a checkpoint could not be written '
-      f'({text.splitlines()[0][:200]}); earlier ones are kept.'
+      f'{self.folder}: a checkpoint could not be written ({text}); '
+      'earlier ones are kept.'
     )
 
   def each(self) -> Iterator[Checkpoint]:
@@ -162,8 +163,7 @@ class Checkpoints:
         raise
       # Orbax and its dependencies raise many errors on damaged files.
       except Exception as error:
-        text = str(error) or type(error).__name__
-        reason = text.splitlines()[0][:200]
+        reason = in_short(error)
         logger.warning(
           '%s is damaged; the previous checkpoint is used (%s).',
           self.folder / str(step),

@@ -5,16 +5,18 @@ If one fails, the others end too, with a sentence, within a minute.
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from afgan_jax.cli.waiting import SIGNALS, signal_pipe
 from afgan_jax.system import processes
-from afgan_jax.system.errors import ProcessLost, ProcessStopped
+from afgan_jax.system.errors import ProcessLost, ProcessStopped, in_short
 from afgan_jax.system.group import COORDINATOR_LOST, PERIOD, Group
 
 # Seconds after a signal in which the process must begin to end, or to save.
@@ -65,8 +67,8 @@ def explain(error: BaseException) -> str:
 
   if isinstance(error, jax.errors.JaxRuntimeError):
     lost = processes.group().lost(seconds=PERIOD + 1)
-    text = str(error).splitlines()[0][:200]
-    return lost or f'The connection to another process has failed ({text}).'
+    why = in_short(error)
+    return lost or f'The connection to another process has failed ({why}).'
   traceback.print_exception(error)
   return f'The program failed ({type(error).__name__}).'
 
@@ -92,7 +94,7 @@ def prepare(group: Group) -> None:
 
   for signum in SIGNALS:
     signal.signal(signum, stop)
-  sys.unraisablehook = _stop_again
+  sys.unraisablehook = functools.partial(_stop_again, sys.unraisablehook)
   signals, _, _ = signal_pipe()
   threading.Thread(
     target=_end_if_unheeded, args=(group, signals), daemon=True
@@ -108,11 +110,11 @@ def prepare(group: Group) -> None:
   group.watch(_end_watched)
 
 
-def _stop_again(unraisable: Any) -> None:
+def _stop_again(show: Callable[[Any], Any], unraisable: Any) -> None:
   """Sends a signal again whose exception Python dropped, as in a callback."""
   error = unraisable.exc_value
   if not isinstance(error, ProcessStopped):
-    sys.__unraisablehook__(unraisable)
+    show(unraisable)
     return
   signum, main = error.exit_code - 128, threading.main_thread().ident
   timer = threading.Timer(0.1, signal.pthread_kill, (main, signum))

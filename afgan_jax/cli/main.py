@@ -19,6 +19,7 @@ from afgan_jax.cli import definitions, process_flags
 from afgan_jax.cli.advice import advise
 from afgan_jax.cli.flag_rules import check_exported, check_flags, is_check_alone
 from afgan_jax.cli.flags import default_workdir, given_config, parse_flags
+from afgan_jax.cli.orbax_traces import hide_orbax_traces
 from afgan_jax.cli.process_flags import Start
 from afgan_jax.cli.stored_fields import WrongField
 from afgan_jax.cli.threshold_flags import wanted
@@ -53,6 +54,7 @@ def run(load_data: Callable[[], Any], inspect: Callable[..., str]) -> None:
 def _main(load_data: Callable[[], Any], inspect: Callable[..., str]) -> int:
   """Runs one command and returns the exit code."""
   logging.set_verbosity(logging.WARNING)  # Orbax logs every save.
+  hide_orbax_traces()
   # Pillow warns of odd metadata in images that it can read.
   warnings.filterwarnings('ignore', module='PIL')
   # Matplotlib warns of a home folder that it cannot write, as we do.

@@ -1,7 +1,12 @@
 """Exceptions for user errors; the command line adds advice to them."""
 
+import errno
+import os
 import re
 import signal
+
+# The words for a full disk, which end the much longer ones of Orbax.
+_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 
 
 class UsageError(Exception):
@@ -148,3 +153,18 @@ class ProcessStopped(SystemExit):
 
 class PredictionInterrupted(Interrupted):
   """The user stopped a prediction; finished rows are written."""
+
+
+def in_short(error: BaseException) -> str:
+  """Shortens an error of a library, to quote it within a sentence.
+
+  Args:
+    error: any.
+
+  Returns:
+    At most 200 characters: the system's words if a disk is full, else the first
+    line, or the type of an error without a text.
+  """
+  text = str(error).strip() or type(error).__name__
+  full = (words for words in _FULL if words in text)
+  return next(full, text.splitlines()[0][:200])

@@ -148,6 +148,7 @@ def test_a_process_that_differs_is_named(tmp_path, arguments, fault, name):
   ('fault', 'sentence'),
   [
     ((faults.report_full_disk,), '0 MB are free'),
+    ((faults.fill_disk_while_it_saves, 4096), 'could not be written'),
     (
       (faults.fill_disk, 'metrics.json'),
       'metrics.json cannot be read or written (No space left on device)',

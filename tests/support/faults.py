@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import pathlib
+import resource
 import shutil
 import sys
 import time
@@ -75,3 +76,17 @@ def save_slowly(seconds: float) -> None:
     write(*args, **kwargs)
 
   checksums.write = write_slowly
+
+
+def fill_disk_while_it_saves(size: int) -> None:
+  """Lets Orbax fail in its C++ code after some bytes of each file."""
+  from afgan_jax.checkpoints.store import Checkpoints
+
+  save = Checkpoints.save
+
+  def save_partly(*args, **kwargs):
+    # Python ignores the signal, so writing reports an error.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    save(*args, **kwargs)
+
+  Checkpoints.save = save_partly

@@ -16,7 +16,7 @@ from afgan_jax.jobs.predict.pipeline import predict_rows
 from afgan_jax.jobs.predict.remote import fetched
 from afgan_jax.jobs.predict.rows import COLUMNS, Row, model_of, thresholds_of
 from afgan_jax.metrics.drift import Drift
-from afgan_jax.system.errors import OtherPredictions, UsageError
+from afgan_jax.system.errors import OtherPredictions, UsageError, in_short
 from afgan_jax.system.extras import needed
 from afgan_jax.system.threads import in_batches
 
@@ -96,7 +96,7 @@ class Cluster:
       )
     except (OSError, ValueError, TimeoutError) as error:
       raise UsageError(
-        f'No scheduler answers at {self.address} ({_text(error)}).'
+        f'No scheduler answers at {self.address} ({in_short(error)}).'
       ) from error
     try:
       client.wait_for_workers(1, timeout=self.wait_seconds)
@@ -219,7 +219,3 @@ def _result(
     row = dict.fromkeys(COLUMNS) | {'path': paths[0]} | thresholds_of(detector)
     error = f'{paths[0]} cannot be processed (the workers on it died).'
     return [row | {'model': model_of(detector), 'error': error}]
-
-
-def _text(error: Exception) -> str:
-  return (str(error) or type(error).__name__).splitlines()[0]
