@@ -70,8 +70,8 @@ def train(
         checkpoints,
         interrupted,
       )
-    # Those that came after the last step's, in any process: the writer may
-    # still have been saving when the others were done.
+    # Signals since the last step's, also while others wait for the writer.
+    processes.agree('saved', None)
     _stop_if(_agree_on_signal(interrupted), steps.stop, steps.stop)
   return state
 
