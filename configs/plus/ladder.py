@@ -33,6 +33,11 @@ VARIANTS = {
   'clean_third': {'augmentation': {'probability': 0.67}},
   # Smooth changes of the light are good.
   'shading': {'variation': {'shading': 0.3}},
+  # Images keep their proportions; compare these two and the first with
+  # --config.metrics.pixels=own.
+  'pad': {'data': {'geometry': 'pad'}},
+  # Images keep their scale: a quarter of that of tiles of 256 px.
+  'one_scale': {'data': {'geometry': 'tiles', 'scale': 0.25}},
   # The mean map of the image and of four shifts.
   'views': {'score': {'views': 5}},
 }
