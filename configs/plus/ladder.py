@@ -36,8 +36,8 @@ VARIANTS = {
   # Images keep their proportions; compare these two and the first with
   # --config.metrics.pixels=own.
   'pad': {'data': {'geometry': 'pad'}},
-  # Images keep their scale: a quarter of that of tiles of 256 px.
-  'one_scale': {'data': {'geometry': 'tiles', 'scale': 0.25}},
+  # Images keep their scale: squares of 64 px at half of it.
+  'one_scale': {'data': {'geometry': 'tiles', 'scale': 0.5}},
   # The mean map of the image and of four shifts.
   'views': {'score': {'views': 5}},
 }
