@@ -20,7 +20,7 @@ from afgan_jax.preprocessing.ground_truth import GroundTruth
 from afgan_jax.preprocessing.prepared import Reading
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.reading import limit
-from afgan_jax.system.errors import DataError
+from afgan_jax.system.errors import DataError, first_line
 from datasets.masked import add_mask, check_mask
 from datasets.prepared_features import GOOD_NAMES, MASK, Features
 from datasets.prepared_stream import Stream, quiet, stream_examples
@@ -96,7 +96,7 @@ class PreparedSource:
     except Exception as error:  # Of any kind for a folder of another program.
       raise DataError(
         f'{self.folder} cannot be opened with TensorFlow Datasets '
-        f'({_first_line(error)}): prepare the builder again.'
+        f'({first_line(error)}): prepare the builder again.'
       ) from error
 
   @functools.cached_property
@@ -173,7 +173,7 @@ class PreparedSource:
 
   def _damaged(self, error: Exception) -> DataError:
     return DataError(
-      f'{self.folder} cannot be read ({_first_line(error)}): prepare the '
+      f'{self.folder} cannot be read ({first_line(error)}): prepare the '
       'builder again.'
     )
 
@@ -215,7 +215,3 @@ def _read_truth(
 
 def _text(value: Any) -> str:
   return value.decode('utf-8', 'replace') if isinstance(value, bytes) else ''
-
-
-def _first_line(error: Exception) -> str:
-  return (str(error) or type(error).__name__).splitlines()[0]

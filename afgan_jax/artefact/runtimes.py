@@ -14,7 +14,7 @@ import numpy as np
 
 from afgan_jax.artefact.artefact import Artefact
 from afgan_jax.artefact.layout import ONNX
-from afgan_jax.system.errors import UsageError
+from afgan_jax.system.errors import UsageError, first_line
 
 # Outputs of a model for a batch, by name, with a leading axis of images.
 Outputs = dict[str, np.ndarray]
@@ -178,7 +178,7 @@ def _start_jax(artefact: Artefact) -> Run:
 
 
 def _unusable(path: pathlib.Path, error: Exception) -> UsageError:
-  return UsageError(f'{path} cannot be loaded ({str(error).splitlines()[0]}).')
+  return UsageError(f'{path} cannot be loaded ({first_line(error)}).')
 
 
 # By name: the module that must be installed, the format of the model, the

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from PIL import UnidentifiedImageError
 
-from afgan_jax.system.errors import DataError
+from afgan_jax.system.errors import DataError, first_line
 
 
 @contextlib.contextmanager
@@ -29,9 +29,7 @@ def named_errors(path: str) -> Iterator[None]:
     ) from error
   # Decoders may raise any exception on damaged files.
   except Exception as error:
-    text = getattr(error, 'strerror', None) or str(error)
-    text = text or type(error).__name__
+    text = getattr(error, 'strerror', None) or first_line(error)
     raise DataError(
-      f'{path} cannot be read as an image ({text.splitlines()[0]}): repair '
-      'or remove it.'
+      f'{path} cannot be read as an image ({text}): repair or remove it.'
     ) from error

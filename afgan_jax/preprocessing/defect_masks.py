@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from afgan_jax.system.errors import DataError
+from afgan_jax.system.errors import DataError, first_line
 
 
 class DefectMask(NamedTuple):
@@ -43,7 +43,7 @@ def read_labels(path: str) -> np.ndarray:
       labels = np.asarray(image)
   # Decoders may raise any exception on damaged files.
   except Exception as error:
-    text = getattr(error, 'strerror', None) or str(error).splitlines()[0]
+    text = getattr(error, 'strerror', None) or first_line(error)
     raise DataError(
       f'{path} cannot be read as a mask ({text}): repair or remove it.'
     ) from error

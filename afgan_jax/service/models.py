@@ -16,7 +16,7 @@ from afgan_jax.service.names import Place
 from afgan_jax.service.stamps import stamp_of
 from afgan_jax.service.thresholds import Thresholds
 from afgan_jax.service.work import Pools
-from afgan_jax.system.errors import DataError, UsageError
+from afgan_jax.system.errors import DataError, UsageError, first_line
 
 if TYPE_CHECKING:  # Its module imports JAX.
   from afgan_jax.detector import Detector
@@ -78,8 +78,7 @@ class Opener:
     except (UsageError, DataError) as error:
       sentence = str(error).removesuffix('.')
     except Exception as error:  # A damaged file can raise any.
-      text = str(error).strip() or type(error).__name__
-      sentence = f'{place.folder} cannot be loaded ({text.splitlines()[0]})'
+      sentence = f'{place.folder} cannot be loaded ({first_line(error)})'
     raise UsageError(f'The model {place.name!r} cannot be served: {sentence}.')
 
   async def open_beside(self, place: Place) -> Loaded:

@@ -6,7 +6,7 @@ import re
 import signal
 
 # The words for a full disk, which end the much longer ones of Orbax.
-_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+_FULL_DISK = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 
 
 class UsageError(Exception):
@@ -155,16 +155,24 @@ class PredictionInterrupted(Interrupted):
   """The user stopped a prediction; finished rows are written."""
 
 
+def first_line(error: BaseException) -> str:
+  """Returns the first line of an error of a library, to quote it in a sentence.
+
+  Args:
+    error: any; one without a text is quoted as its type.
+  """
+  return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def in_short(error: BaseException) -> str:
-  """Shortens an error of a library, to quote it within a sentence.
+  """Shortens an error of a library that may quote much itself.
 
   Args:
     error: any.
 
   Returns:
-    At most 200 characters: the system's words if a disk is full, else the first
-    line, or the type of an error without a text.
+    The system's words if a disk is full, else up to 200 characters of the first
+    line.
   """
-  text = str(error).strip() or type(error).__name__
-  full = (words for words in _FULL if words in text)
-  return next(full, text.splitlines()[0][:200])
+  full = (words for words in _FULL_DISK if words in str(error))
+  return next(full, first_line(error)[:200])

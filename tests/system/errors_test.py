@@ -1,6 +1,6 @@
 import pytest
 
-from afgan_jax.system.errors import DataError, in_short
+from afgan_jax.system.errors import DataError, first_line, in_short
 
 
 def test_a_message_stays_on_one_line_whatever_a_name_holds():
@@ -22,3 +22,15 @@ def test_a_message_stays_on_one_line_whatever_a_name_holds():
 )
 def test_errors_of_libraries_are_shortened(error, text):
   assert in_short(error) == text
+
+
+@pytest.mark.parametrize(
+  ('error', 'text'),
+  [
+    (ValueError('\nOne.\nTwo.'), 'One.'),
+    (ValueError(), 'ValueError'),
+    (ValueError('x' * 300), 'x' * 300),
+  ],
+)
+def test_the_first_line_of_an_error_of_a_library(error, text):
+  assert first_line(error) == text

@@ -16,7 +16,7 @@ from afgan_jax.jobs.predict.pipeline import predict_rows
 from afgan_jax.jobs.predict.remote import fetched
 from afgan_jax.jobs.predict.rows import COLUMNS, Row, model_of, thresholds_of
 from afgan_jax.metrics.drift import Drift
-from afgan_jax.system.errors import OtherPredictions, UsageError, in_short
+from afgan_jax.system.errors import OtherPredictions, UsageError, first_line
 from afgan_jax.system.extras import needed
 from afgan_jax.system.threads import in_batches
 
@@ -96,7 +96,7 @@ class Cluster:
       )
     except (OSError, ValueError, TimeoutError) as error:
       raise UsageError(
-        f'No scheduler answers at {self.address} ({in_short(error)}).'
+        f'No scheduler answers at {self.address} ({first_line(error)}).'
       ) from error
     try:
       client.wait_for_workers(1, timeout=self.wait_seconds)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 from afgan_jax.preprocessing.suffixes import EXTENSIONS
-from afgan_jax.system.errors import DataError, in_short
+from afgan_jax.system.errors import DataError, first_line
 from afgan_jax.system.extras import needed
 
 _ADDRESS = re.compile(r'[a-z][a-z0-9+.-]+://', re.IGNORECASE)
@@ -44,7 +44,7 @@ def find_remote(pattern: str) -> list[str]:
     images = sorted(path for path in found if _is_image(path))
     addresses = [system.unstrip_protocol(path) for path in images]
   except Exception as error:  # Each store has exceptions of its own.
-    why = in_short(error)
+    why = first_line(error)
     raise DataError(f'{pattern} cannot be listed ({why}).') from error
   if not addresses:
     raise DataError(f'{pattern}: there is no image.')

@@ -20,7 +20,7 @@ from afgan_jax.jobs.predict.rows import (
 from afgan_jax.metrics.drift import Drift
 from afgan_jax.preprocessing.header import count_pixels
 from afgan_jax.preprocessing.prepared import PreparedImage
-from afgan_jax.system.errors import DataError, OutputFull, in_short
+from afgan_jax.system.errors import DataError, OutputFull, first_line
 from afgan_jax.system.files import is_full
 from afgan_jax.system.threads import Budget
 
@@ -230,4 +230,4 @@ def explain(path: str, error: Exception) -> str:
     return str(error)
   if isinstance(error, OSError) and error.filename:
     return f'{error.filename} cannot be written ({error.strerror}).'
-  return f'{path} cannot be processed ({in_short(error)}).'
+  return f'{path} cannot be processed ({first_line(error)}).'
