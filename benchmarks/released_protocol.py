@@ -31,7 +31,8 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 from sklearn.metrics import roc_auc_score
 
-from afgan_jax.checkpoints.store import Checkpoints, latest_step
+from afgan_jax.checkpoints.steps import latest_step
+from afgan_jax.checkpoints.store import Checkpoints
 from afgan_jax.devices import replicated
 from afgan_jax.methods.registry import build_method
 from afgan_jax.methods.state import TrainState

@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 from afgan_jax.checkpoints import checksums
 from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint
 from afgan_jax.checkpoints.shared import agree_on_step, of_this_process, to_save
+from afgan_jax.checkpoints.steps import FOLDER, describe_kept, latest_step
 from afgan_jax.config.rules import check_config
 from afgan_jax.config.schema import METHODS
 from afgan_jax.config.store import check_continues
@@ -33,7 +34,6 @@ from afgan_jax.system.errors import (
 from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file
 
-_FOLDER = 'checkpoints'
 _DAMAGED = 'damaged'
 # Files that Orbax writes after the checksums.
 _WRITTEN_LAST = ('_CHECKPOINT_METADATA', 'commit_success.txt')
@@ -56,7 +56,7 @@ class Checkpoints:
       workdir: of the run.
       max_to_keep: number of newest checkpoints to keep.
     """
-    self.folder = (workdir / _FOLDER).absolute()
+    self.folder = (workdir / FOLDER).absolute()
     self._manager = ocp.CheckpointManager(
       self.folder,
       options=ocp.CheckpointManagerOptions(
@@ -134,7 +134,7 @@ class Checkpoints:
     text = reason if isinstance(reason, str) else in_short(reason)
     return CheckpointNotWritten(
       f'{self.folder}: a checkpoint could not be written ({text}); '
-      'earlier ones are kept.'
+      f'{describe_kept(self.folder.parent)}.'
     )
 
   def each(self) -> Iterator[Checkpoint]:
@@ -190,16 +190,6 @@ class Checkpoints:
       (self.folder / str(step)).replace(target)
     if newer:
       self._manager.reload()
-
-
-def latest_step(workdir: pathlib.Path) -> int:
-  """Returns the step of a run's newest checkpoint, 0 if there is none.
-
-  Args:
-    workdir: of the run; it need not exist.
-  """
-  names = [path.name for path in (workdir / _FOLDER).glob('*')]
-  return max((int(name) for name in names if name.isdigit()), default=0)
 
 
 def restore(

@@ -50,7 +50,7 @@ _ADVICE = {
     'try a lower config.optimizer.learning_rate in another --workdir'
   ),
   errors.CheckpointNotWritten: (
-    'the same command continues from the last of them'
+    'make room or give access, then give the same command again'
   ),
   errors.PredictionInterrupted: 'the same command with --resume continues',
   errors.Interrupted: 'the same command continues from there',

@@ -12,12 +12,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.artefact.layout import is_artefact
-from afgan_jax.checkpoints.store import (
-  Checkpoints,
-  Given,
-  latest_step,
-  restore,
-)
+from afgan_jax.checkpoints.steps import latest_step
+from afgan_jax.checkpoints.store import Checkpoints, Given, restore
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.members import (
   Member,

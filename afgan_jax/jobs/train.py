@@ -8,7 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from afgan_jax.checkpoints.store import latest_step
+from afgan_jax.checkpoints.steps import latest_step
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.members import is_stored_ensemble
 from afgan_jax.config.rules import check_config, check_group_sizes

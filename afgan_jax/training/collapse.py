@@ -65,18 +65,30 @@ def find_collapse(history: Mapping[str, Curve]) -> Collapse | None:
   """
   if not {'discriminator', 'reconstruction'} <= history.keys():
     return None
-  steps, losses = history['discriminator']
-  count = len(steps) // _WINDOW
-  if count <= _NUM_WINDOWS:
+  steps, loss, error = _windows(history)
+  if len(loss) <= _NUM_WINDOWS:
     return None
-  loss = _medians(losses, count)
-  error = _medians(history['reconstruction'][1], count)
-  lowest = np.minimum.accumulate(error)
-  stuck = (error > _NOT_FALLING * error[0]) | (error > _RISEN * lowest)
-  collapsed = (loss < _COLLAPSED_LOSS) & stuck
-  if not np.all(collapsed[-_NUM_WINDOWS:]):
+  if not np.all(_collapsed(loss, error)[-_NUM_WINDOWS:]):
     return None
   return Collapse(steps[-1], float(loss[-1]), float(error[-1]))
+
+
+def describe_recovery(history: Mapping[str, Curve]) -> str | None:
+  """Describes in a sentence that a collapse is over.
+
+  Args:
+    history: with at least one collapse before.
+
+  Returns:
+    The sentence; None while one of the latest windows is of a collapse.
+  """
+  steps, loss, error = _windows(history)
+  if np.any(_collapsed(loss, error)[-_NUM_WINDOWS:]):
+    return None
+  return (
+    f'Training has recovered by step {steps[-1]}: the discriminator loss is '
+    f'{loss[-1]:.2g} and the reconstruction error {error[-1]:.2g}.'
+  )
 
 
 def describe_training(
@@ -99,7 +111,24 @@ def describe_training(
   }
 
 
+def _windows(
+  history: Mapping[str, Curve],
+) -> tuple[list[int], np.ndarray, np.ndarray]:
+  """Returns the steps, and the windows' discriminator losses and errors."""
+  steps, losses = history['discriminator']
+  count = len(steps) // _WINDOW
+  errors = history['reconstruction'][1]
+  return steps, _medians(losses, count), _medians(errors, count)
+
+
+def _collapsed(loss: np.ndarray, error: np.ndarray) -> np.ndarray:
+  """Returns for each window if it is one of a collapse."""
+  lowest = np.minimum.accumulate(error)
+  stuck = (error > _NOT_FALLING * error[0]) | (error > _RISEN * lowest)
+  return (loss < _COLLAPSED_LOSS) & stuck
+
+
 def _medians(values: list[float], count: int) -> np.ndarray:
   """Returns the medians of the last `count` windows."""
-  latest = np.array(values[-count * _WINDOW :])
+  latest = np.array(values[len(values) - count * _WINDOW :])
   return np.median(latest.reshape(count, _WINDOW), axis=1)

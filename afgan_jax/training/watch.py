@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from afgan_jax.checkpoints.steps import describe_kept
 from afgan_jax.checkpoints.store import Checkpoints
 from afgan_jax.methods.state import TrainState
 from afgan_jax.system.errors import Diverged
 from afgan_jax.tracking.event_writer import EventWriter
 from afgan_jax.tracking.history import Curve, HistoryWriter
 from afgan_jax.tracking.progress import Progress
-from afgan_jax.training.collapse import find_collapse
+from afgan_jax.training.collapse import describe_recovery, find_collapse
 
 
 class LossWatch:
@@ -77,15 +78,17 @@ class LossWatch:
       self._check_collapse(step, losses)
 
   def _check_collapse(self, step: int, losses: dict[str, float]) -> None:
-    """Prints a message once when training has collapsed."""
-    if self._collapsed:
-      return
+    """Prints a message when training has collapsed, or recovered."""
     for name, loss in losses.items():
       steps, values = self._history.setdefault(name, ([], []))
       steps.append(step)
       values.append(loss)
-    collapse = find_collapse(self._history)
-    if collapse:
+    if self._collapsed:
+      recovery = describe_recovery(self._history)
+      if recovery:
+        self._collapsed = False
+        self._progress.say(recovery)
+    elif collapse := find_collapse(self._history):
       self._collapsed = True
       self._progress.say(collapse.describe(self._config))
 
@@ -106,8 +109,6 @@ def check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
 
 
 def _diverged(cause: str, checkpoints: Checkpoints) -> Diverged:
-  last = checkpoints.latest_step
-  kept = 'no checkpoint had been saved'
-  if last is not None:
-    kept = f'the checkpoint of step {last} is kept'
-  return Diverged(f'{cause}: training stopped, {kept}.')
+  return Diverged(
+    f'{cause}: training stopped, {describe_kept(checkpoints.folder.parent)}.'
+  )

@@ -77,8 +77,8 @@ def test_a_disk_that_fills_while_it_saves_is_told_in_one_sentence(tmp_path):
     lines = several.text(0).splitlines()
   assert lines[-1] == (
     f'{tmp_path}/run/checkpoints: a checkpoint could not be written (File too '
-    'large); earlier ones are kept: the same command continues from the last '
-    'of them.'
+    'large); no checkpoint was saved: make room or give access, then give the '
+    'same command again.'
   )
   assert 'Traceback' not in '\n'.join(lines)
   assert len(lines) < 10

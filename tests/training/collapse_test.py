@@ -3,7 +3,11 @@ import numpy as np
 import pytest
 
 from afgan_jax.training import loop
-from afgan_jax.training.collapse import Collapse, find_collapse
+from afgan_jax.training.collapse import (
+  Collapse,
+  describe_recovery,
+  find_collapse,
+)
 from tests.support.tiny import tiny_config
 
 
@@ -61,6 +65,19 @@ def test_single_values_do_not_decide():
   assert found is not None
 
 
+def test_a_recovery_is_told_when_no_recent_window_is_of_a_collapse():
+  # Of the three latest windows of ten values the first has 6, then 5 of them.
+  discriminator = np.repeat([1e-4, 0.5], [60, 24])
+  history = _history(discriminator, np.full(84, 0.6))
+  assert describe_recovery(history) is None
+  history = _history(np.append(discriminator, 0.5), np.full(85, 0.6))
+  text = describe_recovery(history)
+  assert 'step 850' in text and 'discriminator loss is 0.5 ' in text
+  # The error fell, although the discriminator is still ahead.
+  error = np.repeat([0.6, 0.05], [60, 30])
+  assert describe_recovery(_history(np.full(90, 1e-4), error)) is not None
+
+
 def test_without_a_discriminator_nothing_collapses():
   history = _history(np.zeros(100), np.full(100, 0.6))
   del history['discriminator']
@@ -108,3 +125,28 @@ def test_training_tells_it_once_and_again_when_it_goes_on(
     assert capfd.readouterr().err.count('collapsed') == 1
     if older:  # Versions before left TensorBoard's files alone.
       (tmp_path / 'history.jsonl').unlink()
+
+
+@pytest.mark.training
+def test_training_tells_a_recovery_and_does_not_report_the_collapse(
+  tmp_path, monkeypatch, capfd
+):
+  def make_advance(*_):
+    def advance(state, limit):
+      steps = state.step + 1 + jnp.arange(limit)
+      metrics = {
+        'discriminator': jnp.where(steps <= 50, 1e-4, 0.7),
+        'reconstruction': jnp.full(limit, 0.6),
+      }
+      return state.replace(step=state.step + limit), limit, metrics
+
+    return advance
+
+  monkeypatch.setattr(loop, 'make_advance', make_advance)
+  images = np.zeros((8, 16, 16, 3), np.uint8)
+  fields = {'generator.fusion': 'none', 'log.every_steps': 1}
+  loop.train(tiny_config(num_steps=120, **fields), tmp_path, images, None)
+  text = capfd.readouterr().err
+  assert text.count('has collapsed by step') == 1
+  assert text.count('has recovered by step') == 1
+  assert text.index('collapsed by') < text.index('recovered by')

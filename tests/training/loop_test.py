@@ -141,7 +141,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
   # The loss of the only step is finite, the update is not.
   fields = {'optimizer.learning_rate': 1e38, 'generator.fusion': 'none'}
   config = tiny_config(num_epochs=1, **fields)
-  with pytest.raises(UsageError, match='no checkpoint had been saved'):
+  with pytest.raises(UsageError, match='stopped, no checkpoint was saved'):
     _train(config, tmp_path, _images(num_images=4))
 
 
