@@ -153,8 +153,6 @@ def test_a_save_that_fails_is_named_and_nothing_is_lost(copy, monkeypatch):
     raise ValueError('RESOURCE_EXHAUSTED: no space\nand more of it')
 
   monkeypatch.setattr(checkpoints.ocp.CheckpointManager, 'save', fail)
-  with pytest.raises(
-    UsageError, match=r'EXHAUSTED: no space\); .* 6 is kept'
-  ):
+  with pytest.raises(UsageError, match=r'EXHAUSTED: no space\); .* 6 is kept'):
     train_briefly(copy, 4)
   assert int(checkpoints.restore(copy)[1].step) == 6
