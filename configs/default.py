@@ -283,6 +283,8 @@ def _segmentation(generator: ConfigDict) -> ConfigDict:
   segmentation.base_features = generator.get_oneway_ref('base_features')
   segmentation.max_features = 256
   segmentation.num_levels = 5  # Of downsampling by two.
+  # Of each level: 4×4 of stride 2, and with 2 a further one of 3×3 (DRAEM).
+  segmentation.convolutions = 1
   segmentation.focus = 0.0  # γ of the focal loss (DRAEM has 2); 0 for none.
   return segmentation
 

@@ -69,6 +69,9 @@ AFGAN: dict[str, Field] = {
   ),
   'segmentation.max_features': Field(greater_than(0, whole=True), before=256),
   'segmentation.num_levels': Field(greater_than(0, whole=True), before=5),
+  'segmentation.convolutions': Field(
+    between(1, 2, whole=True), before=1, omit_before=True
+  ),
   'segmentation.focus': Field(between(0, 10), before=0.0),
   'loss.adversarial_weight': _WEIGHT,
   'loss.reconstruction_weight': _WEIGHT,

@@ -189,8 +189,10 @@ def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:
     norms['the generator'] = generator
     if has_segmentation_head(config):
       levels = min(config.segmentation.num_levels, num_levels)
-      features = _level_features(config.segmentation, levels)[:-1]
-      norms['the segmentation head'] = features
+      features = _level_features(config.segmentation, levels)
+      # The innermost level has a norm only after a second convolution.
+      has_innermost = config.segmentation.convolutions == 2
+      norms['the segmentation head'] = features[: levels - 1 + has_innermost]
   if config.generator.aff_norm == 'group' and config.generator.fusion == 'aff':
     norms["the generator's fusions"] = generator
     reduction = config.generator.aff_reduction

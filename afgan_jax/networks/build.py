@@ -95,6 +95,7 @@ def build_segmentation_head(
       min(config.segmentation.num_levels, round(math.log2(config.tile_size))),
     ),
     norm=_norm(config, axis_name, config.norm.kind),
+    convolutions=config.segmentation.convolutions,
     dtype=jnp.dtype(config.dtype),
   )
 

@@ -24,6 +24,8 @@ class Encoder(nn.Module):
     attention: creates a module that ends a level and keeps its shape; None for
       no such module.
     attention_levels: number of levels with attention, from the first.
+    refine: creates a module that follows each level, called with the number of
+      features; None for no such module.
   """
 
   features: tuple[int, ...]
@@ -32,6 +34,7 @@ class Encoder(nn.Module):
   innermost_norm: bool = False
   attention: ModuleDef | None = None
   attention_levels: int = 0
+  refine: ModuleDef | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array) -> list[jax.Array]:
@@ -49,6 +52,8 @@ class Encoder(nn.Module):
       x = leaky_relu(x)
       if self.attention is not None and level < self.attention_levels:
         x = self.attention(name=f'attention_{level}')(x)
+      if self.refine is not None:
+        x = self.refine(features, name=f'refine_{level}')(x)
       pyramid.append(x)
     return pyramid
 
@@ -64,6 +69,7 @@ class Decoder(nn.Module):
     dtype: compute type.
     out_features: number of features of the output.
     use_bias: whether to add a bias to the output.
+    refine: as in `Encoder`; follows the skip connections.
   """
 
   features: tuple[int, ...]
@@ -72,6 +78,7 @@ class Decoder(nn.Module):
   dtype: Any = jnp.float32
   out_features: int = 3
   use_bias: bool = True
+  refine: ModuleDef | None = None
 
   @nn.compact
   def __call__(self, pyramid: list[jax.Array]) -> jax.Array:
@@ -83,6 +90,8 @@ class Decoder(nn.Module):
       x = nn.relu(self.norm(name=f'norm_{level}')(x))
       if self.fusion is not None:
         x = self.fusion(name=f'fusion_{level}')(pyramid[level - 1], x)
+      if self.refine is not None:
+        x = self.refine(features, name=f'refine_{level}')(x)
     # The output is compared with the image, so it is not rounded to `dtype`.
     return UpConv(self.out_features, self.use_bias, name='conv_0')(x)
 

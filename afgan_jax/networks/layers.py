@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from afgan_jax.ops import conv_same
 from afgan_jax.ops.conv4x4.convolution import conv, conv_transpose
 
 ModuleDef = Any
@@ -69,6 +70,33 @@ class UpConv(nn.Module):
       bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
       y += bias.astype(self.dtype)
     return y
+
+
+class SameConv(nn.Module):
+  """A 3×3 convolution of stride 1, a norm and a leaky ReLU.
+
+  Attributes:
+    features: number of output features.
+    norm: creates a norm.
+    dtype: compute type.
+  """
+
+  features: int
+  norm: ModuleDef
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps [batch, h, w, c] to [batch, h, w, features]."""
+    x = nn.Conv(
+      self.features,
+      (3, 3),
+      use_bias=False,
+      dtype=self.dtype,
+      conv_general_dilated=conv_same.conv_general_dilated,
+      name='conv',
+    )(x)
+    return leaky_relu(self.norm(name='norm')(x))
 
 
 def batch_norm(

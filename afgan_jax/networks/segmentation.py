@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from afgan_jax.networks.generator import Concatenation, Decoder, Encoder
-from afgan_jax.networks.layers import ModuleDef
+from afgan_jax.networks.layers import ModuleDef, SameConv
 
 
 class SegmentationHead(nn.Module):
@@ -21,11 +21,13 @@ class SegmentationHead(nn.Module):
     features: number of features of each level; the image's side is a multiple
       of 2^len(features).
     norm: creates a norm, called with `use_running_average` and `name`.
+    convolutions: of each level, 1 or 2; the second one is 3×3, as in DRAEM.
     dtype: compute type.
   """
 
   features: tuple[int, ...]
   norm: ModuleDef
+  convolutions: int = 1
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -46,16 +48,21 @@ class SegmentationHead(nn.Module):
     def norm(name: str) -> nn.Module:
       return self.norm(use_running_average=not train, name=name)
 
+    def refine(features: int, name: str) -> nn.Module:
+      return SameConv(features, norm, self.dtype, name=name)
+
+    second = refine if self.convolutions == 2 else None
     pair = jnp.concatenate([image, reconstruction], axis=-1)
-    pyramid = Encoder(self.features, norm, self.dtype, name='encoder')(
-      pair.astype(self.dtype)
-    )
+    pyramid = Encoder(
+      self.features, norm, self.dtype, refine=second, name='encoder'
+    )(pair.astype(self.dtype))
     logits = Decoder(
       self.features,
       norm,
       lambda name: Concatenation(name=name),
       self.dtype,
       out_features=1,
+      refine=second,
       name='decoder',
     )(pyramid)
     return logits[..., 0]

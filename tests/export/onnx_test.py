@@ -217,6 +217,7 @@ def test_maps_and_image_scores(tmp_path, map_kind, image, tile):
     {'loss.adversarial_weight': 0.0, 'loss.latent_weight': 0.0},
     {
       'loss.segmentation_weight': 1.0,
+      'segmentation.convolutions': 2,
       'score.map': 'segmentation',
       'score.image': 'max',
     },

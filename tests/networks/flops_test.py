@@ -86,6 +86,12 @@ def test_the_head_costs_and_the_game_spares_what_it_takes_by_hand():
   assert (
     build_method(config).train_flops() == 3 * generator - _ENCODER[0] + 3 * head
   )
+  config.segmentation.convolutions = 2
+  # 3×3 on both levels of the encoder, and on the decoder's after the join,
+  # from which the last layer gets 4 features in the place of 8.
+  second = 2 * 9 * (4 * 4 * 8**2 + 6 * 6 * 4**2 + 8 * 4 * 8**2)
+  head += second - 2 * 16 * 4 * 1 * 8**2
+  assert build_method(config).score_flops() == generator + head
 
 
 def test_the_paper_takes_about_sixty_gflop_for_an_image():

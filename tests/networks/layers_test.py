@@ -215,9 +215,13 @@ def test_norms_of_fusions_and_of_the_discriminator_by_themselves(
   assert grouped == expected
 
 
+@pytest.mark.parametrize('convolutions', [1, 2])
 @pytest.mark.parametrize('group_size', [2, 3, 4, 6, 8, 12, 16])
-def test_the_check_of_group_sizes_knows_the_norms_of_all_networks(group_size):
+def test_the_check_of_group_sizes_knows_the_norms_of_all_networks(
+  group_size, convolutions
+):
   config = _config(64)
+  config.segmentation.convolutions = convolutions
   config.norm.kind = 'group'
   config.norm.group_size = group_size
   config.generator.base_features = 24
