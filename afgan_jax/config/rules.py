@@ -182,17 +182,15 @@ def _check_stages(config: ConfigDict) -> None:
 def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:
   """Returns the numbers of features of all group norms by their place."""
   num_levels = config.tile_size.bit_length() - 1  # log2
-  # The innermost level of an encoder has no norm, and no fusion.
+  # The innermost level has no norm without a second convolution, nor a fusion.
   generator = _level_features(config.generator, num_levels)[:-1]
   norms = {}
   if config.norm.kind == 'group':
     norms['the generator'] = generator
     if has_segmentation_head(config):
-      levels = min(config.segmentation.num_levels, num_levels)
-      features = _level_features(config.segmentation, levels)
-      # The innermost level has a norm only after a second convolution.
-      has_innermost = config.segmentation.convolutions == 2
-      norms['the segmentation head'] = features[: levels - 1 + has_innermost]
+      head = config.segmentation
+      levels = min(head.num_levels, num_levels) - (head.convolutions == 1)
+      norms['the segmentation head'] = _level_features(head, levels)
   if config.generator.aff_norm == 'group' and config.generator.fusion == 'aff':
     norms["the generator's fusions"] = generator
     reduction = config.generator.aff_reduction
