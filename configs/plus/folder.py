@@ -1,6 +1,11 @@
-"""The better recipe on your own folder of good images.
+r"""The better recipe on your own folder of good images.
 
-python main.py --config=configs/plus/folder.py --config.data.path=my_images
+  python main.py --config=configs/plus/folder.py --config.data.path=my_images
+  python main.py --config=configs/plus/folder.py:texture \
+    --config.data.path=my_cloth
+
+Images of a texture, such as cloth, cast metal or wood, are cut into squares of
+one scale. An object is seen as a whole.
 """
 
 from ml_collections import ConfigDict
@@ -9,6 +14,20 @@ from configs import folder
 from configs.plus import recipe
 
 
-def get_config() -> ConfigDict:
-  """Returns the configuration."""
-  return recipe.improve(folder.get_config())
+def get_config(kind: str = '') -> ConfigDict:
+  """Returns the configuration.
+
+  Args:
+    kind: of the images, 'texture'; or nothing.
+
+  Raises:
+    ValueError: if it is anything else.
+  """
+  if kind not in ('', 'texture'):
+    raise ValueError(
+      f"there is no kind of images {kind!r}: give 'texture' or nothing"
+    )
+  config = recipe.improve(folder.get_config())
+  if kind:
+    config.update(recipe.TEXTURE_FIELDS)
+  return config

@@ -4,6 +4,8 @@ A config of this folder is given after a colon, and its own part after a slash:
 
   python main.py --config=configs/plus/processor.py:folder \
     --config.data.path=my_images
+  python main.py --config=configs/plus/processor.py:folder/texture \
+    --config.data.path=my_cloth
   python main.py --config=configs/plus/processor.py:mvtec_ad/screw
   python main.py --config=configs/plus/processor.py:public/visa/candle
 
@@ -32,10 +34,6 @@ def get_config(name: str = 'folder') -> ConfigDict:
   if config_name not in CONFIGS:
     raise ValueError(
       f'there is no config {config_name!r}: give one of {", ".join(CONFIGS)}'
-    )
-  if config_name == 'folder' and rest:
-    raise ValueError(
-      f'{name!r} has a slash: give folder alone, and --config.data.path=DIR'
     )
   module = importlib.import_module(f'configs.plus.{config_name}')
   return shrink(module.get_config(rest) if rest else module.get_config())

@@ -17,6 +17,9 @@ CATEGORY_FIELDS = {
   },
 }
 
+# Textures at one scale, half of the images'; squares of them are inspected.
+TEXTURE_FIELDS = {'data': {'geometry': 'tiles', 'scale': 0.5}}
+
 
 def improve(config: ConfigDict) -> ConfigDict:
   """Turns the paper's recipe into the better one, at any size.

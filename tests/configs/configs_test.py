@@ -547,11 +547,22 @@ def test_the_processors_size_changes_the_size_alone():
 
 @pytest.mark.parametrize(
   ('name', 'words'),
-  [('screw', 'give one of folder'), ('folder/x', 'give folder alone')],
+  [('screw', 'give one of folder'), ('folder/x', "kind of images 'x': give")],
 )
 def test_unknown_configs_for_a_processor_are_refused(name, words):
   with pytest.raises(ValueError, match=words):
     processor.get_config(name)
+
+
+def test_a_texture_differs_in_the_geometry_alone():
+  for whole, texture in (
+    (plus_folder.get_config(), plus_folder.get_config('texture')),
+    (processor.get_config('folder'), processor.get_config('folder/texture')),
+  ):
+    whole, texture = map(configuration.flatten, (whole, texture))
+    changed = {name: v for name, v in texture.items() if v != whole[name]}
+    assert changed == {'data.geometry': 'tiles', 'data.scale': 0.5}
+    assert texture.keys() == whole.keys()
 
 
 def test_the_rate_falls_over_the_whole_of_the_better_recipe():
