@@ -5,7 +5,8 @@
 The runs hold out the same images, e.g. with the same `config.calibration.seed`,
 and may differ in `config.image_size`, `data.geometry` and `data.scale`. Each
 map is restored to the own size of its image; every combination of the runs has
-the mean of its maps, and the mean of the 100 largest pixels as score.
+the mean of its maps, and as score the mean of the `config.score.top_k` largest
+pixels of that (by the first run's config).
 
 Without --test, on synthetic defects on the held-out images: image AUROC, that
 of the visible defects, and the share of these that is missed at the highest
@@ -15,17 +16,17 @@ on the test set: image AUROC, AUPRO(0.3), and the error rates at that threshold.
 
 import argparse
 import itertools
-import os
 import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from afgan_jax.augment.probe import KINDS
 from afgan_jax.detector import Detector
-from afgan_jax.jobs.data import Images
+from afgan_jax.jobs.data import Images, check_held_out
 from afgan_jax.jobs.probes import choose_seeds, count_repeats, draw_probes
+from afgan_jax.metrics.image import image_metrics
+from afgan_jax.metrics.image_scores import image_scores
 from afgan_jax.metrics.pixel_bins import (
   PixelTally,
   label_regions,
@@ -38,8 +39,6 @@ from afgan_jax.system import cpu as cpu_runtime
 from afgan_jax.system.errors import DataError, UsageError
 from datasets import load
 
-_TOP = 100  # Pixels, at the own size of the image.
-
 Runs = dict[str, Detector]
 
 
@@ -51,10 +50,7 @@ def main() -> None:
   args = parser.parse_args()
   cpu_runtime.prepare()
   try:
-    runs = {
-      os.path.basename(os.path.normpath(workdir)): Detector.load(workdir)
-      for workdir in args.workdirs
-    }
+    runs = {workdir: Detector.load(workdir) for workdir in args.workdirs}
     held_out = _held_out(runs)
     if args.test:
       _print_test(runs, held_out)
@@ -72,6 +68,7 @@ def _held_out(runs: Runs) -> Images:
       'The runs hold out different images: train them with the same '
       'config.calibration.seed and fraction.'
     )
+  check_held_out(found[0])
   return found[0]
 
 
@@ -92,8 +89,9 @@ def _mean_maps(
     yield names, np.mean([maps[name] for name in names], axis=0)
 
 
-def _reduce(values: np.ndarray) -> float:
-  return float(np.partition(values.ravel(), -_TOP)[-_TOP:].mean())
+def _reduce(runs: Runs, values: np.ndarray) -> float:
+  config = next(iter(runs.values())).config
+  return float(image_scores(config, {'map': values[None]})['top_k'][0])
 
 
 def _scores(runs: Runs, pixels: np.ndarray, path: str) -> list[float]:
@@ -102,7 +100,7 @@ def _scores(runs: Runs, pixels: np.ndarray, path: str) -> list[float]:
     name: run.preprocessor.prepare_original(pixels, path)
     for name, run in runs.items()
   }
-  return [_reduce(values) for _, values in _mean_maps(runs, images)]
+  return [_reduce(runs, values) for _, values in _mean_maps(runs, images)]
 
 
 def _print_synthetic(runs: Runs, held_out: Images) -> None:
@@ -119,13 +117,13 @@ def _print_synthetic(runs: Runs, held_out: Images) -> None:
         visible.append(found.visible)
     print(f'{index + 1} of {len(held_out)} images', file=sys.stderr)
   scores = np.array(good), np.array(bad)
+  of_kind, seen = np.array(kinds), np.array(visible)
   print('all     visible  missed   runs')
   for names, ours, theirs in zip(
     _combinations(runs), *(part.T for part in scores), strict=True
   ):
-    seen = np.array(visible)
-    every = _mean_auroc(ours, theirs, np.array(kinds))
-    of_seen = _mean_auroc(ours, theirs[seen], np.array(kinds)[seen])
+    every = _mean_auroc(ours, theirs, of_kind)
+    of_seen = _mean_auroc(ours, theirs[seen], of_kind[seen])
     missed = np.mean(theirs[seen] <= ours.max())
     print(f'{every:.3f}   {of_seen:.3f}    {missed:6.1%}   {" + ".join(names)}')
 
@@ -139,13 +137,15 @@ def _mean_auroc(good: np.ndarray, bad: np.ndarray, kinds: np.ndarray) -> float:
 
 def _auroc(good: np.ndarray, bad: np.ndarray) -> float:
   labels = np.repeat([0, 1], [len(good), len(bad)])
-  return float(roc_auc_score(labels, np.concatenate([good, bad])))
+  return image_metrics(labels, np.concatenate([good, bad]))['image_auroc']
 
 
 def _print_test(runs: Runs, held_out: Images) -> None:
   first = next(iter(runs.values())).config.copy_and_resolve_references()
   first.metrics.pixels = 'own'
   test = load.load_test(first)
+  if test is None or first.data.source == 'procedural':
+    raise UsageError('The runs have no test images in files: leave --test out.')
   thresholds = np.max(
     [
       _scores(runs, open_image().pixels, path)
@@ -164,7 +164,7 @@ def _print_test(runs: Runs, held_out: Images) -> None:
     labels = label_regions(own.mask)
     scores.append([])
     for row, (_, values) in enumerate(_mean_maps(runs, images)):
-      scores[-1].append(_reduce(values))
+      scores[-1].append(_reduce(runs, values))
       counted = tally(values, own.mask, labels)
       place = int(bool(counted.num_images))
       counts[row][place] = counts[row][place].plus(counted)

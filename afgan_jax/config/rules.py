@@ -182,7 +182,7 @@ def _check_stages(config: ConfigDict) -> None:
 def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:
   """Returns the numbers of features of all group norms by their place."""
   num_levels = config.tile_size.bit_length() - 1  # log2
-  # The innermost level has no norm without a second convolution, nor a fusion.
+  # The innermost level has no fusion, and a norm only with two convolutions.
   generator = _level_features(config.generator, num_levels)[:-1]
   norms = {}
   if config.norm.kind == 'group':

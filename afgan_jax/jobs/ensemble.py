@@ -12,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.artefact.layout import is_artefact
-from afgan_jax.checkpoints.steps import latest_step
+from afgan_jax.checkpoints.steps import FOLDER, latest_step
 from afgan_jax.checkpoints.store import Checkpoints, Given, restore
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.members import (
@@ -111,7 +111,7 @@ def _write(
 ) -> None:
   """Writes what a trained run has, in place of an earlier ensemble's."""
   if is_stored_ensemble(workdir):
-    shutil.rmtree(workdir / 'checkpoints', ignore_errors=True)
+    shutil.rmtree(workdir / FOLDER, ignore_errors=True)
     for name in _RESULTS:
       (workdir / name).unlink(missing_ok=True)
   with Checkpoints(workdir) as checkpoints:

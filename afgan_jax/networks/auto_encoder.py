@@ -1,18 +1,12 @@
 """The discriminator of DAGAN (Tang et al. 2020), an auto-encoder."""
 
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from afgan_jax.networks.layers import DownConv, ModuleDef, UpConv
-from afgan_jax.ops import conv_same
-
-_Conv = functools.partial(
-  nn.Conv, conv_general_dilated=conv_same.conv_general_dilated
-)
+from afgan_jax.networks.layers import DownConv, ModuleDef, SameConv, UpConv
 
 
 class AutoEncoder(nn.Module):
@@ -43,7 +37,7 @@ class AutoEncoder(nn.Module):
       [batch, size, size, 3], float32 in [-1, 1].
     """
     first, *deeper = self.features
-    x = _Conv(first, (3, 3), dtype=self.dtype, name='first')(
+    x = SameConv(first, (3, 3), dtype=self.dtype, name='first')(
       image.astype(self.dtype)
     )
     for level, features in enumerate(deeper, start=1):
@@ -57,5 +51,5 @@ class AutoEncoder(nn.Module):
       )
       x = nn.relu(x)
     # The output is compared with the image, so it is not rounded to `dtype`.
-    x = _Conv(3, (3, 3), dtype=jnp.float32, name='last')(x)
+    x = SameConv(3, (3, 3), dtype=jnp.float32, name='last')(x)
     return jnp.tanh(x)

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from afgan_jax.networks.initialize import STANDARD_DEVIATION, initialize_on
-from afgan_jax.networks.layers import leaky_relu
-from afgan_jax.ops import conv_same
+from afgan_jax.networks.layers import SameConv, leaky_relu
 
 # Features of the levels, outermost first, as multiples of the first's.
 _MULTIPLES = (1, 2, 3, 4, 8, 16)
@@ -61,13 +60,8 @@ class ResidualBlock(nn.Module):
     return leaky_relu(y + self._pointwise(x, 'shortcut'))
 
   def _spatial(self, x: jax.Array, name: str) -> jax.Array:
-    return nn.Conv(
-      self.features,
-      (3, 3),
-      use_bias=False,
-      dtype=self.dtype,
-      conv_general_dilated=conv_same.conv_general_dilated,
-      name=name,
+    return SameConv(
+      self.features, (3, 3), use_bias=False, dtype=self.dtype, name=name
     )(x)
 
   def _pointwise(

@@ -13,6 +13,11 @@ from afgan_jax.ops.conv4x4.convolution import conv, conv_transpose
 
 ModuleDef = Any
 
+# A `nn.Conv` of stride 1 and an odd side that is fast on a CPU, too.
+SameConv = functools.partial(
+  nn.Conv, conv_general_dilated=conv_same.conv_general_dilated
+)
+
 
 class DownConv(nn.Module):
   """A 4×4 convolution of stride 2; halves height and width.
@@ -72,7 +77,7 @@ class UpConv(nn.Module):
     return y
 
 
-class SameConv(nn.Module):
+class ConvNorm(nn.Module):
   """A 3×3 convolution of stride 1, a norm and a leaky ReLU.
 
   Attributes:
@@ -88,13 +93,8 @@ class SameConv(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [batch, h, w, c] to [batch, h, w, features]."""
-    x = nn.Conv(
-      self.features,
-      (3, 3),
-      use_bias=False,
-      dtype=self.dtype,
-      conv_general_dilated=conv_same.conv_general_dilated,
-      name='conv',
+    x = SameConv(
+      self.features, (3, 3), use_bias=False, dtype=self.dtype, name='conv'
     )(x)
     return leaky_relu(self.norm(name='norm')(x))
 

@@ -14,12 +14,7 @@ from flax import linen as nn
 
 from afgan_jax.networks.dcgan import INNERMOST
 from afgan_jax.networks.initialize import STANDARD_DEVIATION
-from afgan_jax.networks.layers import ModuleDef
-from afgan_jax.ops import conv_same
-
-_Conv = functools.partial(
-  nn.Conv, conv_general_dilated=conv_same.conv_general_dilated
-)
+from afgan_jax.networks.layers import ModuleDef, SameConv
 
 
 class ResidualBlock(nn.Module):
@@ -41,7 +36,7 @@ class ResidualBlock(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [batch, h, w, c] to [batch, 2h, 2w, features], or to h/2, w/2."""
-    conv = functools.partial(_Conv, dtype=self.dtype)
+    conv = functools.partial(SameConv, dtype=self.dtype)
     inner = self.features if self.up else x.shape[-1]
     enlarge, shrink = (double, lambda y: y) if self.up else (lambda y: y, halve)
     # On few pixels the shortcut's convolution costs less; order is no matter.
@@ -92,7 +87,7 @@ class ResidualGenerator(nn.Module):
       )(x)
     x = nn.relu(norm(name='norm')(x))
     # The output is compared with the image, so it is not rounded to `dtype`.
-    return jnp.tanh(_Conv(3, (3, 3), name='conv')(x.astype(jnp.float32)))
+    return jnp.tanh(SameConv(3, (3, 3), name='conv')(x.astype(jnp.float32)))
 
 
 class ResidualEncoder(nn.Module):
@@ -126,7 +121,7 @@ class ResidualEncoder(nn.Module):
       linear, [batch, 16 · features[-1]]; both float32.
     """
     norm = functools.partial(self.norm, use_running_average=not train)
-    x = _Conv(self.features[0], (3, 3), dtype=self.dtype, name='conv')(image)
+    x = SameConv(self.features[0], (3, 3), dtype=self.dtype, name='conv')(image)
     for level, features in enumerate(self.features[1:]):
       x = ResidualBlock(
         features, norm, self.dtype, up=False, name=f'block_{level}'

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from afgan_jax.networks.generator import Concatenation, Decoder, Encoder
-from afgan_jax.networks.layers import ModuleDef, SameConv
+from afgan_jax.networks.layers import ConvNorm, ModuleDef
 
 
 class SegmentationHead(nn.Module):
@@ -49,7 +49,7 @@ class SegmentationHead(nn.Module):
       return self.norm(use_running_average=not train, name=name)
 
     def refine(features: int, name: str) -> nn.Module:
-      return SameConv(features, norm, self.dtype, name=name)
+      return ConvNorm(features, norm, self.dtype, name=name)
 
     second = refine if self.convolutions == 2 else None
     pair = jnp.concatenate([image, reconstruction], axis=-1)
