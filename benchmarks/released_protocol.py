@@ -6,7 +6,7 @@ Published code of GANomaly and of Skip-GANomaly leaves batch norms in training
 mode when it scores, takes the test images sorted by class, and reports the
 epoch with the best AUC on the test set. An image's score then depends on its
 neighbours, which are of its class. Reads all kept checkpoints, e.g. of a run
-with `--config.checkpoint.max_tokeep=100`, and prints for each mode of the
+with `--config.checkpoint.max_to_keep=100`, and prints for each mode of the
 norms the image AUROC of the method's own score for the last checkpoint and for
 the best one:
 

@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax import machine
 from afgan_jax.config.derived import base_features, size_in_words
-from afgan_jax.config.rules import check_group_sizes
+from afgan_jax.config.group_norms import check_group_sizes
 from afgan_jax.methods.registry import build_method
 from afgan_jax.system.errors import UsageError
 from afgan_jax.system.log import in_words

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import check_config, check_group_sizes
+from afgan_jax.config.group_norms import check_group_sizes
+from afgan_jax.config.rules import check_config
 from afgan_jax.jobs.data import Data
 from afgan_jax.metrics.evaluation import Evaluation
 from afgan_jax.metrics.threshold import Calibration

@@ -138,7 +138,8 @@ def _dispatch(
   workdir = pathlib.Path(_path(definitions.WORKDIR) or default_workdir())
   check_flags(mode)
   if mode == 'inspect':  # Needs no JAX.
-    from afgan_jax.config.rules import check_config, check_group_sizes
+    from afgan_jax.config.group_norms import check_group_sizes
+    from afgan_jax.config.rules import check_config
 
     check_config(config, num_devices=1)
     check_group_sizes(config)

@@ -3,7 +3,6 @@
 Imports nothing slow, since it runs when flags are parsed.
 """
 
-import math
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -43,39 +42,6 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
     check_config(member.config, num_devices)
 
 
-def check_group_sizes(config: ConfigDict) -> None:
-  """Checks that groups divide the features of every group norm.
-
-  For new runs only, and therefore not part of `check_config`: stored runs may
-  rely on smaller groups, see `networks.layers.GroupNorm`. Methods other than
-  AFGAN have no group norms.
-
-  Args:
-    config: that `check_config` accepts.
-
-  Raises:
-    UsageError: a layer's features cannot be divided into such groups.
-  """
-  if config.method != 'afgan':
-    return
-  size, norms = config.norm.group_size, _group_norm_features(config)
-  common = math.gcd(*(x for features in norms.values() for x in features))
-  fitting = math.gcd(size, common)
-  fitting = fitting if fitting > 1 else common
-  for place, features in norms.items():
-    for number in features:
-      if number % size:
-        remedy = (
-          f'set it to {fitting}'
-          if fitting > 1
-          else 'no size fits all group norms, so change the numbers of features'
-        )
-        raise UsageError(
-          f'config.norm.group_size is {size}: it must divide {number}, the '
-          f'number of features of a group norm in {place}; {remedy}.'
-        )
-
-
 def _check_fields(flat: dict[str, Any]) -> None:
   """Checks each field against the schema."""
   fields = fields_of(flat.get('method'))
@@ -99,6 +65,12 @@ def _check_tile_size(config: ConfigDict) -> None:
       "config.data.geometry='tiles' cuts images into squares of "
       f'config.image_size={config.image_size}, so config.tile_size='
       f'{config.tile_size} has no use: leave it out.'
+    )
+  if config.data.geometry != 'tiles' and config.data.num_scales > 1:
+    raise UsageError(
+      f'config.data.num_scales={config.data.num_scales} has no use with '
+      f"config.data.geometry={config.data.geometry!r}: set that to 'tiles', or "
+      'leave it out.'
     )
   _check(
     config.tile_size in sizes,
@@ -177,39 +149,6 @@ def _check_stages(config: ConfigDict) -> None:
     f'greater than config.encoder.from_step, {from_step}, the number of steps '
     'after which the encoder is trained',
   )
-
-
-def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:
-  """Returns the numbers of features of all group norms by their place."""
-  num_levels = config.tile_size.bit_length() - 1  # log2
-  # The innermost level has no fusion, and a norm only with two convolutions.
-  generator = _level_features(config.generator, num_levels)[:-1]
-  norms = {}
-  if config.norm.kind == 'group':
-    norms['the generator'] = generator
-    if has_segmentation_head(config):
-      head = config.segmentation
-      levels = min(head.num_levels, num_levels) - (head.convolutions == 1)
-      norms['the segmentation head'] = _level_features(head, levels)
-  if config.generator.aff_norm == 'group' and config.generator.fusion == 'aff':
-    norms["the generator's fusions"] = generator
-    reduction = config.generator.aff_reduction
-    norms[
-      "a bottleneck of the generator's fusions (config.generator.aff_reduction)"
-    ] = [max(features // reduction, 1) for features in generator]
-  if config.discriminator.norm == 'group' and trains_discriminator(config):
-    # The first level has no norm.
-    features = _level_features(config.discriminator, num_levels - 2)[1:]
-    norms['the discriminator'] = features
-  return norms
-
-
-def _level_features(network: ConfigDict, num_levels: int) -> list[int]:
-  # As `networks.layers.level_features`, which imports JAX.
-  return [
-    min(network.base_features * 2**level, network.max_features)
-    for level in range(num_levels)
-  ]
 
 
 def _check_placement(config: ConfigDict) -> None:

@@ -10,8 +10,9 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.steps import latest_step
 from afgan_jax.config.derived import num_steps
+from afgan_jax.config.group_norms import check_group_sizes
 from afgan_jax.config.members import is_stored_ensemble
-from afgan_jax.config.rules import check_config, check_group_sizes
+from afgan_jax.config.rules import check_config
 from afgan_jax.config.store import check_continues_in
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks

@@ -134,7 +134,8 @@ class GroupNorm(nn.Module):
   Attributes:
     group_size: number of features per group. If it does not divide the input's
       features, groups are as large as their greatest common divisor: stored
-      runs rely on it. `config.rules.check_group_sizes` rejects it in new runs.
+      runs rely on it; `config.group_norms.check_group_sizes` rejects it in new
+      ones.
     epsilon: added to the variance.
     dtype: compute type.
     use_running_average: ignored; for the same interface as `nn.BatchNorm`.

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import check_group_sizes
+from afgan_jax.config.group_norms import check_group_sizes
 from afgan_jax.config.store import check_continues_in
 from afgan_jax.jobs.train import Trained, train
 from afgan_jax.study.ensembles import (

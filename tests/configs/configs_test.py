@@ -7,7 +7,8 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config import store as configuration
 from afgan_jax.config.derived import steps_per_epoch
-from afgan_jax.config.rules import check_config, check_group_sizes
+from afgan_jax.config.group_norms import check_group_sizes
+from afgan_jax.config.rules import check_config
 from afgan_jax.study.plan import make_plan
 from afgan_jax.system.errors import UsageError
 from configs import default, demo

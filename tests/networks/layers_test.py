@@ -14,7 +14,8 @@ from flax import linen as nn
 from flax import traverse_util
 from ml_collections import ConfigDict
 
-from afgan_jax.config.rules import check_config, check_group_sizes
+from afgan_jax.config.group_norms import check_group_sizes
+from afgan_jax.config.rules import check_config
 from afgan_jax.config.store import from_stored
 from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.build import (
