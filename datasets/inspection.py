@@ -48,6 +48,7 @@ def inspect(config: ConfigDict, folder: pathlib.Path) -> str:
   source = open_source(config)
   looks = look_at(source, Preprocessor.from_config(config).decoder)
   notes = source.notes() + source.skipped()
+  config = load.choose_geometry(config)
   found = find_all([look for look in looks if not look.error], config)
   text = describe(looks, notes, found)
   groups = defaultdict(list)

@@ -15,6 +15,7 @@ from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
 from datasets.folder import FolderSource
 from datasets.from_config import open_path, open_source
+from datasets.geometry_choice import choose_geometry as choose_geometry
 from datasets.hold_out import fold_out, hold_out
 from datasets.labels import GOOD_NAMES
 from datasets.source import Sample, Source, held_out_samples

@@ -19,6 +19,7 @@ from afgan_jax.checkpoints import checksums
 from afgan_jax.checkpoints.checkpoint import FORMAT_VERSION, Checkpoint
 from afgan_jax.checkpoints.shared import agree_on_step, of_this_process, to_save
 from afgan_jax.checkpoints.steps import FOLDER, describe_kept, latest_step
+from afgan_jax.config.automatic import adopt_choice
 from afgan_jax.config.rules import check_config
 from afgan_jax.config.schema import METHODS
 from afgan_jax.config.store import check_continues
@@ -228,6 +229,7 @@ def restore(
           'class of another package: give its config as well if you trust it.'
         )
       config = given(stored) if callable(given) else given or stored
+      config = adopt_choice(config, stored)
       if fields:
         config = config.copy_and_resolve_references()
         config.update_from_flattened_dict(fields)

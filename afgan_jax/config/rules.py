@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from afgan_jax.config.automatic import AUTO, is_automatic
 from afgan_jax.config.derived import has_segmentation_head, trains_discriminator
 from afgan_jax.config.folds import check_fold
 from afgan_jax.config.members import list_members
@@ -71,6 +72,12 @@ def _check_tile_size(config: ConfigDict) -> None:
       f'config.data.num_scales={config.data.num_scales} has no use with '
       f"config.data.geometry={config.data.geometry!r}: set that to 'tiles', or "
       'leave it out.'
+    )
+  if is_automatic(config) and config.data.scale != 1:
+    raise UsageError(
+      f'config.data.scale={config.data.scale} has no use with '
+      f"config.data.geometry={AUTO!r}, which chooses it: set that to 'tiles', "
+      'or leave the scale out.'
     )
   _check(
     config.tile_size in sizes,

@@ -120,7 +120,7 @@ FIELDS: dict[str, Field] = {
   'data.path': Field(text(), ALWAYS),
   'data.category': Field(text()),
   'data.placement': Field(one_of(('host', 'device')), SCORING),
-  'data.geometry': Field(one_of(GEOMETRIES)),
+  'data.geometry': Field(one_of((*GEOMETRIES, 'auto'))),
   'data.scale': Field(greater_than(0), before=1.0, omit_before=True),
   'data.num_scales': Field(
     greater_than(0, whole=True), before=1, omit_before=True

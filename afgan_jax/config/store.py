@@ -161,9 +161,22 @@ def check_continues_in(workdir: pathlib.Path, given: ConfigDict) -> None:
   Raises:
     ConfigConflict: see `check_continues`.
   """
+  stored = read_stored(workdir)
+  if stored is not None:
+    check_continues(stored, given)
+
+
+def read_stored(workdir: pathlib.Path) -> ConfigDict | None:
+  """Reads the config of a run.
+
+  Args:
+    workdir: of the run, with its `config.json`.
+
+  Returns:
+    The config; None if there is none, or it is damaged.
+  """
   try:
     text = (workdir / 'config.json').read_text(encoding='utf-8')
-    stored = from_stored(json.loads(text))
+    return from_stored(json.loads(text))
   except (OSError, TypeError, ValueError):
-    return
-  check_continues(stored, given)
+    return None

@@ -51,6 +51,8 @@ class Images(Protocol):
 class Data(Protocol):
   """Loads the images that a config names, e.g. the module `datasets.load`."""
 
+  # Chooses what the config leaves to the program, see `config.automatic`.
+  choose_geometry: Callable[[ConfigDict], ConfigDict]
   load_train: Callable[[ConfigDict], tuple[Images, Images]]
   find_train: Callable[[ConfigDict], tuple[Images | None, Images | None]]
   load_test: Callable[..., LabelledImages | None]

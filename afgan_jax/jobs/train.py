@@ -9,6 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.steps import latest_step
+from afgan_jax.config.automatic import is_automatic, of_workdir
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.group_norms import check_group_sizes
 from afgan_jax.config.members import is_stored_ensemble
@@ -74,6 +75,7 @@ def train(
   Raises:
     UsageError: see `loop.train`; also if `blind` and no images were held out.
   """
+  config = _choose(config, workdir, data)
   _check(config, workdir)
   train_split, held_out = data.load_train(config)
   if blind:
@@ -97,6 +99,18 @@ def train(
     if evaluation is None:
       write_card(workdir, detector)
   return Trained(detector, evaluation, None)
+
+
+def _choose(
+  config: ConfigDict, workdir: pathlib.Path, data: Data
+) -> ConfigDict:
+  """Chooses what a config leaves to the program, or takes the run's choice."""
+  if not is_automatic(config):
+    return config
+  check_config(config, jax.device_count())
+  if latest_step(workdir):
+    config = of_workdir(config, workdir)
+  return data.choose_geometry(config)
 
 
 def _tell(on_start: OnStart, config: ConfigDict, left: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from afgan_jax.config.automatic import of_workdir
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.store import digest
 from afgan_jax.study.folds import average_folds
@@ -157,7 +158,8 @@ def read_metrics(run: Run) -> dict[str, Any] | None:
     return None
   metrics = json.loads(path.read_text(encoding='utf-8'))
   num_images = metrics['counts']['train']
-  if num_images is None or metrics['config_digest'] != digest(run.config):
+  config = of_workdir(run.config, pathlib.Path(run.workdir))
+  if num_images is None or metrics['config_digest'] != digest(config):
     return None
   finished = metrics['step'] == num_steps(run.config, num_images)
   return metrics if finished else None

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from afgan_jax.config.automatic import of_workdir
 from afgan_jax.config.group_norms import check_group_sizes
 from afgan_jax.config.store import check_continues_in
 from afgan_jax.jobs.train import Trained, train
@@ -93,7 +94,8 @@ def _check(pending: Sequence[Run], data: Any) -> None:
     # Without a checkpoint the run starts anew, so any config is allowed.
     if any(run.workdir.glob('checkpoints/[0-9]*')):
       try:
-        check_continues_in(run.workdir, run.config)
+        config = of_workdir(run.config, run.workdir)
+        check_continues_in(run.workdir, config)
       except UsageError as error:
         raise UsageError(f'{run.workdir}: {error}') from error
     else:

@@ -5,7 +5,8 @@ r"""The better recipe on your own folder of good images.
     --config.data.path=my_cloth
 
 Images of a texture, such as cloth, cast metal or wood, are cut into squares of
-one scale. An object is seen as a whole.
+one scale; an object is seen as a whole. The good images tell which they are, or
+the word after the colon does, with half of the images' scale.
 """
 
 from ml_collections import ConfigDict
@@ -28,6 +29,7 @@ def get_config(kind: str = '') -> ConfigDict:
       f"there is no kind of images {kind!r}: give 'texture' or nothing"
     )
   config = recipe.improve(folder.get_config())
+  config.data.geometry = 'auto'
   if kind:
     config.update(recipe.TEXTURE_FIELDS)
   return config

@@ -1,0 +1,143 @@
+"""A run with config.data.geometry='auto' chooses it once, by its images."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from afgan_jax.config.rules import check_config
+from afgan_jax.detector import Detector
+from afgan_jax.jobs.evaluate import evaluate
+from afgan_jax.jobs.train import train
+from afgan_jax.study.run import run_study
+from afgan_jax.system.errors import ConfigConflict, UsageError
+from configs.paper import variants
+from datasets import load
+from datasets.inspection import inspect
+from tests.support.quick_run import METHOD, method_allowed
+from tests.support.tiny import tiny_config
+
+
+def _write(folder, count, draw, side=64):
+  rng = np.random.default_rng(count)
+  folder.mkdir(parents=True, exist_ok=True)
+  for index in range(count):
+    pixels = draw(rng, side).clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels).convert('RGB').save(folder / f'{index:02}.png')
+
+
+def _noise(rng, side):
+  return rng.normal(128, 20, (side, side))
+
+
+def _disc(rng, side):
+  y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+  disc = np.where(x**2 + y**2 < 0.3, 60, 220)
+  return disc + rng.normal(0, 3, (side, side)) * (disc < 100)
+
+
+@pytest.fixture
+def texture(tmp_path):
+  for name, count in (('train', 16), ('test', 4)):
+    _write(tmp_path / 'set' / name / 'good', count, _noise)
+  _write(tmp_path / 'set' / 'test' / 'loud', 3, lambda r, n: 3 * _noise(r, n))
+  return tmp_path / 'set'
+
+
+def _config(path, **fields):
+  return tiny_config(
+    **{
+      'method': METHOD,
+      'num_steps': 20,
+      'data.source': 'folder',
+      'data.path': str(path),
+      'data.geometry': 'auto',
+      'calibration.fraction': 0.25,
+      'score.image': 'max',
+      **fields,
+    }
+  )
+
+
+def _stored(workdir):
+  return json.loads((workdir / 'config.json').read_text())['data']
+
+
+def test_a_texture_is_divided_and_the_run_says_so(texture, tmp_path, caplog):
+  caplog.set_level('INFO', 'afgan_jax')
+  with method_allowed():
+    train(_config(texture), tmp_path / 'run', load)
+    stored = _stored(tmp_path / 'run')
+    # Two squares of 16 px along 64 px.
+    assert (stored['geometry'], stored['scale']) == ('tiles', 0.5)
+    assert 'alike at every place' in caplog.text
+    assert 'config.data.scale=0.5' in caplog.text
+    detector = Detector.load(tmp_path / 'run')
+    _, held_out = load.load_train(detector.config)
+    assert len(held_out.large[0]().indices) == 9
+    # A config that leaves it to the program takes the choice of the run.
+    evaluation = evaluate(_config(texture), tmp_path / 'run', load)
+    assert evaluation.config.data.geometry == 'tiles'
+    with pytest.raises(ConfigConflict, match=r"config.data.geometry \(was 'ti"):
+      evaluate(
+        _config(texture, **{'data.geometry': 'pad'}), tmp_path / 'run', load
+      )
+
+
+def test_the_choice_stays_when_a_run_is_continued(texture, tmp_path, caplog):
+  with method_allowed():
+    train(_config(texture), tmp_path / 'run', load)
+    # By these images it would be another.
+    _write(texture / 'train' / 'good', 16, _disc)
+    caplog.set_level('INFO', 'afgan_jax')
+    caplog.clear()
+    trained = train(_config(texture, num_steps=30), tmp_path / 'run', load)
+  assert trained.detector.step == 30
+  assert trained.detector.config.data.geometry == 'tiles'
+  assert 'place' not in caplog.text
+
+
+def test_an_object_is_seen_as_a_whole(tmp_path, caplog):
+  caplog.set_level('INFO', 'afgan_jax')
+  _write(tmp_path / 'set' / 'train' / 'good', 16, _disc)
+  with method_allowed():
+    train(_config(tmp_path / 'set'), tmp_path / 'run', load)
+  stored = _stored(tmp_path / 'run')
+  assert (stored['geometry'], stored['scale']) == ('stretch', 1.0)
+  assert 'differ from place to place' in caplog.text
+
+
+def test_a_study_takes_a_finished_run_for_finished(texture, tmp_path, caplog):
+  caplog.set_level('INFO', 'afgan_jax')
+  config = _config(texture.parent)
+  config.study = variants.study({'plain': {}}, reference='plain')
+  config.study.categories = ('set',)
+  config.study.seeds = (0,)
+  with method_allowed():
+    assert run_study(config, tmp_path / 'study', load) == 0
+    assert run_study(config, tmp_path / 'study', load) == 0
+  assert '1 runs, 1 of them done before' in caplog.text
+
+
+def test_inspection_shows_what_a_run_would_see(texture, tmp_path, caplog):
+  caplog.set_level('INFO', 'afgan_jax')
+  text = inspect(_config(texture), tmp_path / 'run')
+  assert '16 ' in text and 'config.data.geometry=tiles' in caplog.text
+
+
+def test_networks_that_see_crops_see_the_whole_image(texture):
+  config = _config(texture, image_size=32, tile_size=16)
+  assert load.choose_geometry(config).data.geometry == 'stretch'
+  assert config.data.geometry == 'auto'  # A copy is returned.
+
+
+def test_a_given_geometry_is_kept(texture):
+  config = _config(texture, **{'data.geometry': 'pad'})
+  assert load.choose_geometry(config) is config
+
+
+def test_a_scale_that_is_chosen_cannot_be_given(texture):
+  config = _config(texture, **{'data.scale': 0.25})
+  with pytest.raises(UsageError, match='data.scale=0.25 has no use .*leave'):
+    check_config(config, num_devices=1)
