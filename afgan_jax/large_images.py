@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from afgan_jax.preprocessing.prepared import PreparedImage, Tiles, regions_of
-from afgan_jax.preprocessing.pyramid import PyramidMerger
+from afgan_jax.preprocessing.tiling import MapMerger
 from afgan_jax.system.threads import in_batches
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class _Blend:
   """Blends the maps of tiles and finds the scores of the worst ones."""
 
   def __init__(self, tiles: Tiles):
-    self._tiles, self._merger = tiles, PyramidMerger(tiles.tiling)
+    self._tiles, self._merger = tiles, MapMerger(tiles.tiling)
     self._worst: dict[str, float] = {}
 
   def add(self, index: int, result: TileResult) -> None:
@@ -110,8 +110,8 @@ class _Blend:
   def finish(self, config: ConfigDict) -> tuple[dict[str, float], np.ndarray]:
     """Returns the scores and the blended map."""
     values = self._merger.merge()
-    if self._tiles.regions is not None:
-      values = np.where(self._tiles.regions[0], values, np.float32(0))
+    if self._tiles.inside is not None:
+      values = np.where(self._tiles.inside, values, np.float32(0))
     if config.score.image != 'paper':
       self._worst['score'] = _reduce(config, values)
     return self._worst, values

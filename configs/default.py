@@ -116,10 +116,6 @@ def _data() -> ConfigDict:
   # For 'tiles': pixels of the tiles for each pixel of the image, e.g. 0.5 to
   # halve it first.
   data.scale = 1.0
-  # For 'tiles': number of scales, of which each is half of the one before; one
-  # network learns all of them, and the map is the mean over them. The scale at
-  # which all of an image fits into one tile is the last.
-  data.num_scales = 1
   # For 'tiles': at most so many are trained on, drawn from all images evenly.
   data.max_tiles = 10_000
   # Extent of that window across and along the axis, as fractions of the image's

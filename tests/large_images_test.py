@@ -23,7 +23,6 @@ from afgan_jax.jobs.train import train
 from afgan_jax.jobs.validate import validate
 from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import reduce_map
-from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import UsageError
 from datasets import load
@@ -106,32 +105,13 @@ def test_a_score_is_that_of_its_tiles(run):
   # A pixel by hand: the nearer to the centre of a tile, the more it counts.
   row, column, total, weight = 9, 123, 0.0, 0.0
   for index in range(len(tiles.tiling)):
-    top, left = tiles.tiling.levels[0].corner(index)
+    top, left = tiles.tiling.corner(index)
     y, x = row - top, column - left
     if 0 <= y < 16 and 0 <= x < 16:
       share = (8 - abs(y - 7.5)) * (8 - abs(x - 7.5))
       total += share * detector.score(tiles.cut(index)[None])['map'][0, y, x]
       weight += share
   assert values[row, column] == pytest.approx(total / weight, rel=1e-5)
-
-
-def test_the_map_of_several_scales_is_their_mean(run):
-  fields = {'data.num_scales': 2, 'score.image': 'max'}
-  config = _config(run / 'set', **fields)
-  detector = Detector.load(run / 'run')
-  image = _spot(_noise(1, (40, 96)))
-  tiles = Preprocessor.from_config(config).prepare(image).tiles
-  scores, values = score_tiles(config, detector.score, tiles)
-  means = []
-  for scale in (1.0, 0.5):
-    alone = _config(run / 'set', **{'data.scale': scale})
-    tiles = Preprocessor.from_config(alone).prepare(image).tiles
-    means.append(score_tiles(alone, detector.score, tiles)[1])
-  enlarged = Image.fromarray(means[1]).resize(
-    (96, 40), Image.Resampling.BILINEAR
-  )
-  np.testing.assert_allclose(values, (means[0] + enlarged) / 2, rtol=1e-5)
-  assert scores['score'] == values.max()
 
 
 @pytest.mark.parametrize('kind', ['max', 'top_k'])
@@ -164,34 +144,10 @@ def test_all_images_give_as_many_tiles_to_training(run):
   assert len(training_images(config, split)) == 5
 
 
-def test_each_scale_gives_as_many_tiles_to_training(run):
-  config = _config(run / 'set', **{'data.num_scales': 2})
-  split, _ = load.load_train(config)
-  config.data.max_tiles = 8 * len(split)
-  tiles = training_images(config, split)
-  count = 8
-  assert len(tiles) == count * len(split)
-  for number, read in enumerate(split.large):
-    found = tiles[number * count : (number + 1) * count]
-    fine, coarse = (
-      {to_bytes(read().cut(index)).tobytes() for index in indices}
-      for indices in read().by_scale()
-    )
-    of_scale = [tile.tobytes() in fine for tile in found]
-    assert sum(of_scale) == count // 2
-    assert sum(tile.tobytes() in coarse for tile in found) == count // 2
-  config.data.max_tiles = len(split)  # Fewer than scales, for each image.
-  assert len(training_images(config, split)) == len(split)
-
-
 @pytest.mark.training
-@pytest.mark.parametrize(
-  'fields',
-  [{}, {'data.normalize_brightness': True}, {'data.num_scales': 3}],
-  ids=str,
-)
-def test_defects_are_drawn_on_whole_images_and_scored_by_tiles(run, fields):
-  config = _config(run / 'set', **fields)
+@pytest.mark.parametrize('normalize', [False, True])
+def test_defects_are_drawn_on_whole_images_and_scored_by_tiles(run, normalize):
+  config = _config(run / 'set', **{'data.normalize_brightness': normalize})
   detector = dataclasses.replace(
     Detector.load(run / 'run'),
     config=config,
@@ -275,20 +231,12 @@ def test_light_is_that_of_the_whole_image():
   preprocessor = Preprocessor.from_config(config)
   image = _noise(1)
   image[:, 150:] //= 2
-  tiles = preprocessor.prepare(image).tiles
   dark, bright = (
-    tiles.cut(index).astype(float).mean()
-    for index in (len(tiles.tiling) - 1, 0)
+    preprocessor.prepare(image).tiles.cut(index).astype(float).mean()
+    for index in (-1, 0)
   )
   # A tile on its own would have the mean 127.5.
   assert bright > 140 > 110 > dark
-
-
-def test_scales_without_tiles_are_refused():
-  config = _config('unused', **{'data.num_scales': 2})
-  config.data.geometry = 'pad'
-  with pytest.raises(UsageError, match='num_scales=2 has no use .*tiles'):
-    check_config(config, num_devices=1)
 
 
 def test_tiles_of_tiles_are_refused():

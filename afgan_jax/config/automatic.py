@@ -1,6 +1,6 @@
 """Fields that a run chooses from its good images when it starts.
 
-With `config.data.geometry='auto'` the geometry and the scales are chosen, see
+With `config.data.geometry='auto'` the geometry and the scale are chosen, see
 `datasets.geometry_choice`; the config of the run has what was chosen.
 """
 
@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from afgan_jax.config.store import flatten, read_stored, set_field
 
 AUTO = 'auto'
-CHOSEN = ('data.geometry', 'data.scale', 'data.num_scales')
+CHOSEN = ('data.geometry', 'data.scale')
 
 
 def is_automatic(config: ConfigDict) -> bool:

@@ -67,12 +67,6 @@ def _check_tile_size(config: ConfigDict) -> None:
       f'config.image_size={config.image_size}, so config.tile_size='
       f'{config.tile_size} has no use: leave it out.'
     )
-  if config.data.geometry != 'tiles' and config.data.num_scales > 1:
-    raise UsageError(
-      f'config.data.num_scales={config.data.num_scales} has no use with '
-      f"config.data.geometry={config.data.geometry!r}: set that to 'tiles', or "
-      'leave it out.'
-    )
   if is_automatic(config) and config.data.scale != 1:
     raise UsageError(
       f'config.data.scale={config.data.scale} has no use with '

@@ -122,9 +122,6 @@ FIELDS: dict[str, Field] = {
   'data.placement': Field(one_of(('host', 'device')), SCORING),
   'data.geometry': Field(one_of((*GEOMETRIES, 'auto'))),
   'data.scale': Field(greater_than(0), before=1.0, omit_before=True),
-  'data.num_scales': Field(
-    greater_than(0, whole=True), before=1, omit_before=True
-  ),
   'data.max_tiles': Field(
     greater_than(0, whole=True), before=10_000, omit_before=True
   ),

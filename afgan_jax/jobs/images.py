@@ -191,7 +191,7 @@ def select_squares(config: ConfigDict, images: Images) -> Squares:
 
   Returns:
     The images; or, if they are divided into tiles, at most
-    `config.data.max_tiles` of these, as many of each image and each scale.
+    `config.data.max_tiles` of these, as many of each image.
   """
   if not images.large:
     regions = None if images.regions is None else images.regions[:]
@@ -210,20 +210,5 @@ def _select_tiles(
   each = max(limit // len(images), 1)
   for read in itertools.islice(images.large, limit):
     tiles = read()
-    for index in _choose(tiles, each, rng):
-      yield tiles.cut(index), tiles.region(index)
-
-
-def _choose(tiles: Tiles, limit: int, rng: np.random.Generator) -> list[int]:
-  """Chooses tiles of an image, as many of each scale.
-
-  A coarse scale has fewer tiles, which are repeated.
-  """
-  scales = [rng.permutation(indices) for indices in tiles.by_scale()]
-  if not scales:
-    return []
-  count = min(max(limit // len(scales), 1), len(scales[0]))
-  chosen = np.concatenate([np.resize(indices, count) for indices in scales])
-  if len(chosen) > limit:  # There are more scales than tiles to choose.
-    chosen = rng.permutation(chosen)[:limit]
-  return np.sort(chosen).tolist()
+    for index in np.sort(rng.permutation(tiles.indices)[:each]):
+      yield tiles.cut(int(index)), tiles.region(int(index))

@@ -24,13 +24,11 @@ class Geometry:
     window: for 'object', extent of the window across and along that axis, as
       fractions of the image's longer side.
     scale: for 'tiles', pixels of a tile for each pixel of the image.
-    num_scales: for 'tiles', number of scales, each half of the one before.
   """
 
   kind: str = 'stretch'
   window: tuple[float, float] = (1.0, 1.0)
   scale: float = 1.0
-  num_scales: int = 1
 
   @property
   def in_tiles(self) -> bool:

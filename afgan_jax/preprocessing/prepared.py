@@ -9,7 +9,7 @@ import numpy as np
 
 from afgan_jax.preprocessing.geometry import Frame
 from afgan_jax.preprocessing.intensity import clip_pixels
-from afgan_jax.preprocessing.pyramid import Pyramid
+from afgan_jax.preprocessing.tiling import Tiling
 
 # Value of a mask where a pixel counts neither as defective nor as defect-free.
 NOT_COUNTED = 2
@@ -21,33 +21,24 @@ class Tiles:
 
   Attributes:
     image: uint8 [height, width, 3].
-    tiling: their positions, at all scales.
+    tiling: their positions.
     normalize: normalises the intensity of a tile, float32, as that of the
       whole image.
-    regions: the region of interest at each scale, from
-      `tiling.reduce_regions`; None for all of it.
+    inside: the region of interest, bool `tiling.shape`; None for all of it.
   """
 
   image: np.ndarray
-  tiling: Pyramid
+  tiling: Tiling
   normalize: Callable[[np.ndarray], np.ndarray]
-  regions: tuple[np.ndarray, ...] | None = None
+  inside: np.ndarray | None = None
 
   @functools.cached_property
   def indices(self) -> list[int]:
     """The tiles that see something of the region of interest."""
     indices = range(len(self.tiling))
-    if self.regions is None:
+    if self.inside is None:
       return list(indices)
     return [index for index in indices if self.region(index).any()]
-
-  def by_scale(self) -> list[list[int]]:
-    """Lists `indices` of each scale that has some, the finest first."""
-    groups: dict[int, list[int]] = {}
-    for index in self.indices:
-      level, _ = self.tiling.locate(index)
-      groups.setdefault(level, []).append(index)
-    return list(groups.values())
 
   def cut(self, index: int) -> np.ndarray:
     """Cuts a tile, float16 [size, size, 3] in [0, 255]."""
@@ -56,9 +47,13 @@ class Tiles:
 
   def region(self, index: int) -> np.ndarray:
     """Cuts a tile of the region of interest, bool [size, size]."""
-    if self.regions is None:
-      return np.ones((self.tiling.size, self.tiling.size), bool)
-    return self.tiling.cut_region(self.regions, index)
+    size = self.tiling.size
+    found = np.zeros((size, size), bool)
+    if self.inside is None:
+      return ~found
+    places, parts = self.tiling.overlap(index)
+    found[parts] = self.inside[places]
+    return found
 
 
 class PreparedImage(NamedTuple):

@@ -26,12 +26,13 @@ from afgan_jax.preprocessing.intensity import (
   normalize_light,
 )
 from afgan_jax.preprocessing.prepared import PreparedImage, Reading, Tiles
-from afgan_jax.preprocessing.pyramid import Pyramid
 from afgan_jax.preprocessing.reading import limit_to, read_cached
 from afgan_jax.preprocessing.region_of_interest import (
   RegionOfInterest,
   fill_outside,
+  reduce_region,
 )
+from afgan_jax.preprocessing.tiling import Tiling
 
 if TYPE_CHECKING:
   from ml_collections import ConfigDict
@@ -73,7 +74,7 @@ class Preprocessor:
     decoder = Decoder(data.white, data.max_pixels)
     return cls(
       config.image_size,
-      Geometry(data.geometry, tuple(data.window), data.scale, data.num_scales),
+      Geometry(data.geometry, tuple(data.window), data.scale),
       decoder,
       normalize,
       Cache(folder, max_bytes) if folder else None,
@@ -148,14 +149,12 @@ class Preprocessor:
     self, original: np.ndarray, inside: np.ndarray | None, whole: np.ndarray
   ) -> Tiles:
     """Divides an image into tiles; `whole` is all of it, reduced."""
-    scale, num_scales = self.geometry.scale, self.geometry.num_scales
-    shape = original.shape[:2]
-    tiling = Pyramid.divide(*shape, scale, self.size, num_scales)
+    tiling = Tiling(*original.shape[:2], self.geometry.scale, self.size)
     return Tiles(
       original if inside is None else fill_outside(original, inside),
       tiling,
       functools.partial(self.normalize, whole=whole.astype(np.float32)),
-      None if inside is None else tiling.reduce_regions(inside),
+      None if inside is None else reduce_region(inside, tiling.shape),
     )
 
   def read(

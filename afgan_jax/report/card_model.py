@@ -118,8 +118,6 @@ def _size(config: Fields) -> str:
   data, size = config.get('data', {}), config.get('image_size')
   square = f'{size}×{size} px'
   window = ' and '.join(str(part) for part in data.get('window', (1, 1)))
-  finest = data.get('scale', 1.0)
-  scales = [finest / 2**level for level in range(data.get('num_scales', 1))]
   ways = {
     'stretch': f'each image is scaled to {square}, whatever its proportions',
     'pad': f'each image is padded to a square and scaled to {square}',
@@ -129,7 +127,7 @@ def _size(config: Fields) -> str:
     ),
     'tiles': (
       f'each image is divided into overlapping squares of {square}, at '
-      f'{", ".join(f"{scale:g}" for scale in scales)} of its resolution'
+      f'{data.get("scale", 1.0)} of its resolution'
     ),
   }
   geometry = str(data.get('geometry', 'stretch'))

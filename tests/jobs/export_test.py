@@ -198,7 +198,7 @@ CASES = {
     'data.window': (0.6, 1.0),
     'data.normalize_brightness': True,
   },
-  'tiles': {'data.geometry': 'tiles', 'data.scale': 0.8, 'data.num_scales': 2},
+  'tiles': {'data.geometry': 'tiles', 'data.scale': 0.8},
   'white': {'data.white': 40000.0},
 }
 

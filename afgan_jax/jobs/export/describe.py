@@ -88,7 +88,6 @@ def _preprocessing(config: ConfigDict) -> dict[str, Any]:
     'geometry': geometry.kind,
     'window': list(geometry.window),
     'scale': geometry.scale,
-    'num_scales': geometry.num_scales,
     'white': config.data.white,
     'normalize_brightness': config.data.normalize_brightness,
     'normalize_light': config.data.normalize_light,
