@@ -21,6 +21,9 @@ _GROUPS = ('augmentation', 'loss', 'optimizer', 'score', 'variation')
 def get_config() -> ConfigDict:
   """Returns the configuration."""
   config = processor.get_config()
+  # As the figures were measured.
+  config.num_steps = 4000
+  config.data.geometry = 'stretch'
   config.checkpoint.max_to_keep = 1
   paper = default.get_config().copy_and_resolve_references()
   state_4 = {name: paper[name].to_dict() for name in _GROUPS}

@@ -1,4 +1,4 @@
-r"""The better recipe in half an hour on a processor's core.
+r"""The better recipe in three quarters of an hour on a processor's core.
 
 A config of this folder is given after a colon, and its own part after a slash:
 
@@ -9,8 +9,9 @@ A config of this folder is given after a colon, and its own part after a slash:
   python main.py --config=configs/plus/processor.py:mvtec_ad/screw
   python main.py --config=configs/plus/processor.py:public/visa/candle
 
-128 px, a quarter of the width at each level and 4,000 steps: the sizes of most
-figures in docs/recipe.md.
+128 px, a quarter of the width at each level and 10,000 steps; most figures in
+docs/recipe.md are of 4,000. The screw: image AUROC 0.954, AUPRO(0.3) 0.978,
+12 % of the defects missed (seed 0, 40 min on one core of an AMD EPYC).
 """
 
 import importlib
@@ -49,7 +50,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
     The same config.
   """
   config.image_size = 128
-  config.num_steps = 4000
+  config.num_steps = 10_000
   config.generator.base_features = 16
   for network in ('generator', 'discriminator', 'segmentation'):
     config[network].max_features = 128
