@@ -51,6 +51,7 @@ VARIANTS = {
 def get_config() -> ConfigDict:
   """Returns the configuration."""
   config = folder.get_config()
+  config.data.geometry = 'stretch'  # As the figures were measured.
   variants.shrink(config)
   config.num_steps = 2500
   config.calibration.fraction = 0.2
