@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 # Objects had an evenness of 0.03 to 0.09, textures 0.58 to 0.96, see
-# docs/recipe.md#texture-or-object.
+# docs/recipe.md#texture-object-or-long-part.
 _LEAST_EVENNESS = 0.3
 # Textures had 0.00 to 0.11, aligned objects 0.26 and 0.96.
 _MOST_FIXED = 0.2

@@ -1,6 +1,6 @@
 """Fields that a run chooses from its good images when it starts.
 
-With `config.data.geometry='auto'` the geometry and the scale are chosen, see
+With `config.data.geometry='auto'` the geometry and its fields are chosen, see
 `datasets.geometry_choice`; the config of the run has what was chosen.
 """
 
@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from afgan_jax.config.store import flatten, read_stored, set_field
 
 AUTO = 'auto'
-CHOSEN = ('data.geometry', 'data.scale')
+CHOSEN = ('data.geometry', 'data.scale', 'data.window')
 
 
 def is_automatic(config: ConfigDict) -> bool:
@@ -44,7 +44,8 @@ def choose(config: ConfigDict, fields: dict[str, object]) -> ConfigDict:
   """
   config = config.copy_and_resolve_references()
   for name, value in fields.items():
-    set_field(config, name, value)
+    # Stored tuples are lists.
+    set_field(config, name, tuple(value) if isinstance(value, list) else value)
   return config
 
 

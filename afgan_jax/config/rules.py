@@ -28,6 +28,7 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
     UsageError: a value is not allowed; the message says which are.
   """
   _check_fields(flatten(config))
+  _check_automatic(config)
   _check_tile_size(config)
   _check_batch_size(config, num_devices)
   _check_benchmark(config, num_devices)
@@ -59,6 +60,23 @@ def _check_fields(flat: dict[str, Any]) -> None:
     )
 
 
+def _check_automatic(config: ConfigDict) -> None:
+  """Rejects fields of a geometry that is not chosen yet."""
+  if not is_automatic(config):
+    return
+  for name, unset, kind in (
+    ('scale', 1.0, 'tiles'),
+    ('window', [1.0, 1.0], 'object'),
+  ):
+    value = flatten(config)[f'data.{name}']
+    if value != unset:
+      raise UsageError(
+        f'config.data.{name}={value} has no use with '
+        f'config.data.geometry={AUTO!r}, which chooses it: set '
+        f'config.data.geometry={kind}, or leave it out.'
+      )
+
+
 def _check_tile_size(config: ConfigDict) -> None:
   sizes = tuple(size for size in SIZES if size <= config.image_size)
   if config.data.geometry == 'tiles' and config.tile_size != config.image_size:
@@ -66,12 +84,6 @@ def _check_tile_size(config: ConfigDict) -> None:
       "config.data.geometry='tiles' cuts images into squares of "
       f'config.image_size={config.image_size}, so config.tile_size='
       f'{config.tile_size} has no use: leave it out.'
-    )
-  if is_automatic(config) and config.data.scale != 1:
-    raise UsageError(
-      f'config.data.scale={config.data.scale} has no use with '
-      f"config.data.geometry={AUTO!r}, which chooses it: set that to 'tiles', "
-      'or leave the scale out.'
     )
   _check(
     config.tile_size in sizes,

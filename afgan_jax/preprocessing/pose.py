@@ -11,7 +11,7 @@ _SIDE = 256
 _EDGE = 0.02
 # Half-width of the soft threshold, as a fraction of the threshold.
 _RAMP = 0.2
-# Fraction of the object's mass beyond each of its ends.
+# Fraction of the object's mass beyond each of its ends and sides.
 _TAIL = 0.005
 # Smallest range of the contrast, in grey values, of an image with an object.
 _FLAT = 1e-3
@@ -26,10 +26,14 @@ class Pose:
     center: column and row in pixels; pixel centres are at half-integers.
     axis: unit vector (columns, rows) along the object, away from its heavier
       end.
+    length: of the object along the axis, in pixels.
+    width: twice its largest distance from the axis, in pixels.
   """
 
   center: np.ndarray
   axis: np.ndarray
+  length: float
+  width: float
 
 
 def find_object(image: np.ndarray) -> Pose:
@@ -55,7 +59,9 @@ def find_object(image: np.ndarray) -> Pose:
   grey = np.asarray(Image.fromarray(image).reduce(factor)).mean(axis=-1)
   contrast = ndimage.gaussian_filter(np.abs(grey - _background(grey)), 1.0)
   if np.ptp(contrast) < _FLAT:
-    return Pose(np.array([width, height]) / 2, np.array([1.0, 0.0]))
+    return Pose(
+      np.array([width, height]) / 2, np.array([1.0, 0.0]), width, height
+    )
   # A soft threshold, so that a pixel close to it hardly moves the object.
   weights = (contrast / _threshold(contrast) - 1 + _RAMP) / (2 * _RAMP)
   weights = np.clip(weights, 0, 1)
@@ -63,7 +69,9 @@ def find_object(image: np.ndarray) -> Pose:
   weights *= parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
   rows, columns = np.nonzero(weights)
   pose = _pose(np.stack([columns, rows]) + 0.5, weights[rows, columns])
-  return Pose(factor * pose.center, pose.axis)
+  return Pose(
+    factor * pose.center, pose.axis, factor * pose.length, factor * pose.width
+  )
 
 
 def _background(grey: np.ndarray) -> float:
@@ -94,8 +102,19 @@ def _pose(points: np.ndarray, weights: np.ndarray) -> Pose:
   along = axis @ offsets
   if along**3 @ weights < 0:
     axis, along = -axis, -along
-  # Quantiles: thin protrusions do not move the ends.
-  order = np.argsort(along)
+  first, last = _ends(along, weights)
+  sides = _ends(np.array([-axis[1], axis[0]]) @ offsets, weights)
+  return Pose(
+    mean + (first + last) / 2 * axis,
+    axis,
+    float(last - first),
+    float(2 * np.abs(sides).max()),
+  )
+
+
+def _ends(places: np.ndarray, weights: np.ndarray) -> np.ndarray:
+  """Returns where an object ends along a line, as quantiles of its mass."""
+  # Thin protrusions do not move them.
+  order = np.argsort(places)
   shares = np.cumsum(weights[order]) / weights.sum()
-  ends = np.interp([_TAIL, 1 - _TAIL], shares, along[order])
-  return Pose(mean + ends.mean() * axis, axis)
+  return np.interp([_TAIL, 1 - _TAIL], shares, places[order])

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from datasets.appearance import measure_appearance
-from datasets.geometry_choice import choose_scale
+from datasets.geometry_choice import choose_by_images
 
 COUNT = 20
 
@@ -86,16 +86,46 @@ def test_uniform_images_are_measured_without_warnings():
 def test_two_squares_lie_along_the_shorter_side_of_a_texture(
   shape, size, scale
 ):
-  found, reason = choose_scale(_images(_texture, shape), size)
-  assert found == scale
-  assert ('too small' in reason) == (scale is None)
+  fields, reason = choose_by_images(_images(_texture, shape), size)
+  if scale is None:
+    assert fields == {'geometry': 'stretch'} and 'too small' in reason
+  else:
+    assert fields == {'geometry': 'tiles', 'scale': scale}
 
 
-def test_an_object_is_seen_as_a_whole():
-  scale, reason = choose_scale(_images(_object), 32)
-  assert scale is None and 'object' in reason
+def _rod(rng, shape, angles=180, length=100, width=20):
+  """A dark rod, heavier at one end, on a plain background."""
+  y, x = np.mgrid[: shape[0], : shape[1]] - np.array(shape)[:, None, None] / 2
+  angle = np.radians(rng.uniform(0, angles))
+  along = x * np.cos(angle) + y * np.sin(angle)
+  across = np.abs(y * np.cos(angle) - x * np.sin(angle))
+  half = np.where(along < -length / 4, width / 2, width / 4)
+  inside = (across < half) & (np.abs(along) < length / 2)
+  return np.where(inside, 70.0, 210.0) + rng.normal(0, 1, shape)
+
+
+def test_a_long_part_in_many_directions_is_turned_to_one():
+  fields, reason = choose_by_images(_images(_rod, (160, 200)), 32)
+  assert fields['geometry'] == 'object' and 'many directions' in reason
+  # In parts of 200 px, with 0.08 on each side.
+  assert fields['window'] == pytest.approx((0.26, 0.66), abs=0.03)
+
+
+@pytest.mark.parametrize(
+  'draw',
+  [
+    lambda rng, shape: _rod(rng, shape, angles=1),
+    lambda rng, shape: _rod(rng, shape, length=rng.uniform(40, 120)),
+    lambda rng, shape: _rod(rng, shape, length=60, width=60),
+    _object,
+  ],
+  ids=['one direction', 'many lengths', 'short', 'aligned'],
+)
+def test_other_objects_are_seen_as_a_whole(draw):
+  fields, reason = choose_by_images(_images(draw), 32)
+  assert fields == {'geometry': 'stretch'} and 'object' in reason
 
 
 def test_a_few_images_decide_nothing():
-  scale, reason = choose_scale(_images(_texture)[:9], 32)
-  assert scale is None and 'fewer than 10' in reason
+  fields, reason = choose_by_images(_images(_texture)[:9], 32)
+  assert fields == {'geometry': 'stretch'} and 'fewer than 10' in reason

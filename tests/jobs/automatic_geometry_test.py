@@ -37,6 +37,14 @@ def _disc(rng, side):
   return disc + rng.normal(0, 3, (side, side)) * (disc < 100)
 
 
+def _rod(rng, side):
+  y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+  angle = rng.uniform(0, np.pi)
+  along = x * np.cos(angle) + y * np.sin(angle)
+  across = y * np.cos(angle) - x * np.sin(angle)
+  return np.where((abs(across) < 0.15) & (abs(along) < 0.7), 60, 220)
+
+
 @pytest.fixture
 def texture(tmp_path):
   for name, count in (('train', 16), ('test', 4)):
@@ -137,7 +145,32 @@ def test_a_given_geometry_is_kept(texture):
   assert load.choose_geometry(config) is config
 
 
-def test_a_scale_that_is_chosen_cannot_be_given(texture):
-  config = _config(texture, **{'data.scale': 0.25})
-  with pytest.raises(UsageError, match='data.scale=0.25 has no use .*leave'):
+@pytest.mark.parametrize(
+  ('name', 'value'), [('scale', 0.25), ('window', (0.4, 1.0))]
+)
+def test_what_is_chosen_cannot_be_given(texture, name, value):
+  config = _config(texture, **{f'data.{name}': value})
+  with pytest.raises(UsageError, match=rf'data.{name}=.* has no use .*leave'):
     check_config(config, num_devices=1)
+
+
+def test_a_region_of_interest_keeps_parts_where_they_are(tmp_path, caplog):
+  caplog.set_level('INFO', 'afgan_jax')
+  _write(tmp_path / 'set' / 'train' / 'good', 16, _rod)
+  config = _config(tmp_path / 'set')
+  chosen = load.choose_geometry(config)
+  assert chosen.data.geometry == 'object' and chosen.data.window != (1.0, 1.0)
+  config.data.roi = str(tmp_path / 'roi.png')
+  assert load.choose_geometry(config).data.geometry == 'stretch'
+
+
+def test_a_window_that_was_chosen_stays(tmp_path):
+  _write(tmp_path / 'set' / 'train' / 'good', 16, _rod)
+  with method_allowed():
+    train(_config(tmp_path / 'set'), tmp_path / 'run', load)
+    trained = train(
+      _config(tmp_path / 'set', num_steps=30), tmp_path / 'run', load
+    )
+  window = trained.detector.config.data.window
+  assert tuple(window) == tuple(_stored(tmp_path / 'run')['window'])
+  assert trained.detector.preprocessor.geometry.window == tuple(window)

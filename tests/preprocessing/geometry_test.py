@@ -52,6 +52,8 @@ def test_the_pose_is_that_with_which_the_pin_was_drawn(angle, center):
   expected = [np.cos(np.radians(angle)), np.sin(np.radians(angle))]
   assert np.degrees(np.arccos(np.clip(pose.axis @ expected, -1, 1))) < 1
   np.testing.assert_allclose(pose.center, center, atol=1)
+  # Blurred, so a little larger than the drawn 120 × 36.
+  np.testing.assert_allclose([pose.length, pose.width], [120, 36], atol=3)
 
 
 def test_the_pose_does_not_follow_the_lamp_or_the_size():
@@ -63,6 +65,7 @@ def test_the_pose_does_not_follow_the_lamp_or_the_size():
   large = np.kron(draw_pin(25), np.ones((3, 3, 1))).astype(np.uint8)
   other = find_object(large)
   np.testing.assert_allclose(other.center, 3 * pose.center, atol=1)
+  assert other.length == pytest.approx(3 * pose.length, rel=0.02)
   np.testing.assert_allclose(other.axis, pose.axis, atol=5e-3)
 
 
