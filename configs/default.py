@@ -110,9 +110,9 @@ def _data() -> ConfigDict:
   # edge pixels, 'object', for one object on a plain background: a window
   # around it, rotated so that its longest axis lies along the rows; or 'tiles',
   # for line scans and large images: squares of `image_size` that overlap by
-  # half, as many as an image has. 'auto' chooses by the good images: 'tiles' for
-  # a texture, 'object' for one long part in many directions, else 'stretch';
-  # the run stores which, with its scale or window.
+  # half, as many as an image has. 'auto' chooses by the good images: 'tiles'
+  # for a texture, 'object' for one long part in many directions, else
+  # 'stretch'; the run stores which, with its scale or window.
   data.geometry = 'stretch'
   # For 'tiles': pixels of the tiles for each pixel of the image, e.g. 0.5 to
   # halve it first.
