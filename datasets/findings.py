@@ -42,14 +42,15 @@ def find_all(
 
   Args:
     looks: statistics of readable images.
-    config: see `configs/default.py`; without it long images are not found.
+    config: see `configs/default.py`; without it long images are not found, and
+      intensities are taken for those that networks see.
 
   Returns:
     The remarks, the gravest first.
   """
   return [
     *_copies(looks),
-    *_trivial(looks),
+    *_trivial(looks, config),
     *_squeezed(looks, config),
     *_few(looks),
   ]
@@ -79,9 +80,14 @@ def _copies(looks: Sequence[Look]) -> list[Finding]:
   return found
 
 
-def _trivial(looks: Sequence[Look]) -> list[Finding]:
+def _trivial(looks: Sequence[Look], config: ConfigDict | None) -> list[Finding]:
   """Finds scores without a model that separate good from defective."""
   found = []
+  remedy = 'config.data.normalize_brightness removes it'
+  if config and (
+    config.data.normalize_brightness or config.data.normalize_light
+  ):
+    remedy = 'this config removes it before the networks see the images'
   chance = ', or it is chance, since they are few' if _few(looks) else ''
   brightness, nearest = brightness_auroc(looks), nearest_auroc(looks)
   if brightness is not None and max(brightness, 1 - brightness) >= SEPARATES:
@@ -89,7 +95,7 @@ def _trivial(looks: Sequence[Look]) -> list[Finding]:
       Finding(
         'LIGHT: brightness alone separates good from defective test images '
         f'(AUROC {brightness:.3f}), so a model may detect the lighting and not '
-        f'defects{chance}; config.data.normalize_brightness removes it.'
+        f'defects{chance}; {remedy}.'
       )
     )
   if nearest is not None and nearest >= SEPARATES:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from afgan_jax.system.errors import DataError
+from datasets.findings import find_all
 from datasets.folder import FolderSource
 from datasets.image_statistics import (
   brightness_auroc,
@@ -60,7 +61,12 @@ def test_a_test_set_that_the_lamp_separates_is_said_to_be(tmp_path):
   _write_set(tmp_path / 'a', offset=40)
   looks = _looks(tmp_path / 'a')
   assert brightness_auroc(looks) == 0
-  assert 'LIGHT: brightness alone' in describe(looks, ())
+  assert 'config.data.normalize_brightness removes it' in describe(looks, ())
+  config = tiny_config(**{'data.normalize_brightness': True})
+  (found,) = (
+    each.title for each in find_all(looks, config) if 'LIGHT' in each.title
+  )
+  assert 'this config removes it' in found
   _write_set(tmp_path / 'b')
   looks = _looks(tmp_path / 'b')
   assert 0.2 < brightness_auroc(looks) < 0.8
