@@ -10,8 +10,9 @@ A config of this folder is given after a colon, and its own part after a slash:
   python main.py --config=configs/plus/processor.py:public/visa/candle
 
 128 px, a quarter of the width at each level and 10,000 steps; most figures in
-docs/recipe.md are of 4,000. The screw: image AUROC 0.954, AUPRO(0.3) 0.978,
-12 % of the defects missed (seed 0, 40 min on one core of an AMD EPYC).
+docs/recipe.md are of 4,000. The screw: image AUROC 0.955, AUPRO(0.3) 0.953,
+11 % of the defects missed (three seeds, 40 to 50 min each on one core of an AMD
+EPYC).
 """
 
 import importlib
