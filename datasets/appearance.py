@@ -38,18 +38,25 @@ class Appearance(NamedTuple):
     return self.evenness >= _LEAST_EVENNESS and self.fixed <= _MOST_FIXED
 
 
-def measure_appearance(images: Sequence[np.ndarray]) -> Appearance:
+def measure_appearance(thumbnails: Sequence[np.ndarray]) -> Appearance:
   """Measures what good images have in common.
 
   Args:
-    images: uint8 [height, width, 3] each, at least two, of any sizes.
+    thumbnails: of at least two images, see `thumbnail`.
   """
-  grey = np.stack([_shrink(image) for image in images])
+  grey = np.stack(thumbnails)
   return Appearance(_evenness(grey), _fixed(grey))
 
 
-def _shrink(image: np.ndarray) -> np.ndarray:
-  """Returns the grey image, float64 [128, 128], whatever its proportions."""
+def thumbnail(image: np.ndarray) -> np.ndarray:
+  """Reduces an image for `measure_appearance`.
+
+  Args:
+    image: uint8 [height, width, 3].
+
+  Returns:
+    Its intensities, float64 [128, 128], whatever its proportions.
+  """
   grey = Image.fromarray(image).convert('L')
   return np.asarray(grey.resize((_SIZE, _SIZE), Image.Resampling.BOX), float)
 

@@ -84,7 +84,7 @@ def _trivial(looks: Sequence[Look], config: ConfigDict | None) -> list[Finding]:
   """Finds scores without a model that separate good from defective."""
   found = []
   remedy = 'config.data.normalize_brightness removes it'
-  if config and (
+  if config is not None and (
     config.data.normalize_brightness or config.data.normalize_light
   ):
     remedy = 'this config removes it before the networks see the images'

@@ -1,19 +1,23 @@
 """Chooses how images become squares where a config leaves it to the program."""
 
-import contextlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent import futures
 from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from afgan_jax.config.automatic import choose, is_automatic
-from afgan_jax.preprocessing.decode import Decoder
-from afgan_jax.preprocessing.pose import find_object
+from afgan_jax.config.automatic import is_automatic
+from afgan_jax.config.store import with_fields
+from afgan_jax.preprocessing.pose import Pose, find_object
+from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
-from datasets.appearance import measure_appearance
+from afgan_jax.system.threads import map_ahead
+from datasets.appearance import measure_appearance, thumbnail
 from datasets.from_config import open_source
+from datasets.source import Sample
 
 # Good images that are looked at, and those without which nothing is chosen.
 _MOST, _FEWEST = 64, 10
@@ -49,7 +53,7 @@ def choose_geometry(config: ConfigDict) -> ConfigDict:
     config: see `configs/default.py`.
 
   Returns:
-    A copy with the fields `automatic.CHOSEN`, chosen by some of the good
+    A copy with a geometry and its scale or window, chosen by some of the good
     images; the config itself if it leaves nothing.
 
   Raises:
@@ -65,24 +69,37 @@ def choose_geometry(config: ConfigDict) -> ConfigDict:
   fields = {f'data.{name}': value for name, value in found.fields.items()}
   flags = ', '.join(f'config.{name}={value}' for name, value in fields.items())
   logger.info('%s: %s.', found.reason, flags)
-  return choose(config, fields)
+  return with_fields(config, fields)
 
 
-def choose_by_images(images: Sequence[np.ndarray], image_size: int) -> Choice:
+class _Look(NamedTuple):
+  """What is kept of an image, which may be large."""
+
+  shape: tuple[int, int]
+  thumbnail: np.ndarray
+  pose: Pose
+
+
+def choose_by_images(images: Iterable[np.ndarray], image_size: int) -> Choice:
   """Chooses how images become the squares that networks see.
 
   Args:
-    images: good ones, uint8 [height, width, 3] each, of any sizes.
+    images: good ones, uint8 [height, width, 3] each, of any sizes; one is in
+      memory at a time.
     image_size: side of the squares in pixels.
   """
-  if len(images) < _FEWEST:
+  looks = [
+    _Look(image.shape[:2], thumbnail(image), find_object(image))
+    for image in images
+  ]
+  if len(looks) < _FEWEST:
     return Choice(
       _WHOLE,
       f'With fewer than {_FEWEST} good images the networks see each as a whole',
     )
-  if measure_appearance(images).is_texture:
-    return _divide(images, image_size)
-  window = _window(images)
+  if measure_appearance([look.thumbnail for look in looks]).is_texture:
+    return _divide(looks, image_size)
+  window = _window(looks)
   if window is None:
     return Choice(
       _WHOLE,
@@ -96,9 +113,9 @@ def choose_by_images(images: Sequence[np.ndarray], image_size: int) -> Choice:
   )
 
 
-def _divide(images: Sequence[np.ndarray], image_size: int) -> Choice:
+def _divide(looks: Sequence[_Look], image_size: int) -> Choice:
   """Chooses the scale of a texture."""
-  side = float(np.median([min(image.shape[:2]) for image in images]))
+  side = float(np.median([min(look.shape) for look in looks]))
   scale = min(round(_SQUARES * image_size / side, 2), 1.0)
   alike = 'The good images are alike at every place, as those of a texture are'
   if side * scale < _FEWEST_SQUARES * image_size:
@@ -113,17 +130,16 @@ def _divide(images: Sequence[np.ndarray], image_size: int) -> Choice:
   )
 
 
-def _window(images: Sequence[np.ndarray]) -> tuple[float, float] | None:
+def _window(looks: Sequence[_Look]) -> tuple[float, float] | None:
   """Returns the window around a long part in any direction; None without one.
 
   Its extent is across and along the part, in parts of an image's longer side.
   """
-  poses = [find_object(image) for image in images]
-  sides = np.array([max(image.shape[:2]) for image in images])
-  lengths = np.array([pose.length for pose in poses]) / sides
-  widths = np.array([pose.width for pose in poses]) / sides
+  sides = np.array([max(look.shape) for look in looks])
+  lengths = np.array([look.pose.length for look in looks]) / sides
+  widths = np.array([look.pose.width for look in looks]) / sides
   # An axis has no sign, so its angle is doubled.
-  axes = np.array([complex(*pose.axis) ** 2 for pose in poses])
+  axes = np.array([complex(*look.pose.axis) ** 2 for look in looks])
   if (
     np.median(widths / lengths) > _WIDEST
     or lengths.std() > _MOST_DEVIATION * lengths.mean()
@@ -136,13 +152,20 @@ def _window(images: Sequence[np.ndarray]) -> tuple[float, float] | None:
   )
 
 
-def _some_images(config: ConfigDict) -> list[np.ndarray]:
+def _some_images(config: ConfigDict) -> Iterator[np.ndarray]:
   """Decodes some of the good images, evenly spaced in their list."""
   samples = open_source(config).train()
-  decoder = Decoder(config.data.white, config.data.max_pixels)
-  images = []
-  for sample in samples[:: -(-len(samples) // _MOST)]:
-    # An image that cannot be read is reported when all are read.
-    with contextlib.suppress(DataError):
-      images.append(sample.original(decoder)[0])
-  return images
+  decoder = Preprocessor.from_config(config).decoder
+
+  def read(sample: Sample) -> np.ndarray | None:
+    try:
+      return sample.original(decoder)[0]
+    except DataError:  # Reported when all images are read.
+      return None
+
+  some = samples[:: -(-len(samples) // _MOST)]
+  threads = os.cpu_count() or 1
+  with futures.ThreadPoolExecutor(threads) as pool:
+    for image in map_ahead(pool, read, some, threads):
+      if image is not None:
+        yield image

@@ -26,8 +26,7 @@ from afgan_jax.methods.maps import reduce_map
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import UsageError
 from datasets import load
-from tests.support.quick_run import METHOD, method_allowed
-from tests.support.tiny import tiny_config
+from tests.support.quick_run import method_allowed, quick_config
 
 SHAPE = (20, 300)  # A line scan: 15 to 1, little higher than a tile.
 
@@ -50,20 +49,17 @@ def _save(path, pixels):
 
 
 def _config(folder, **fields):
-  return tiny_config(
+  return quick_config(
+    folder,
     **{
-      'method': METHOD,
       'num_steps': 30,
-      'data.source': 'folder',
-      'data.path': str(folder),
       'data.geometry': 'tiles',
       'calibration.fraction': 0.25,
-      'score.image': 'max',
       'score.map': 'residual',
       'score.batch_size': 8,
       'metrics.pixel_size': 64,
       **fields,
-    }
+    },
   )
 
 

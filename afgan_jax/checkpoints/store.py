@@ -22,7 +22,7 @@ from afgan_jax.checkpoints.steps import FOLDER, describe_kept, latest_step
 from afgan_jax.config.automatic import adopt_choice
 from afgan_jax.config.rules import check_config
 from afgan_jax.config.schema import METHODS
-from afgan_jax.config.store import check_continues
+from afgan_jax.config.store import check_continues, with_fields
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
 from afgan_jax.system import processes
@@ -229,10 +229,9 @@ def restore(
           'class of another package: give its config as well if you trust it.'
         )
       config = given(stored) if callable(given) else given or stored
-      config = adopt_choice(config, stored)
       if fields:
-        config = config.copy_and_resolve_references()
-        config.update_from_flattened_dict(fields)
+        config = with_fields(config, fields)
+      config = adopt_choice(config, stored)
       check_continues(stored, config, scoring=True)
       check_config(config, num_devices=1)
       return config, checkpoint.read_variables(config, replicated())

@@ -8,10 +8,9 @@ import pathlib
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config.store import flatten, read_stored, set_field
+from afgan_jax.config.store import read_stored, with_fields
 
 AUTO = 'auto'
-CHOSEN = ('data.geometry', 'data.scale', 'data.window')
 
 
 def is_automatic(config: ConfigDict) -> bool:
@@ -31,22 +30,15 @@ def adopt_choice(config: ConfigDict, stored: ConfigDict) -> ConfigDict:
   """
   if not is_automatic(config):
     return config
-  values = flatten(stored)
-  return choose(config, {name: values[name] for name in CHOSEN})
-
-
-def choose(config: ConfigDict, fields: dict[str, object]) -> ConfigDict:
-  """Returns a copy of a config with other values of some fields.
-
-  Args:
-    config: any config.
-    fields: values by dotted names.
-  """
-  config = config.copy_and_resolve_references()
-  for name, value in fields.items():
-    # Stored tuples are lists.
-    set_field(config, name, tuple(value) if isinstance(value, list) else value)
-  return config
+  data = stored.data
+  return with_fields(
+    config,
+    {
+      'data.geometry': data.geometry,
+      'data.scale': data.scale,
+      'data.window': tuple(data.window),  # A list in JSON.
+    },
+  )
 
 
 def of_workdir(config: ConfigDict, workdir: pathlib.Path) -> ConfigDict:

@@ -66,9 +66,9 @@ def _check_automatic(config: ConfigDict) -> None:
     return
   for name, unset, kind in (
     ('scale', 1.0, 'tiles'),
-    ('window', [1.0, 1.0], 'object'),
+    ('window', (1.0, 1.0), 'object'),
   ):
-    value = flatten(config)[f'data.{name}']
+    value = config.data[name]
     if value != unset:
       raise UsageError(
         f'config.data.{name}={value} has no use with '

@@ -6,6 +6,7 @@ Imports nothing slow, since it runs when flags are parsed.
 import hashlib
 import json
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -112,6 +113,18 @@ def check_continues(
       'The weights in this workdir were trained with other values of '
       f'{", ".join(changed)}.'
     )
+
+
+def with_fields(config: ConfigDict, fields: Mapping[str, Any]) -> ConfigDict:
+  """Returns a copy of a config with other values of some fields.
+
+  Args:
+    config: any config.
+    fields: values by dotted names, of the fields' types.
+  """
+  config = config.copy_and_resolve_references()
+  config.update_from_flattened_dict(fields)
+  return config
 
 
 def set_field(config: ConfigDict, name: str, value: Any) -> None:

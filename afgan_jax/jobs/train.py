@@ -9,7 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.steps import latest_step
-from afgan_jax.config.automatic import is_automatic, of_workdir
+from afgan_jax.config.automatic import of_workdir
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.group_norms import check_group_sizes
 from afgan_jax.config.members import is_stored_ensemble
@@ -75,8 +75,8 @@ def train(
   Raises:
     UsageError: see `loop.train`; also if `blind` and no images were held out.
   """
-  config = _choose(config, workdir, data)
   _check(config, workdir)
+  config = _settle(config, workdir, data)
   train_split, held_out = data.load_train(config)
   if blind:
     check_held_out(held_out)
@@ -101,18 +101,6 @@ def train(
   return Trained(detector, evaluation, None)
 
 
-def _choose(
-  config: ConfigDict, workdir: pathlib.Path, data: Data
-) -> ConfigDict:
-  """Chooses what a config leaves to the program, or takes the run's choice."""
-  if not is_automatic(config):
-    return config
-  check_config(config, jax.device_count())
-  if latest_step(workdir):
-    config = of_workdir(config, workdir)
-  return data.choose_geometry(config)
-
-
 def _tell(on_start: OnStart, config: ConfigDict, left: int) -> None:
   if on_start and left > 0 and processes.is_writer():
     on_start(config, left)
@@ -127,10 +115,22 @@ def _check(config: ConfigDict, workdir: pathlib.Path) -> None:
       f'{workdir} holds an ensemble, which is not trained: train its members, '
       'and make another ensemble of them.'
     )
+
+
+def _settle(
+  config: ConfigDict, workdir: pathlib.Path, data: Data
+) -> ConfigDict:
+  """Fills what a config leaves to the program.
+
+  Raises:
+    UsageError: if the config does not fit the run, or cannot start one.
+  """
   if latest_step(workdir):  # Older runs continue as they began.
+    config = of_workdir(config, workdir)
     check_continues_in(workdir, config)
   else:
     check_group_sizes(config)
+  return data.choose_geometry(config)
 
 
 def _train_detector(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from datasets.appearance import measure_appearance
+from datasets.appearance import measure_appearance, thumbnail
 from datasets.geometry_choice import choose_by_images
 
 COUNT = 20
@@ -13,15 +13,12 @@ def _texture(rng, shape):
   return 130 + grain
 
 
-def _object(rng, shape, shift=0):
+def _object(rng, shape):
   """A striped square on a plain background."""
   image = np.full(shape, 200.0)
-  height, width = shape
-  rows = slice(height // 4 + shift, 3 * height // 4 + shift)
-  stripes = 60 + 40 * (np.arange(width) // 4 % 2)
-  image[rows, width // 4 : 3 * width // 4] = stripes[
-    width // 4 : 3 * width // 4
-  ]
+  rows, columns = (slice(side // 4, 3 * side // 4) for side in shape)
+  stripes = 60 + 40 * (np.arange(shape[1]) // 4 % 2)
+  image[rows, columns] = stripes[columns]
   return image + rng.normal(0, 2, shape)
 
 
@@ -35,19 +32,23 @@ def _images(draw, shape=(160, 160), light=None):
   return images
 
 
+def _measure(images):
+  return measure_appearance([thumbnail(image) for image in images])
+
+
 def test_a_texture_is_alike_at_every_place():
-  found = measure_appearance(_images(_texture))
+  found = _measure(_images(_texture))
   assert found.evenness > 0.8 and found.fixed < 0.05 and found.is_texture
 
 
 def test_smooth_light_does_not_make_a_texture_an_object():
   light = np.linspace(0.6, 1.2, 160)[None] * np.linspace(1, 0.9, 160)[:, None]
-  assert measure_appearance(_images(_texture, light=light)).is_texture
+  assert _measure(_images(_texture, light=light)).is_texture
 
 
 @pytest.mark.parametrize('light', [0.3, 1.0])
 def test_an_object_on_a_plain_background_is_no_texture(light):
-  found = measure_appearance(_images(_object, light=light))
+  found = _measure(_images(_object, light=light))
   assert found.evenness < 0.3 and found.fixed > 0.9
 
 
@@ -55,22 +56,20 @@ def test_an_object_anywhere_on_a_plain_background_is_no_texture():
   def draw(rng, shape):
     return np.roll(_object(rng, shape), rng.integers(-30, 30, 2), (0, 1))
 
-  found = measure_appearance(_images(draw))
+  found = _measure(_images(draw))
   assert found.evenness < 0.3 and not found.is_texture
 
 
 def test_a_board_that_is_busy_everywhere_is_no_texture():
   fixed = np.random.default_rng(9).normal(size=(160, 160))
   board = 130 + ndimage.gaussian_filter(fixed, 2) * 150
-  found = measure_appearance(
-    _images(lambda rng, shape: board + rng.normal(0, 3, shape))
-  )
+  found = _measure(_images(lambda rng, shape: board + rng.normal(0, 3, shape)))
   assert found.evenness > 0.3 and found.fixed > 0.5 and not found.is_texture
 
 
 def test_uniform_images_are_measured_without_warnings():
   images = [np.full((50, 60, 3), 128, np.uint8)] * 3
-  assert measure_appearance(images).fixed == pytest.approx(0)
+  assert _measure(images).fixed == pytest.approx(0)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from afgan_jax.system.errors import ConfigConflict, UsageError
 from configs.paper import variants
 from datasets import load
 from datasets.inspection import inspect
-from tests.support.quick_run import METHOD, method_allowed
-from tests.support.tiny import tiny_config
+from tests.support.quick_run import method_allowed, quick_config
 
 
 def _write(folder, count, draw, side=64):
@@ -54,17 +53,14 @@ def texture(tmp_path):
 
 
 def _config(path, **fields):
-  return tiny_config(
+  return quick_config(
+    path,
     **{
-      'method': METHOD,
       'num_steps': 20,
-      'data.source': 'folder',
-      'data.path': str(path),
       'data.geometry': 'auto',
       'calibration.fraction': 0.25,
-      'score.image': 'max',
       **fields,
-    }
+    },
   )
 
 
@@ -87,6 +83,8 @@ def test_a_texture_is_divided_and_the_run_says_so(texture, tmp_path, caplog):
     # A config that leaves it to the program takes the choice of the run.
     evaluation = evaluate(_config(texture), tmp_path / 'run', load)
     assert evaluation.config.data.geometry == 'tiles'
+    left = Detector.load(tmp_path / 'run', **{'data.geometry': 'auto'})
+    assert left.config.data.geometry == 'tiles'
     with pytest.raises(ConfigConflict, match=r"config.data.geometry \(was 'ti"):
       evaluate(
         _config(texture, **{'data.geometry': 'pad'}), tmp_path / 'run', load
