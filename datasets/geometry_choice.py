@@ -95,7 +95,8 @@ def choose_by_images(images: Iterable[np.ndarray], image_size: int) -> Choice:
   if len(looks) < _FEWEST:
     return Choice(
       _WHOLE,
-      f'With fewer than {_FEWEST} good images the networks see each as a whole',
+      f'With fewer than {_FEWEST} good images that can be read, the networks '
+      'see each as a whole',
     )
   if measure_appearance([look.thumbnail for look in looks]).is_texture:
     return _divide(looks, image_size)
