@@ -9,7 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.steps import latest_step
-from afgan_jax.config.automatic import of_workdir
+from afgan_jax.config.automatic import is_automatic, of_workdir
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.group_norms import check_group_sizes
 from afgan_jax.config.members import is_stored_ensemble
@@ -130,7 +130,7 @@ def _settle(
     check_continues_in(workdir, config)
   else:
     check_group_sizes(config)
-  return data.choose_geometry(config)
+  return data.choose_geometry(config) if is_automatic(config) else config
 
 
 def _train_detector(
