@@ -48,13 +48,13 @@ def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
   """Resizes maps, by the interpolation that prediction uses.
 
   Args:
-    maps: float32 [n, side, side].
+    maps: float32 [n, height, width].
     size: in pixels.
 
   Returns:
     float32 [n, size, size], interpolated bilinearly.
   """
-  if maps.shape[1] == size:
+  if maps.shape[1:] == (size, size):
     return maps
   resized = np.empty((len(maps), size, size), np.float32)
   for i, values in enumerate(maps):

@@ -129,3 +129,16 @@ def test_image_scores_by_hand():
   np.testing.assert_allclose(maps.reduce_map(config, values), [14])
   config = _config(image='top_k', top_k=100)  # More than there are.
   np.testing.assert_allclose(maps.reduce_map(config, values), [7.5])
+
+
+@pytest.mark.parametrize('shape', [(8, 8), (8, 5), (5, 8), (24, 16)])
+def test_maps_of_every_shape_become_squares(shape):
+  # Linear along both sides, which no linear interpolation changes.
+  rows, columns = np.indices(shape, np.float32)
+  values = np.stack([(rows + 0.5) / shape[0], (columns + 0.5) / shape[1]])
+  resized = maps.resize_maps(values, 8)
+  assert resized.shape == (2, 8, 8)
+  middles = (np.arange(2, 6) + 0.5) / 8  # Borders are not extrapolated.
+  expected = np.broadcast_to(middles[:, None], (4, 4))
+  np.testing.assert_allclose(resized[0, 2:6, 2:6], expected, atol=1e-3)
+  np.testing.assert_allclose(resized[1, 2:6, 2:6], expected.T, atol=1e-3)
