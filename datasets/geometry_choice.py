@@ -123,12 +123,20 @@ def _divide(looks: Sequence[_Look], image_size: int) -> Choice:
     return Choice(
       _WHOLE,
       f'{alike}, but too small to be divided into squares of {image_size} px, '
-      'so the networks see each as a whole',
+      'so the networks see each as a whole, which may be worse; at '
+      f'config.image_size={_dividing(side, image_size)} they are divided',
     )
   return Choice(
     {'geometry': 'tiles', 'scale': scale},
     f'{alike}, and are divided into squares of {image_size} px',
   )
+
+
+def _dividing(side: float, image_size: int) -> int:
+  """Returns a smaller size of squares, of which several lie along `side`."""
+  while side < _FEWEST_SQUARES * image_size:
+    image_size //= 2
+  return image_size
 
 
 def _window(looks: Sequence[_Look]) -> tuple[float, float] | None:

@@ -31,7 +31,7 @@ def improve(config: ConfigDict) -> ConfigDict:
     The same config.
   """
   # As many steps for a small training set as for a large one.
-  config.num_steps = 6000
+  config.num_steps = 12_000
   config.batch_size = 16
   config.checkpoint.every_epochs = 100
   config.data.normalize_brightness = True

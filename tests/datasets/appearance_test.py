@@ -88,6 +88,7 @@ def test_two_squares_lie_along_the_shorter_side_of_a_texture(
   fields, reason = choose_by_images(_images(_texture, shape), size)
   if scale is None:
     assert fields == {'geometry': 'stretch'} and 'too small' in reason
+    assert 'at config.image_size=64 they are divided' in reason
   else:
     assert fields == {'geometry': 'tiles', 'scale': scale}
 
