@@ -43,7 +43,13 @@ class Geometry:
 
     Returns:
       The square's frame.
+
+    Raises:
+      ValueError: if the kind is left to the program, which chooses it before
+        training, see `datasets.geometry_choice`.
     """
+    if self.kind not in GEOMETRIES:
+      raise ValueError(f'{self.kind!r} is not one of {", ".join(GEOMETRIES)}')
     height, width = image.shape[:2]
     side = max(height, width)
     if self.kind == 'object':

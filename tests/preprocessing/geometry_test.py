@@ -132,6 +132,11 @@ def test_beyond_the_image_its_edge_goes_on():
   assert (cut[:4] == 200).all() and (cut[-4:] == 200).all()
 
 
+def test_a_geometry_that_nobody_chose_shows_nothing():
+  with pytest.raises(ValueError, match="'auto' is not one of stretch, pad"):
+    Geometry('auto').frame(np.zeros((4, 4, 3), np.uint8))
+
+
 @pytest.mark.parametrize('kind', GEOMETRIES)
 @pytest.mark.parametrize('shape', [(120, 200), (200, 120), (133, 133)])
 def test_maps_come_back_to_the_frame_of_their_image(kind, shape):
