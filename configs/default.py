@@ -111,8 +111,8 @@ def _data() -> ConfigDict:
   # around it, rotated so that its longest axis lies along the rows; or 'tiles',
   # for line scans and large images: squares of `image_size` that overlap by
   # half, as many as an image has. 'auto' chooses by the good images: 'tiles'
-  # for a texture, 'object' for one long part in many directions, else
-  # 'stretch'; the run stores which, with its scale or window.
+  # for a texture, 'object' for one part in many directions, else 'stretch'; the
+  # run stores which, with its scale, window and template.
   data.geometry = 'stretch'
   # For 'tiles': pixels of the tiles for each pixel of the image, e.g. 0.5 to
   # halve it first.
@@ -122,6 +122,9 @@ def _data() -> ConfigDict:
   # Extent of that window across and along the axis, as fractions of the image's
   # longer side; it is mapped to the square.
   data.window = (1.0, 1.0)
+  # Direction of an object without a long axis: samples of good images on rings
+  # around it, which 'auto' writes; '' for the axis.
+  data.template = ''
   # Region of interest: an image that is white where the others are inspected,
   # or a folder with such an image for each of them, of the same name and size.
   # What is outside counts neither in training, scores, maps nor metrics.

@@ -37,6 +37,7 @@ def adopt_choice(config: ConfigDict, stored: ConfigDict) -> ConfigDict:
       'data.geometry': data.geometry,
       'data.scale': data.scale,
       'data.window': tuple(data.window),  # A list in JSON.
+      'data.template': data.template,
     },
   )
 

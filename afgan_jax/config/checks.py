@@ -1,5 +1,6 @@
 """Checks of single values, each with the wording of its error message."""
 
+import base64
 import dataclasses
 import math
 import re
@@ -148,6 +149,22 @@ def pattern(example: str) -> Check:
   """Accepts a regular expression; `example` is shown in the message."""
   # Not repr, which would double each backslash.
   return Check(_is_pattern, f"a regular expression, for example '{example}'")
+
+
+def encoded(num_bytes: int) -> Check:
+  """Accepts the base64 of a number of bytes, or nothing."""
+
+  def accepts(value: Any) -> bool:
+    try:
+      return (
+        value == '' or len(base64.b64decode(value, validate=True)) == num_bytes
+      )
+    except (TypeError, ValueError):
+      return False
+
+  return Check(
+    accepts, f'empty or base64 of {num_bytes:,} bytes, which the program writes'
+  )
 
 
 def _noun(whole: bool) -> str:

@@ -16,6 +16,9 @@ from afgan_jax.config.schema import SIZES
 from afgan_jax.config.store import flatten
 from afgan_jax.system.errors import UsageError
 
+# Characters of a value that are shown.
+_LONGEST = 80
+
 
 def check_config(config: ConfigDict, num_devices: int) -> None:
   """Checks the value of every field, but not that the images exist.
@@ -67,6 +70,7 @@ def _check_automatic(config: ConfigDict) -> None:
   for name, unset, kind in (
     ('scale', 1.0, 'tiles'),
     ('window', (1.0, 1.0), 'object'),
+    ('template', '', 'object'),
   ):
     value = config.data[name]
     if value != unset:
@@ -199,4 +203,7 @@ def _check_region(config: ConfigDict) -> None:
 
 def _check(allowed: bool, name: str, value: Any, wanted: str) -> None:
   if not allowed:
-    raise UsageError(f'config.{name} is {value!r}: it must be {wanted}.')
+    shown = repr(value)
+    if len(shown) > _LONGEST:
+      shown = f'{shown[:_LONGEST]}…'
+    raise UsageError(f'config.{name} is {shown}: it must be {wanted}.')

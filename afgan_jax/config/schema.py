@@ -15,6 +15,7 @@ from afgan_jax.config.checks import (
   at_least,
   between,
   boolean,
+  encoded,
   from_to_below,
   greater_than,
   lengths,
@@ -49,6 +50,8 @@ PUBLIC_SETS = (
 )
 SOURCES = ('procedural', 'folder', *PUBLIC_SETS, 'tfds')
 GEOMETRIES = ('stretch', 'pad', 'object', 'tiles')
+# A template has 16 rings of 72 samples, see `preprocessing.registration`.
+TEMPLATE_BYTES = 1152
 AUGMENTATIONS = ('cut_paste', 'random_erasing', 'none', 'mixture')
 SHAPES = ('blob', 'scar', 'rectangle')
 CONTENTS = ('patch', 'displaced', 'color', 'noise', 'light', 'blur')
@@ -128,6 +131,7 @@ FIELDS: dict[str, Field] = {
   'data.window': Field(
     lengths(2, 'across the object and along it'), before=(1.0, 1.0)
   ),
+  'data.template': Field(encoded(TEMPLATE_BYTES), before='', omit_before=True),
   'data.roi': Field(text(), ALWAYS, before='', omit_before=True),
   'data.part': Field(pattern(r'part(\d+)'), before=''),
   # Earlier versions did not split folders.

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from PIL import Image
 
+from afgan_jax.preprocessing import registration
 from afgan_jax.preprocessing.pose import find_object
 
 GEOMETRIES = ('stretch', 'pad', 'object', 'tiles')
@@ -19,16 +20,20 @@ class Geometry:
     kind: 'stretch' maps the whole image to the square; 'pad' first repeats the
       edge pixels until the image is square; 'object' crops a window around the
       object, rotated so that its longest axis lies along the rows with the
-      heavier end to the left, and maps it to the square; 'tiles' cuts squares
-      of one scale, see `tiling`, and here maps as 'stretch'.
+      heavier end to the left, or as on the template, and maps it to the square;
+      'tiles' cuts squares of one scale, see `tiling`, and here maps as
+      'stretch'.
     window: for 'object', extent of the window across and along that axis, as
       fractions of the image's longer side.
     scale: for 'tiles', pixels of a tile for each pixel of the image.
+    template: for 'object', which rotates an object without a long axis to the
+      direction that it has there, see `registration.encode`; '' for the axis.
   """
 
   kind: str = 'stretch'
   window: tuple[float, float] = (1.0, 1.0)
   scale: float = 1.0
+  template: str = ''
 
   @property
   def in_tiles(self) -> bool:
@@ -53,10 +58,10 @@ class Geometry:
     height, width = image.shape[:2]
     side = max(height, width)
     if self.kind == 'object':
-      pose = find_object(image)
-      along = side * self.window[1] * pose.axis
-      across = side * self.window[0] * np.array([-pose.axis[1], pose.axis[0]])
-      corner = pose.center - along / 2 - across / 2
+      center, axis = self._locate(image)
+      along = side * self.window[1] * axis
+      across = side * self.window[0] * np.array([-axis[1], axis[0]])
+      corner = center - along / 2 - across / 2
       matrix = np.stack([along, across, corner], axis=1)
       return Frame(height, width, matrix, is_turned=True)
     if self.kind == 'pad':
@@ -66,6 +71,15 @@ class Geometry:
     else:
       matrix = [[width, 0, 0], [0, height, 0]]
     return Frame(height, width, np.array(matrix, float))
+
+  def _locate(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns centre and axis of the object, see `Pose`."""
+    pose = find_object(image)
+    if not self.template:
+      return pose.center, pose.axis
+    template = registration.decode(self.template)
+    center, angle = registration.register(image, pose.center, template)
+    return center, np.array([np.cos(angle), np.sin(angle)])
 
 
 STRETCH = Geometry()

@@ -28,12 +28,14 @@ class Pose:
       end.
     length: of the object along the axis, in pixels.
     width: twice its largest distance from the axis, in pixels.
+    radius: largest distance from the centre, in pixels.
   """
 
   center: np.ndarray
   axis: np.ndarray
   length: float
   width: float
+  radius: float
 
 
 def find_object(image: np.ndarray) -> Pose:
@@ -60,7 +62,11 @@ def find_object(image: np.ndarray) -> Pose:
   contrast = ndimage.gaussian_filter(np.abs(grey - _background(grey)), 1.0)
   if np.ptp(contrast) < _FLAT:
     return Pose(
-      np.array([width, height]) / 2, np.array([1.0, 0.0]), width, height
+      np.array([width, height]) / 2,
+      np.array([1.0, 0.0]),
+      width,
+      height,
+      max(width, height) / 2,
     )
   # A soft threshold, so that a pixel close to it hardly moves the object.
   weights = (contrast / _threshold(contrast) - 1 + _RAMP) / (2 * _RAMP)
@@ -70,7 +76,9 @@ def find_object(image: np.ndarray) -> Pose:
   rows, columns = np.nonzero(weights)
   pose = _pose(np.stack([columns, rows]) + 0.5, weights[rows, columns])
   return Pose(
-    factor * pose.center, pose.axis, factor * pose.length, factor * pose.width
+    factor * pose.center,
+    pose.axis,
+    *(factor * size for size in (pose.length, pose.width, pose.radius)),
   )
 
 
@@ -104,11 +112,14 @@ def _pose(points: np.ndarray, weights: np.ndarray) -> Pose:
     axis, along = -axis, -along
   first, last = _ends(along, weights)
   sides = _ends(np.array([-axis[1], axis[0]]) @ offsets, weights)
+  center = mean + (first + last) / 2 * axis
+  distances = np.linalg.norm(points - center[:, None], axis=0)
   return Pose(
-    mean + (first + last) / 2 * axis,
+    center,
     axis,
     float(last - first),
     float(2 * np.abs(sides).max()),
+    float(_ends(distances, weights)[1]),
   )
 
 

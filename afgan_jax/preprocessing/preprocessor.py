@@ -74,7 +74,7 @@ class Preprocessor:
     decoder = Decoder(data.white, data.max_pixels)
     return cls(
       config.image_size,
-      Geometry(data.geometry, tuple(data.window), data.scale),
+      Geometry(data.geometry, tuple(data.window), data.scale, data.template),
       decoder,
       normalize,
       Cache(folder, max_bytes) if folder else None,

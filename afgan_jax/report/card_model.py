@@ -117,12 +117,13 @@ def _score(config: Fields) -> str:
 def _size(config: Fields) -> str:
   data, size = config.get('data', {}), config.get('image_size')
   square = f'{size}×{size} px'
+  by = ' by registration with good images' if data.get('template') else ''
   window = ' and '.join(str(part) for part in data.get('window', (1, 1)))
   ways = {
     'stretch': f'each image is scaled to {square}, whatever its proportions',
     'pad': f'each image is padded to a square and scaled to {square}',
     'object': (
-      'the object is found and aligned, and a window around it, '
+      f'the object is found and aligned{by}, and a window around it, '
       f"{window} of the image's longer side, is scaled to {square}"
     ),
     'tiles': (

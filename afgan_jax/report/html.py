@@ -21,6 +21,7 @@ from afgan_jax.report.gallery import (
 from afgan_jax.report.pixel_size import describe_pixel_size
 from afgan_jax.system.files import write_text
 
+_LONGEST = 200  # Characters of a field that are shown.
 _ACRONYMS = ('auroc', 'aupro', 'aupimo', 'f1')
 # Verdict on an image by its outcome; the order is that of the gallery.
 _VERDICTS = {
@@ -161,5 +162,14 @@ def _flatten(config: Mapping[str, Any], prefix: str = '') -> dict[str, str]:
     if isinstance(value, Mapping):
       fields |= _flatten(value, f'{prefix}{key}.')
     else:
-      fields[prefix + key] = 'not set' if value is None else str(value)
+      fields[prefix + key] = (
+        'not set' if value is None else _shorten(str(value))
+      )
   return fields
+
+
+def _shorten(text: str) -> str:
+  """Shortens what nobody reads, such as a template."""
+  if len(text) <= _LONGEST:
+    return text
+  return f'{text[:_LONGEST]}… ({len(text):,} characters, see config.json)'

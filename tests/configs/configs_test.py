@@ -513,6 +513,18 @@ def test_windows_that_cannot_be_cut_are_refused(window):
     check_config(config, num_devices=1)
 
 
+@pytest.mark.parametrize('template', ['AAAA', 'ä', 1152 * '*', 7])
+def test_what_is_no_template_is_refused_in_a_short_sentence(template):
+  config = default.get_config()
+  with config.ignore_type():
+    config.data.template = template
+  with pytest.raises(
+    UsageError, match=r'config\.data\.template is .*base64 of 1,152 bytes'
+  ) as error:
+    check_config(config, num_devices=1)
+  assert len(str(error.value)) < 200
+
+
 @pytest.mark.parametrize('part', ['part(', 7])
 def test_what_is_no_pattern_finds_no_parts(part):
   config = default.get_config()

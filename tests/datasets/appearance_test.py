@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from afgan_jax.preprocessing.geometry import Geometry
 from datasets.appearance import measure_appearance, thumbnail
 from datasets.geometry_choice import choose_by_images
+from tests.preprocessing.registration_test import draw_flange
 
 COUNT = 20
 
@@ -111,15 +113,55 @@ def test_a_long_part_in_many_directions_is_turned_to_one():
   assert fields['window'] == pytest.approx((0.26, 0.66), abs=0.03)
 
 
+def _short(rng, shape):
+  return _rod(rng, shape, length=60, width=60)
+
+
+def _of_many_lengths(rng, shape):
+  return _rod(rng, shape, length=rng.uniform(60, 100))
+
+
+def _upside_down(rng, shape):
+  image = _rod(rng, shape, angles=0)
+  return image if rng.random() < 0.5 else image[::-1, ::-1]
+
+
+def _with_holes(rng, shape):
+  center = np.array([100, 100]) + rng.uniform(-5, 5, 2)
+  return draw_flange(rng.uniform(0, 360), center)[..., 0]
+
+
+@pytest.mark.parametrize(
+  'draw', [_short, _of_many_lengths, _upside_down, _with_holes]
+)
+def test_other_parts_in_many_directions_are_registered(draw):
+  images = _images(draw)
+  fields, reason = choose_by_images(images, 32)
+  assert fields['geometry'] == 'object' and 'by registration' in reason
+  # All look the same in their windows, and nothing of a part is cut off.
+  geometry = Geometry('object', fields['window'], template=fields['template'])
+  cuts = [geometry.frame(image).cut(image, 64) for image in images]
+  dark = np.stack(cuts)[..., 0] < 140
+  share = dark.mean(axis=0)
+  assert np.minimum(share, 1 - share).mean() < 0.05 < dark.mean()
+  border = np.ones((64, 64), bool)
+  border[1:-1, 1:-1] = False
+  assert not dark[:, border].any()
+
+
+def _disc(rng, shape):
+  return draw_flange(0, holes=())[..., 0] + rng.normal(0, 2, (200, 200))
+
+
 @pytest.mark.parametrize(
   'draw',
   [
     lambda rng, shape: _rod(rng, shape, angles=1),
-    lambda rng, shape: _rod(rng, shape, length=rng.uniform(40, 120)),
-    lambda rng, shape: _rod(rng, shape, length=60, width=60),
+    _disc,
+    lambda rng, shape: _disc(rng, shape) * np.linspace(0.8, 1.2, 200),
     _object,
   ],
-  ids=['one direction', 'many lengths', 'short', 'aligned'],
+  ids=['one direction', 'round', 'in light from a side', 'aligned'],
 )
 def test_other_objects_are_seen_as_a_whole(draw):
   fields, reason = choose_by_images(_images(draw), 32)

@@ -15,6 +15,7 @@ from afgan_jax.system.errors import ConfigConflict, UsageError
 from configs.paper import variants
 from datasets import load
 from datasets.inspection import inspect
+from tests.preprocessing.registration_test import draw_flange
 from tests.support.quick_run import method_allowed, quick_config
 
 
@@ -42,6 +43,11 @@ def _rod(rng, side):
   along = x * np.cos(angle) + y * np.sin(angle)
   across = y * np.cos(angle) - x * np.sin(angle)
   return np.where((abs(across) < 0.15) & (abs(along) < 0.7), 60, 220)
+
+
+def _flange(rng, side):
+  part = draw_flange(rng.uniform(0, 360))[..., 0]
+  return np.asarray(Image.fromarray(part).resize((side, side)), float)
 
 
 @pytest.fixture
@@ -144,7 +150,8 @@ def test_a_given_geometry_is_kept(texture):
 
 
 @pytest.mark.parametrize(
-  ('name', 'value'), [('scale', 0.25), ('window', (0.4, 1.0))]
+  ('name', 'value'),
+  [('scale', 0.25), ('window', (0.4, 1.0)), ('template', 1536 * 'A')],
 )
 def test_what_is_chosen_cannot_be_given(texture, name, value):
   config = _config(texture, **{f'data.{name}': value})
@@ -162,13 +169,19 @@ def test_a_region_of_interest_keeps_parts_where_they_are(tmp_path, caplog):
   assert load.choose_geometry(config).data.geometry == 'stretch'
 
 
-def test_a_window_that_was_chosen_stays(tmp_path):
-  _write(tmp_path / 'set' / 'train' / 'good', 16, _rod)
+@pytest.mark.parametrize('draw', [_rod, _flange])
+def test_what_was_chosen_for_a_part_stays(tmp_path, draw):
+  _write(tmp_path / 'set' / 'train' / 'good', 16, draw)
   with method_allowed():
     train(_config(tmp_path / 'set'), tmp_path / 'run', load)
     trained = train(
       _config(tmp_path / 'set', num_steps=30), tmp_path / 'run', load
     )
-  window = trained.detector.config.data.window
-  assert tuple(window) == tuple(_stored(tmp_path / 'run')['window'])
-  assert trained.detector.preprocessor.geometry.window == tuple(window)
+    again = Detector.load(tmp_path / 'run', **{'data.geometry': 'auto'})
+  stored = _stored(tmp_path / 'run')
+  geometry = trained.detector.preprocessor.geometry
+  assert stored['geometry'] == geometry.kind == 'object'
+  assert tuple(stored['window']) == geometry.window
+  assert stored['template'] == geometry.template
+  assert bool(geometry.template) == (draw is _flange)
+  assert again.preprocessor.geometry == geometry

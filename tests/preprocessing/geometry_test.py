@@ -54,6 +54,7 @@ def test_the_pose_is_that_with_which_the_pin_was_drawn(angle, center):
   np.testing.assert_allclose(pose.center, center, atol=1)
   # Blurred, so a little larger than the drawn 120 × 36.
   np.testing.assert_allclose([pose.length, pose.width], [120, 36], atol=3)
+  assert pose.radius == pytest.approx(np.hypot(60, 18), abs=3)
 
 
 def test_the_pose_does_not_follow_the_lamp_or_the_size():

@@ -88,6 +88,7 @@ def _preprocessing(config: ConfigDict) -> dict[str, Any]:
     'geometry': geometry.kind,
     'window': list(geometry.window),
     'scale': geometry.scale,
+    'template': geometry.template,
     'white': config.data.white,
     'normalize_brightness': config.data.normalize_brightness,
     'normalize_light': config.data.normalize_light,
