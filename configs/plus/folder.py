@@ -5,8 +5,8 @@ r"""The better recipe on your own folder of good images.
     --config.data.path=my_cloth
 
 Images of a texture, such as cloth, cast metal or wood, are cut into squares of
-one scale; one long part in many directions is turned to one; other objects are
-seen as they are. The good images tell which they show. The word after the colon
+one scale; one part in many directions is turned to one; other objects are seen
+as they are. The good images tell which they show. The word after the colon
 says that it is a texture, and reduces it to half.
 """
 

@@ -1,6 +1,9 @@
 """The better recipe on a category of MVTec AD, given after a colon.
 
 python main.py --config=configs/plus/mvtec_ad.py:screw
+
+The good images of a category tell whether they are divided into squares, turned
+to one direction or seen as a whole (`config.data.geometry`).
 """
 
 from ml_collections import ConfigDict
@@ -16,5 +19,6 @@ def get_config(category: str = '') -> ConfigDict:
     category: e.g. 'metal_nut'.
   """
   config = recipe.improve(mvtec_ad.get_config(category))
+  config.data.geometry = 'auto'
   config.update(recipe.CATEGORY_FIELDS.get(category, {}))
   return config

@@ -1,6 +1,9 @@
 """The better recipe on a public data set; its config is given after a colon.
 
 python main.py --config=configs/plus/public.py:visa/candle
+
+The good images of a category tell whether they are divided into squares, turned
+to one direction or seen as a whole (`config.data.geometry`).
 """
 
 import importlib
@@ -27,4 +30,6 @@ def get_config(name: str = 'visa') -> ConfigDict:
       f'there is no data set {data_set!r}: give one of {", ".join(SETS)}'
     )
   module = importlib.import_module(f'configs.{data_set}')
-  return recipe.improve(module.get_config(category))
+  config = recipe.improve(module.get_config(category))
+  config.data.geometry = 'auto'
+  return config

@@ -496,9 +496,9 @@ def test_only_what_is_thrown_down_is_turned():
   screw = plus_mvtec_ad.get_config('screw')
   assert screw.data.geometry == 'object'
   assert screw.variation.rotation < 10
-  assert plus_mvtec_ad.get_config('hazelnut').variation.rotation == 180
-  for name in ('zipper', 'hazelnut'):
-    assert plus_mvtec_ad.get_config(name).data.geometry == 'stretch'
+  assert plus_mvtec_ad.get_config('leather').variation.rotation == 180
+  for name in ('zipper', 'hazelnut', 'leather'):
+    assert plus_mvtec_ad.get_config(name).data.geometry == 'auto'
 
 
 @pytest.mark.parametrize(
