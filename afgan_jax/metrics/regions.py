@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from afgan_jax.metrics.threshold import Calibration
-from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.frame import Frame
 from afgan_jax.preprocessing.restoring import reduce_frame
 
 # In larger images, regions are found in a smaller copy of the map.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.frame import Frame
 from afgan_jax.preprocessing.prepared import NOT_COUNTED
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.region_of_interest import fill_outside

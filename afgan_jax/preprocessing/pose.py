@@ -61,13 +61,8 @@ def find_object(image: np.ndarray) -> Pose:
   grey = np.asarray(Image.fromarray(image).reduce(factor)).mean(axis=-1)
   contrast = ndimage.gaussian_filter(np.abs(grey - _background(grey)), 1.0)
   if np.ptp(contrast) < _FLAT:
-    return Pose(
-      np.array([width, height]) / 2,
-      np.array([1.0, 0.0]),
-      width,
-      height,
-      max(width, height) / 2,
-    )
+    middle, axis = np.array([width, height]) / 2, np.array([1.0, 0.0])
+    return Pose(middle, axis, width, height, max(middle))
   # A soft threshold, so that a pixel close to it hardly moves the object.
   weights = (contrast / _threshold(contrast) - 1 + _RAMP) / (2 * _RAMP)
   weights = np.clip(weights, 0, 1)

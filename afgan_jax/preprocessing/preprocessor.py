@@ -16,7 +16,8 @@ import numpy as np
 
 from afgan_jax.preprocessing.cache import Cache, default_folder
 from afgan_jax.preprocessing.decode import DEFAULT_DECODER, Decoder
-from afgan_jax.preprocessing.geometry import STRETCH, Frame, Geometry
+from afgan_jax.preprocessing.frame import Frame
+from afgan_jax.preprocessing.geometry import STRETCH, Geometry
 from afgan_jax.preprocessing.intensity import (
   Normalize,
   clip_pixels,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL
 
-from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.frame import Frame
 from afgan_jax.preprocessing.ground_truth import mask_content, read_ground_truth
 from afgan_jax.preprocessing.prepared import PreparedImage, Reading
 from afgan_jax.system.errors import DataError

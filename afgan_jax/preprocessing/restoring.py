@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from afgan_jax.preprocessing.geometry import Frame, sample
+from afgan_jax.preprocessing.frame import Frame, sample
 from afgan_jax.preprocessing.region_of_interest import reduce_region
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.frame import Frame
 from afgan_jax.preprocessing.intensity import clip_pixels
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.frame import Frame
 from afgan_jax.preprocessing.region_of_interest import reduce_region
 
 MAX_SIDE = 2048  # Of a picture in pixels.

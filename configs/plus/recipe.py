@@ -11,9 +11,7 @@ CATEGORY_FIELDS = {
   # One long object on a plain background, in any orientation.
   'screw': {'data': {'geometry': 'object', 'window': (0.46, 1.08)}},
   # Textures in any direction: no rotation is a defect.
-  **{
-    name: {'variation': {'rotation': 180.0}} for name in ('leather', 'tile')
-  },
+  **{name: {'variation': {'rotation': 180.0}} for name in ('leather', 'tile')},
 }
 
 # Textures at one scale, half of the images'; squares of them are inspected.

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.frame import Frame
 from afgan_jax.preprocessing.region_of_interest import reduce_region
 from afgan_jax.preprocessing.tiling import MapMerger, Tiling
 

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from afgan_jax.metrics.threshold import Calibration
-from afgan_jax.preprocessing.geometry import Frame
+from afgan_jax.preprocessing.frame import Frame
 from afgan_jax.preprocessing.restoring import pixels_above
 from afgan_jax.report.overlay import color_table, overlay
 from afgan_jax.system.files import replacing, shorten_name
