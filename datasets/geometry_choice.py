@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
+from PIL import Image
 
 from afgan_jax.config.automatic import is_automatic
 from afgan_jax.config.store import with_fields
@@ -36,6 +37,8 @@ _MARGIN, _ROUND_MARGIN = 0.08, 0.03
 # Turning made images of a round part more alike by 0.87, of others by 0.00 to
 # 0.33 (and of a long one by 0.93).
 _LEAST_GAIN = 0.6
+# Longest side in pixels of images that are kept while a choice is made.
+_SMALL = 256
 # So many squares lie side by side along the shorter side of a texture.
 _SQUARES = 2
 # With fewer, a square shows almost all of an image.
@@ -86,12 +89,21 @@ def choose_geometry(config: ConfigDict) -> ConfigDict:
 
 
 class _Look(NamedTuple):
-  """What is kept of an image, which may be large."""
+  """What is kept of an image, which may be large.
+
+  Attributes:
+    shape: of the image.
+    thumbnail: see `appearance.thumbnail`.
+    pose: of its object.
+    small: the image, reduced by a whole number.
+    factor: this number.
+  """
 
   shape: tuple[int, int]
   thumbnail: np.ndarray
   pose: Pose
-  profile: np.ndarray
+  small: np.ndarray
+  factor: int
 
 
 def choose_by_images(images: Iterable[np.ndarray], image_size: int) -> Choice:
@@ -123,9 +135,10 @@ def choose_by_images(images: Iterable[np.ndarray], image_size: int) -> Choice:
 
 
 def _look(image: np.ndarray) -> _Look:
+  factor = -(-max(image.shape[:2]) // _SMALL)
+  small = np.asarray(Image.fromarray(image).reduce(factor))
   pose = find_object(image)
-  profile = registration.polar_profile(image, pose.center)
-  return _Look(image.shape[:2], thumbnail(image), pose, profile)
+  return _Look(image.shape[:2], thumbnail(image), pose, small, factor)
 
 
 def _divide(looks: Sequence[_Look], image_size: int) -> Choice:
@@ -182,11 +195,18 @@ def _turn_long_part(looks: Sequence[_Look]) -> Choice | None:
 
 def _turn_round_part(looks: Sequence[_Look]) -> Choice | None:
   """Chooses the window and the template of a round part in any direction."""
-  profiles = [look.profile for look in looks]
-  if measure_turning_gain(profiles) < _LEAST_GAIN:
-    return None
   diameter = max(2 * look.pose.radius / max(look.shape) for look in looks)
   side = round(diameter + 2 * _ROUND_MARGIN, 2)
+  profiles = [
+    registration.polar_profile(
+      look.small,
+      look.pose.center / look.factor,
+      side * max(look.small.shape) / 2,
+    )
+    for look in looks
+  ]
+  if measure_turning_gain(profiles) < _LEAST_GAIN:
+    return None
   template = registration.encode(registration.make_template(profiles))
   return Choice(
     {'geometry': 'object', 'window': (side, side), 'template': template},

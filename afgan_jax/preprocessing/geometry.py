@@ -57,7 +57,7 @@ class Geometry:
     height, width = image.shape[:2]
     side = max(height, width)
     if self.kind == 'object':
-      center, axis = self._locate(image)
+      center, axis = self._locate(image, side)
       along = side * self.window[1] * axis
       across = side * self.window[0] * np.array([-axis[1], axis[0]])
       corner = center - along / 2 - across / 2
@@ -71,13 +71,16 @@ class Geometry:
       matrix = [[width, 0, 0], [0, height, 0]]
     return Frame(height, width, np.array(matrix, float))
 
-  def _locate(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  def _locate(
+    self, image: np.ndarray, side: int
+  ) -> tuple[np.ndarray, np.ndarray]:
     """Returns centre and axis of the object, see `Pose`."""
     pose = find_object(image)
     if not self.template:
       return pose.center, pose.axis
     template = registration.decode(self.template)
-    center, angle = registration.register(image, pose.center, template)
+    radius = side * max(self.window) / 2
+    center, angle = registration.register(image, pose.center, radius, template)
     return center, np.array([np.cos(angle), np.sin(angle)])
 
 

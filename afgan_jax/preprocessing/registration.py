@@ -21,33 +21,37 @@ _SIDE = 256
 # Standard deviation in pixels of the smoothing before sampling.
 _SMOOTHING = 1.5
 _ROUNDS = 4
-# Pixels of the reduced image by which a centre is moved.
-_FIRST_STEP, _LAST_STEP = 8.0, 0.25
+# A centre is moved by a part of the radius first, and at last by pixels of the
+# reduced image.
+_FIRST_STEP, _LAST_STEP = 0.08, 0.25
 _WAYS = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
 _LEVELS = 127  # Of 8 bits with a sign.
 _FLAT = 1e-6
 
 
-def polar_profile(image: np.ndarray, center: np.ndarray) -> np.ndarray:
+def polar_profile(
+  image: np.ndarray, center: np.ndarray, radius: float
+) -> np.ndarray:
   """Samples an image in polar coordinates.
 
   Args:
     image: uint8 [height, width, 3].
     center: column and row in pixels; pixel centres are at half-integers.
+    radius: in pixels, greater than 0.
 
   Returns:
-    float64 [RINGS, ANGLES]: intensities on rings around the centre, up to half
-    of the image's shorter side, clockwise from the direction of the rows; the
-    mean over each ring is 0, rings count by their circumference, and the sum of
-    squares is 1. Beyond its edge, an image is as at the edge. Light that is
-    brighter by a factor changes nothing. All 0 if rings are uniform.
+    float64 [RINGS, ANGLES]: intensities on rings around the centre, up to the
+    radius, clockwise from the direction of the rows; the mean over each ring is
+    0, rings count by their circumference, and the sum of squares is 1. Beyond
+    its edge, an image is as at the edge. Light that is brighter by a factor
+    changes nothing. All 0 if rings are uniform.
   """
   grey, factor = _smooth(image)
-  return _sample(grey, np.asarray(center) / factor)
+  return _sample(grey, np.asarray(center) / factor, radius / factor)
 
 
 def register(
-  image: np.ndarray, center: np.ndarray, template: np.ndarray
+  image: np.ndarray, center: np.ndarray, radius: float, template: np.ndarray
 ) -> tuple[np.ndarray, float]:
   """Finds centre and angle of a part by registration with a template.
 
@@ -58,6 +62,7 @@ def register(
     image: uint8 [height, width, 3].
     center: about where it is, column and row in pixels; the image's own centre
       is tried too.
+    radius: of the rings in pixels.
     template: see `make_template`.
 
   Returns:
@@ -66,7 +71,7 @@ def register(
   grey, factor = _smooth(image)
   middle = np.array(grey.shape[::-1]) / 2
   found = [
-    _search(grey, start, template)
+    _search(grey, start, radius / factor, template)
     for start in (np.asarray(center) / factor, middle)
   ]
   best = max(found, key=lambda match: match.correlation)
@@ -166,15 +171,15 @@ class _Match(NamedTuple):
 
 
 def _search(
-  grey: np.ndarray, start: np.ndarray, template: np.ndarray
+  grey: np.ndarray, start: np.ndarray, radius: float, template: np.ndarray
 ) -> _Match:
   """Moves a centre to where the correlation is largest."""
 
   def see(center: np.ndarray) -> _Match:
-    profile = _sample(grey, center)
+    profile = _sample(grey, center, radius)
     return _Match(center, profile, float(correlate(profile, template).max()))
 
-  best, step = see(start), _FIRST_STEP
+  best, step = see(start), radius * _FIRST_STEP
   while step >= _LAST_STEP:
     around = [see(best.center + step * way) for way in _WAYS]
     better = max(around, key=lambda match: match.correlation)
@@ -194,11 +199,11 @@ def _smooth(image: np.ndarray) -> tuple[np.ndarray, int]:
   return ndimage.gaussian_filter(grey, _SMOOTHING), factor
 
 
-def _sample(grey: np.ndarray, center: np.ndarray) -> np.ndarray:
+def _sample(grey: np.ndarray, center: np.ndarray, radius: float) -> np.ndarray:
   """Samples intensities on rings, see `polar_profile`."""
   from scipy import ndimage
 
-  radii = (np.arange(RINGS) + 0.5) / RINGS * min(grey.shape) / 2
+  radii = (np.arange(RINGS) + 0.5) / RINGS * radius
   angles = np.arange(ANGLES) * 2 * np.pi / ANGLES
   column, row = center - 0.5
   rows = row + radii[:, None] * np.sin(angles)

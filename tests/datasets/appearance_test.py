@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
 from afgan_jax.preprocessing.geometry import Geometry
@@ -131,8 +132,18 @@ def _with_holes(rng, shape):
   return draw_flange(rng.uniform(0, 360), center)[..., 0]
 
 
+def _small(rng, shape):
+  """A part that takes a fifth of the image's width."""
+  part = draw_flange(rng.uniform(0, 360))[30:170, 30:170, 0]
+  image = np.full(shape, 200, float)
+  reduced = Image.fromarray(part).resize((40, 40), Image.Resampling.BOX)
+  row, column = (rng.integers(9, side - 49) for side in shape)
+  image[row : row + 40, column : column + 40] = reduced
+  return image
+
+
 @pytest.mark.parametrize(
-  'draw', [_short, _of_many_lengths, _upside_down, _with_holes]
+  'draw', [_short, _of_many_lengths, _upside_down, _with_holes, _small]
 )
 def test_other_parts_in_many_directions_are_registered(draw):
   images = _images(draw)

@@ -44,7 +44,8 @@ def draw_flange(angle, center=(100, 100), brightness=1.0, scale=1, holes=HOLES):
 
 
 def profile(image):
-  return registration.polar_profile(image, find_object(image).center)
+  radius = max(image.shape) / 2
+  return registration.polar_profile(image, find_object(image).center, radius)
 
 
 def degrees(image, template):
@@ -74,7 +75,9 @@ def test_a_broken_edge_hardly_moves_a_part(angle):
   y, x = np.mgrid[:SIDE, :SIDE]
   image[x - 0.3 * y > 115] = 200  # A quarter of the disc is missing.
   first = find_object(image).center
-  center, found = registration.register(image, first, profile(draw_flange(0)))
+  center, found = registration.register(
+    image, first, SIDE / 2, profile(draw_flange(0))
+  )
   before, after = (np.linalg.norm(each - (96, 103)) for each in (first, center))
   assert before > 6 and after < 3
   assert np.degrees(found) == pytest.approx(angle, abs=3)
@@ -84,7 +87,8 @@ def test_correlation_is_that_of_turned_samples_by_numpy():
   rng = np.random.default_rng(0)
   image, other = rng.integers(0, 256, (2, 90, 120, 3), np.uint8)
   first, second = (
-    registration.polar_profile(x, np.array([60, 45])) for x in (image, other)
+    registration.polar_profile(x, np.array([60, 45]), 45)
+    for x in (image, other)
   )
   values = registration.correlate(first, second)
   for steps in (0, 1, 40):
@@ -94,8 +98,8 @@ def test_correlation_is_that_of_turned_samples_by_numpy():
   # A quarter of the circle is 18 samples, and a quarter turn of the image.
   square = np.rot90(image[:, 15:105], -1)  # Clockwise.
   center = np.array([45, 45])
-  before = registration.polar_profile(image[:, 15:105], center)
-  after = registration.polar_profile(square, center)
+  before = registration.polar_profile(image[:, 15:105], center, 45)
+  after = registration.polar_profile(square, center, 45)
   np.testing.assert_allclose(after, np.roll(before, 18, axis=1), atol=1e-9)
 
 
@@ -147,8 +151,11 @@ def test_uniform_images_have_a_direction_too():
 
 
 def test_turned_parts_look_the_same_and_maps_come_back():
-  template = registration.encode(profile(draw_flange(10)))
-  geometry = Geometry('object', (0.9, 0.9), template=template)
+  part = draw_flange(10)
+  template = registration.polar_profile(part, (100, 100), 0.9 * SIDE / 2)
+  geometry = Geometry(
+    'object', (0.9, 0.9), template=registration.encode(template)
+  )
   first, *others = (
     geometry.frame(image).cut(image, 64)
     for image in (draw_flange(10), draw_flange(130), draw_flange(300, (92, 95)))
