@@ -3,7 +3,8 @@
 On a texture no place differs from another: on the mean of many images each
 place has about the same contrast, and no structure remains. An object has a
 plain background around it, or shows the same structures at the same places.
-Images of a part that lies in many directions are alike once they are turned.
+Images of a part that lies at many places or in many directions are alike once
+they are aligned.
 """
 
 import itertools
@@ -42,21 +43,25 @@ class Appearance(NamedTuple):
     return self.evenness >= _LEAST_EVENNESS and self.fixed <= _MOST_FIXED
 
 
-def measure_turning_gain(profiles: Sequence[np.ndarray]) -> float:
-  """Measures how much more alike good images are once they are turned.
+def measure_alignment_gain(
+  fixed: Sequence[np.ndarray], centred: Sequence[np.ndarray]
+) -> float:
+  """Measures how much more alike good images are once their parts are aligned.
 
   Args:
-    profiles: of at least two images, see `registration.polar_profile`.
+    fixed: of at least two images, around one place, see
+      `registration.polar_profile`.
+    centred: of the same images, around their parts.
 
   Returns:
     The share of the differences between two images, 1 − Pearson's correlation
-    around their objects and means over all pairs, that turning one of them
-    removes, in [0, 1].
+    and means over all pairs, that moving and turning one of them removes; at
+    most 1.
   """
-  pairs = itertools.combinations(profiles, 2)
-  values = np.array([correlate(first, second) for first, second in pairs])
-  before, after = 1 - values[:, 0], 1 - values.max(axis=1)
-  return float(1 - after.sum() / max(before.sum(), 1e-6))
+  pairs = list(itertools.combinations(range(len(fixed)), 2))
+  before = [1 - correlate(fixed[i], fixed[j])[0] for i, j in pairs]
+  after = [1 - correlate(centred[i], centred[j]).max() for i, j in pairs]
+  return float(1 - sum(after) / max(sum(before), 1e-6))
 
 
 def measure_appearance(thumbnails: Sequence[np.ndarray]) -> Appearance:

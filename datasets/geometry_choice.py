@@ -18,8 +18,8 @@ from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
 from afgan_jax.system.threads import map_ahead
 from datasets.appearance import (
+  measure_alignment_gain,
   measure_appearance,
-  measure_turning_gain,
   thumbnail,
 )
 from datasets.from_config import open_source
@@ -34,8 +34,8 @@ _WIDEST, _MOST_DEVIATION, _MOST_ALIGNED = 0.6, 0.1, 0.9
 # Of the image's longer side, on each side of the largest part. One that is
 # turned about its centre needs less.
 _MARGIN, _ROUND_MARGIN = 0.08, 0.03
-# Turning made images of a round part more alike by 0.87, of others by 0.00 to
-# 0.33 (and of a long one by 0.93).
+# Aligning made images of a round part more alike by 0.87, of others by 0.00 to
+# 0.35 (and of a long one by 0.93).
 _LEAST_GAIN = 0.6
 # Longest side in pixels of images that are kept while a choice is made.
 _SMALL = 256
@@ -96,14 +96,12 @@ class _Look(NamedTuple):
     thumbnail: see `appearance.thumbnail`.
     pose: of its object.
     small: the image, reduced by a whole number.
-    factor: this number.
   """
 
   shape: tuple[int, int]
   thumbnail: np.ndarray
   pose: Pose
   small: np.ndarray
-  factor: int
 
 
 def choose_by_images(images: Iterable[np.ndarray], image_size: int) -> Choice:
@@ -125,7 +123,7 @@ def choose_by_images(images: Iterable[np.ndarray], image_size: int) -> Choice:
     return _divide(looks, image_size)
   return (
     _turn_long_part(looks)
-    or _turn_round_part(looks)
+    or _register(looks)
     or Choice(
       _WHOLE,
       'The good images differ from place to place, as those of an object do, '
@@ -138,7 +136,7 @@ def _look(image: np.ndarray) -> _Look:
   factor = -(-max(image.shape[:2]) // _SMALL)
   small = np.asarray(Image.fromarray(image).reduce(factor))
   pose = find_object(image)
-  return _Look(image.shape[:2], thumbnail(image), pose, small, factor)
+  return _Look(image.shape[:2], thumbnail(image), pose, small)
 
 
 def _divide(looks: Sequence[_Look], image_size: int) -> Choice:
@@ -193,26 +191,35 @@ def _turn_long_part(looks: Sequence[_Look]) -> Choice | None:
   )
 
 
-def _turn_round_part(looks: Sequence[_Look]) -> Choice | None:
-  """Chooses the window and the template of a round part in any direction."""
+def _register(looks: Sequence[_Look]) -> Choice | None:
+  """Chooses the window and the template of a part anywhere in any direction."""
   diameter = max(2 * look.pose.radius / max(look.shape) for look in looks)
   side = round(diameter + 2 * _ROUND_MARGIN, 2)
-  profiles = [
-    registration.polar_profile(
-      look.small,
-      look.pose.center / look.factor,
-      side * max(look.small.shape) / 2,
-    )
-    for look in looks
-  ]
-  if measure_turning_gain(profiles) < _LEAST_GAIN:
+  # Column and row, in parts of the width and the height.
+  places = [look.pose.center / look.shape[::-1] for look in looks]
+  fixed = _profiles(looks, side, [np.median(places, axis=0)] * len(looks))
+  centred = _profiles(looks, side, places)
+  if measure_alignment_gain(fixed, centred) < _LEAST_GAIN:
     return None
-  template = registration.encode(registration.make_template(profiles))
+  template = registration.encode(registration.make_template(centred))
   return Choice(
     {'geometry': 'object', 'window': (side, side), 'template': template},
-    'The good images show one round part in many directions, which is turned '
-    'to one direction by registration',
+    'The good images show one part at many places or in many directions, which '
+    'is aligned by registration',
   )
+
+
+def _profiles(
+  looks: Sequence[_Look], side: float, places: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+  """Samples images on rings around places, in a window of a side."""
+  profiles = []
+  for look, place in zip(looks, places, strict=True):
+    height, width = look.small.shape[:2]
+    radius = side * max(height, width) / 2
+    center = place * (width, height)
+    profiles.append(registration.polar_profile(look.small, center, radius))
+  return profiles
 
 
 def _some_images(config: ConfigDict) -> Iterator[np.ndarray]:

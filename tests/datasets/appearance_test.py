@@ -132,6 +132,10 @@ def _with_holes(rng, shape):
   return draw_flange(rng.uniform(0, 360), center)[..., 0]
 
 
+def _at_many_places(rng, shape):
+  return draw_flange(0, rng.uniform(80, 120, 2))[..., 0]
+
+
 def _small(rng, shape):
   """A part that takes a fifth of the image's width."""
   part = draw_flange(rng.uniform(0, 360))[30:170, 30:170, 0]
@@ -143,9 +147,17 @@ def _small(rng, shape):
 
 
 @pytest.mark.parametrize(
-  'draw', [_short, _of_many_lengths, _upside_down, _with_holes, _small]
+  'draw',
+  [
+    _short,
+    _of_many_lengths,
+    _upside_down,
+    _with_holes,
+    _at_many_places,
+    _small,
+  ],
 )
-def test_other_parts_in_many_directions_are_registered(draw):
+def test_other_parts_anywhere_are_registered(draw):
   images = _images(draw)
   fields, reason = choose_by_images(images, 32)
   assert fields['geometry'] == 'object' and 'by registration' in reason
