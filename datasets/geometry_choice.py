@@ -40,7 +40,7 @@ _LEAST_GAIN = 0.6
 # Longest side in pixels of images that are kept while a choice is made.
 _SMALL = 256
 # So many squares lie side by side along the shorter side of a texture.
-_SQUARES = 2
+_SQUARES = 4
 # With fewer, a square shows almost all of an image.
 _FEWEST_SQUARES = 1.5
 _WHOLE = {'geometry': 'stretch'}

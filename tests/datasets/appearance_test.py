@@ -78,14 +78,15 @@ def test_uniform_images_are_measured_without_warnings():
 @pytest.mark.parametrize(
   ('shape', 'size', 'scale'),
   [
-    ((160, 160), 32, 0.4),  # 2 · 32 / 160
-    ((200, 160), 64, 0.8),
+    ((160, 160), 32, 0.8),  # 4 · 32 / 160
+    ((500, 400), 64, 0.64),
+    ((200, 160), 64, 1.0),
     ((160, 160), 100, 1.0),  # 1.6 squares along a side
     ((160, 160), 128, None),
-    ((160, 600), 32, 0.4),
+    ((160, 600), 32, 0.8),
   ],
 )
-def test_two_squares_lie_along_the_shorter_side_of_a_texture(
+def test_four_squares_lie_along_the_shorter_side_of_a_texture(
   shape, size, scale
 ):
   fields, reason = choose_by_images(_images(_texture, shape), size)

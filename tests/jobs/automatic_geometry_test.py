@@ -79,13 +79,13 @@ def test_a_texture_is_divided_and_the_run_says_so(texture, tmp_path, caplog):
   with method_allowed():
     train(_config(texture), tmp_path / 'run', load)
     stored = _stored(tmp_path / 'run')
-    # Two squares of 16 px along 64 px.
-    assert (stored['geometry'], stored['scale']) == ('tiles', 0.5)
+    # Four squares of 16 px along 64 px.
+    assert (stored['geometry'], stored['scale']) == ('tiles', 1.0)
     assert 'alike at every place' in caplog.text
-    assert 'config.data.scale=0.5' in caplog.text
+    assert 'config.data.scale=1.0' in caplog.text
     detector = Detector.load(tmp_path / 'run')
     _, held_out = load.load_train(detector.config)
-    assert len(held_out.large[0]().indices) == 9
+    assert len(held_out.large[0]().indices) == 49
     # A config that leaves it to the program takes the choice of the run.
     evaluation = evaluate(_config(texture), tmp_path / 'run', load)
     assert evaluation.config.data.geometry == 'tiles'
