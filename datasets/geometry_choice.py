@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
-from PIL import Image
 
 from afgan_jax.config.automatic import is_automatic
 from afgan_jax.config.store import with_fields
 from afgan_jax.preprocessing import registration
-from afgan_jax.preprocessing.pose import Pose, find_object
+from afgan_jax.preprocessing.pose import Pose, find_object, reduce_image
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.system.errors import DataError
 from afgan_jax.system.log import logger
@@ -37,8 +36,6 @@ _MARGIN, _ROUND_MARGIN = 0.08, 0.03
 # Aligning made images of a round part more alike by 0.87, of others by 0.00 to
 # 0.35 (and of a long one by 0.93).
 _LEAST_GAIN = 0.6
-# Longest side in pixels of images that are kept while a choice is made.
-_SMALL = 256
 # So many squares lie side by side along the shorter side of a texture.
 _SQUARES = 4
 # With fewer, a square shows almost all of an image.
@@ -133,8 +130,7 @@ def choose_by_images(images: Iterable[np.ndarray], image_size: int) -> Choice:
 
 
 def _look(image: np.ndarray) -> _Look:
-  factor = -(-max(image.shape[:2]) // _SMALL)
-  small = np.asarray(Image.fromarray(image).reduce(factor))
+  small, _ = reduce_image(image)
   pose = find_object(image)
   return _Look(image.shape[:2], thumbnail(image), pose, small)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from afgan_jax.preprocessing import registration
 from afgan_jax.preprocessing.frame import Frame
-from afgan_jax.preprocessing.pose import find_object
+from afgan_jax.preprocessing.pose import find_object, reduce_image
 
 GEOMETRIES = ('stretch', 'pad', 'object', 'tiles')
 
@@ -75,13 +75,17 @@ class Geometry:
     self, image: np.ndarray, side: int
   ) -> tuple[np.ndarray, np.ndarray]:
     """Returns centre and axis of the object, see `Pose`."""
-    pose = find_object(image)
     if not self.template:
+      pose = find_object(image)
       return pose.center, pose.axis
+    # Once for both searches.
+    small, factor = reduce_image(image)
     template = registration.decode(self.template)
-    radius = side * max(self.window) / 2
-    center, angle = registration.register(image, pose.center, radius, template)
-    return center, np.array([np.cos(angle), np.sin(angle)])
+    radius = side * max(self.window) / 2 / factor
+    center, angle = registration.register(
+      small, find_object(small).center, radius, template
+    )
+    return factor * center, np.array([np.cos(angle), np.sin(angle)])
 
 
 STRETCH = Geometry()

@@ -38,6 +38,20 @@ class Pose:
   radius: float
 
 
+def reduce_image(image: np.ndarray) -> tuple[np.ndarray, int]:
+  """Reduces a large image by a whole number, in which objects are found.
+
+  Args:
+    image: uint8 [height, width, 3].
+
+  Returns:
+    The image, with a longest side of at most 256 pixels, and the number; a
+    small image as it is, and 1.
+  """
+  factor = -(-max(image.shape[:2]) // _SIDE)
+  return np.asarray(Image.fromarray(image).reduce(factor)), factor
+
+
 def find_object(image: np.ndarray) -> Pose:
   """Finds a single object on a plain background.
 
@@ -57,8 +71,8 @@ def find_object(image: np.ndarray) -> Pose:
   from scipy import ndimage  # Takes a quarter of a second to import.
 
   height, width = image.shape[:2]
-  factor = -(-max(height, width) // _SIDE)
-  grey = np.asarray(Image.fromarray(image).reduce(factor)).mean(axis=-1)
+  small, factor = reduce_image(image)
+  grey = small.mean(axis=-1)
   contrast = ndimage.gaussian_filter(np.abs(grey - _background(grey)), 1.0)
   if np.ptp(contrast) < _FLAT:
     middle, axis = np.array([width, height]) / 2, np.array([1.0, 0.0])

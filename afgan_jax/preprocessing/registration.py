@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+
+from afgan_jax.preprocessing.pose import reduce_image
 
 # Rings and the samples along each; 5° apart.
 RINGS, ANGLES = 16, 72
-# Longest side in pixels that images are reduced to, as in `pose`.
-_SIDE = 256
 # Standard deviation in pixels of the smoothing before sampling.
 _SMOOTHING = 1.5
 _ROUNDS = 4
@@ -194,9 +193,8 @@ def _smooth(image: np.ndarray) -> tuple[np.ndarray, int]:
   """Returns smoothed intensities of a reduced image, and the reduction."""
   from scipy import ndimage  # Takes a quarter of a second to import.
 
-  factor = -(-max(image.shape[:2]) // _SIDE)
-  grey = np.asarray(Image.fromarray(image).reduce(factor), float).mean(axis=-1)
-  return ndimage.gaussian_filter(grey, _SMOOTHING), factor
+  small, factor = reduce_image(image)
+  return ndimage.gaussian_filter(small.mean(axis=-1), _SMOOTHING), factor
 
 
 def _sample(grey: np.ndarray, center: np.ndarray, radius: float) -> np.ndarray:

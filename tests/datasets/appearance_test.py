@@ -6,7 +6,7 @@ from scipy import ndimage
 from afgan_jax.preprocessing.geometry import Geometry
 from datasets.appearance import measure_appearance, thumbnail
 from datasets.geometry_choice import choose_by_images
-from tests.preprocessing.registration_test import draw_flange
+from tests.support.flange import draw_flange
 
 COUNT = 20
 

@@ -15,7 +15,7 @@ from afgan_jax.system.errors import ConfigConflict, UsageError
 from configs.paper import variants
 from datasets import load
 from datasets.inspection import inspect
-from tests.preprocessing.registration_test import draw_flange
+from tests.support.flange import draw_flange
 from tests.support.quick_run import method_allowed, quick_config
 
 
