@@ -17,6 +17,7 @@ def get_config() -> ConfigDict:
   config.image_size = 64
   config.num_steps = 2500
   config.checkpoint.every_epochs = 40
+  config.data.geometry = 'stretch'  # As its figures were measured.
   config.data.procedural.kind = 'fabric'
   config.generator.base_features = 16
   config.generator.max_features = 128

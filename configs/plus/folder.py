@@ -30,7 +30,6 @@ def get_config(kind: str = '') -> ConfigDict:
       f"there is no kind of images {kind!r}: give 'texture' or nothing"
     )
   config = recipe.improve(folder.get_config())
-  config.data.geometry = 'auto'
   if kind:
     config.update(recipe.TEXTURE_FIELDS)
   return config

@@ -19,6 +19,5 @@ def get_config(category: str = '') -> ConfigDict:
     category: e.g. 'metal_nut'.
   """
   config = recipe.improve(mvtec_ad.get_config(category))
-  config.data.geometry = 'auto'
   config.update(recipe.CATEGORY_FIELDS.get(category, {}))
   return config

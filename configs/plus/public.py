@@ -30,6 +30,4 @@ def get_config(name: str = 'visa') -> ConfigDict:
       f'there is no data set {data_set!r}: give one of {", ".join(SETS)}'
     )
   module = importlib.import_module(f'configs.{data_set}')
-  config = recipe.improve(module.get_config(category))
-  config.data.geometry = 'auto'
-  return config
+  return recipe.improve(module.get_config(category))

@@ -31,6 +31,7 @@ def improve(config: ConfigDict) -> ConfigDict:
   config.num_steps = 12_000
   config.batch_size = 16
   config.checkpoint.every_epochs = 100
+  config.data.geometry = 'auto'
   config.data.normalize_brightness = True
   config.variation.rotation = 4.0
   config.variation.scale = (0.95, 1.05)
