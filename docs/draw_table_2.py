@@ -10,10 +10,7 @@ import csv
 import pathlib
 from collections import defaultdict
 
-import numpy as np
-
-from afgan_jax.study.figure import Bars, draw
-from afgan_jax.study.results import mean_and_deviation
+from afgan_jax.study.figure import draw, make_bars
 
 FOLDER = pathlib.Path(__file__).parent
 # By the names that the two files have for them.
@@ -50,23 +47,12 @@ def main() -> None:
         )
   categories = list(dict.fromkeys(CATEGORIES.values()))
   bars = [
-    _bars(label, [scores[variant, category] for category in categories])
+    make_bars(label, [scores[variant, category] for category in categories])
     for variant, label in LABELS.items()
   ]
   best = [[max(trivial[category])] for category in categories]
-  figure = draw(categories, [_bars('best trivial score', best), *bars])
+  figure = draw(categories, [make_bars('best trivial score', best), *bars])
   figure.savefig(FOLDER / 'images' / 'table_2_64px.png', dpi=100)
-
-
-def _bars(label: str, values: list[list[float]]) -> Bars:
-  found = [
-    mean_and_deviation(each) if each else (np.nan, None) for each in values
-  ]
-  return Bars(
-    label,
-    [100 * mean for mean, _ in found],
-    [np.nan if spread is None else 100 * spread for _, spread in found],
-  )
 
 
 if __name__ == '__main__':

@@ -143,11 +143,24 @@ def _draw_row(
   axes.set_axisbelow(True)
 
 
-def _variant_bars(results: Results, variant: str) -> Bars:
+def make_bars(label: str, scores: Sequence[Sequence[float]]) -> Bars:
+  """Makes the bars of a method from its runs.
+
+  Args:
+    label: for the legend.
+    scores: AUROC of each run, from 0 to 1, by category; empty if unknown.
+  """
   heights, errors = [], []
-  for category in results.study.categories:
-    values = list(results.values('image_auroc', category, variant).values())
+  for values in scores:
     mean, deviation = mean_and_deviation(values) if values else (np.nan, None)
     heights.append(100 * mean)
     errors.append(np.nan if deviation is None else 100 * deviation)
-  return Bars(f'{variant}, ours', heights, errors)
+  return Bars(label, heights, errors)
+
+
+def _variant_bars(results: Results, variant: str) -> Bars:
+  scores = [
+    list(results.values('image_auroc', category, variant).values())
+    for category in results.study.categories
+  ]
+  return make_bars(f'{variant}, ours', scores)
