@@ -75,7 +75,7 @@ def _check_automatic(config: ConfigDict) -> None:
     value = config.data[name]
     if value != unset:
       raise UsageError(
-        f'config.data.{name}={value} has no use with '
+        f'config.data.{name}={_shorten(str(value))} has no use with '
         f'config.data.geometry={AUTO!r}, which chooses it: set '
         f'config.data.geometry={kind}, or leave it out.'
       )
@@ -203,7 +203,10 @@ def _check_region(config: ConfigDict) -> None:
 
 def _check(allowed: bool, name: str, value: Any, wanted: str) -> None:
   if not allowed:
-    shown = repr(value)
-    if len(shown) > _LONGEST:
-      shown = f'{shown[:_LONGEST]}…'
-    raise UsageError(f'config.{name} is {shown}: it must be {wanted}.')
+    raise UsageError(
+      f'config.{name} is {_shorten(repr(value))}: it must be {wanted}.'
+    )
+
+
+def _shorten(text: str) -> str:
+  return text if len(text) <= _LONGEST else f'{text[:_LONGEST]}…'
