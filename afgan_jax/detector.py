@@ -165,7 +165,8 @@ class Detector:
       scores: of the images, [n].
       highest: value of the map of each image, [n].
       false_reject_rate: as in `calibrate`.
-      **known: `parts` and `reference` of the images, see `fit_threshold.fit`.
+      **known: `parts`, `reference` and `num_folds` of the images, see
+        `fit_threshold.fit`.
 
     Returns:
       The detector with the new calibration.

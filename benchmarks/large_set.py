@@ -131,7 +131,8 @@ def measure(run: str, folder: pathlib.Path, steps: int) -> None:
   jax.config.update('jax_compilation_cache_dir', str(folder / 'programs'))
   from afgan_jax.detector import Detector
   from afgan_jax.jobs import leaks
-  from afgan_jax.jobs.images import calibrate_detector, training_images
+  from afgan_jax.jobs.images import training_images
+  from afgan_jax.jobs.thresholds import calibrate_detector
   from afgan_jax.metrics.baselines import baseline_scores
   from afgan_jax.training import programs
   from afgan_jax.training.step_runner import make_advance

@@ -106,7 +106,7 @@ def delays() -> None:
 def on_images(workdir: pathlib.Path, num: int = 240) -> None:
   """Prints the same for a run on the embedded set, and recalibrates it."""
   from afgan_jax.detector import Detector
-  from afgan_jax.jobs.images import calibrate_detector
+  from afgan_jax.jobs.thresholds import calibrate_detector
   from afgan_jax.preprocessing.intensity import light_of
   from datasets import load
   from datasets.procedural import draw_image

@@ -33,6 +33,7 @@ _OWN = (
   'data.max_pixels',
   'score.batch_size',
   'calibration.seed',
+  'calibration.fold',
 )
 
 
@@ -112,6 +113,30 @@ def list_members(config: ConfigDict) -> list[Member]:
   return members
 
 
+def group_by_fold(members: Sequence[Member]) -> dict[int, list[int]]:
+  """Groups the runs of an ensemble by the fold that they hold out.
+
+  Args:
+    members: its runs.
+
+  Returns:
+    Their indices by `config.calibration.fold`; one group without folds.
+  """
+  groups: dict[int, list[int]] = {}
+  for index, member in enumerate(members):
+    groups.setdefault(member.config.calibration.fold, []).append(index)
+  return dict(sorted(groups.items()))
+
+
+def holds_out_folds(config: ConfigDict) -> bool:
+  """Returns True for an ensemble whose runs hold out different folds.
+
+  Args:
+    config: of any run.
+  """
+  return len(group_by_fold(list_members(config))) > 1
+
+
 def check_agreement(members: Sequence[Member]) -> None:
   """Checks that runs agree in what pixels, scores and thresholds depend on.
 
@@ -123,9 +148,12 @@ def check_agreement(members: Sequence[Member]) -> None:
   """
   first = members[0]
   flat = flatten_fields(first.config.to_dict())
+  # One division, so that each image is in one fold.
+  one_division = first.config.calibration.folds > 0
   for other in members[1:]:
     for name, value in _differences(other.config, flat).items():
-      if not is_shared(name):
+      divides = one_division and name == 'calibration.seed'
+      if not is_shared(name) and not divides:
         continue
       field = fields_of(first.config.method).get(name)
       can_be_set = field is not None and field.may_change is ALWAYS

@@ -3,15 +3,15 @@
 import dataclasses
 import os
 import pathlib
-
-from ml_collections import ConfigDict
+from collections.abc import Sequence
 
 from afgan_jax.checkpoints.store import Given
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
-from afgan_jax.jobs.data import Data, Images, of_run
-from afgan_jax.jobs.images import calibrate_detector
+from afgan_jax.jobs.data import Data, Images
 from afgan_jax.jobs.model_card import write_card
+from afgan_jax.jobs.thresholds import GoodScores, calibrate_on, measure_good
+from afgan_jax.jobs.unseen import load_unseen
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.fit_threshold import set_by_hand, without_images
 from afgan_jax.metrics.threshold import Calibration, is_of_map
@@ -54,8 +54,11 @@ def calibrate(
   if wanted.by_hand and not folder and wanted.false_reject_rate is None:
     base = detector.calibration or _from_hand_alone(detector, wanted)
   if base is None:
-    good = _good_images(detector.config, workdir, data, folder)
-    base = _measure(detector, good, folder, wanted)
+    if folder:
+      measured = [_measure_folder(detector, workdir, data, folder)]
+    else:
+      measured = _measure_held_out(detector, workdir, config, data)
+    base = _calibrate(detector, measured, folder, wanted)
   if wanted.by_hand:
     base = set_by_hand(base, wanted.threshold, wanted.pixel_threshold)
   calibration = dataclasses.replace(base, requested=True)
@@ -64,31 +67,44 @@ def calibrate(
   return calibration
 
 
-def calibrate_held_out(
-  detector: Detector,
-  workdir: pathlib.Path,
-  held_out: Images,
-  known: leaks.Known,
+def store_threshold(
+  detector: Detector, workdir: pathlib.Path, measured: Sequence[GoodScores]
 ) -> Detector:
   """Calibrates a new detector and stores its threshold, if it can.
 
   Args:
     detector: whose weights are new.
     workdir: of the run; its `calibration.json` is replaced.
-    held_out: good images; none leaves the detector without a threshold.
-    known: hashes of the images that it was trained on.
+    measured: good images, see `thresholds.calibrate_on`; none leaves the
+      detector without a threshold.
 
   Returns:
     The detector.
   """
-  # If all are copies, a threshold of copies is better than none.
-  held_out = leaks.leave_out(known, held_out) or held_out
-  if len(held_out):
-    detector = calibrate_detector(detector, held_out)
+  if measured:
+    detector = calibrate_on(detector, measured)
     calibration = detector.require_calibration()
     calibration_file.save(workdir, calibration)
     logger.info(calibration.guarantee())
   return detector
+
+
+def measure_held_out(
+  detector: Detector, held_out: Images, known: leaks.Known
+) -> list[GoodScores]:
+  """Scores the images that a new detector holds out.
+
+  Args:
+    detector: whose weights are new.
+    held_out: good images.
+    known: hashes of the images that it was trained on.
+
+  Returns:
+    One item; none without images.
+  """
+  # If all are copies, a threshold of copies is better than none.
+  held_out = leaks.leave_out(known, held_out) or held_out
+  return [measure_good(detector, held_out)] if len(held_out) else []
 
 
 def _from_hand_alone(detector: Detector, wanted: Wanted) -> Calibration | None:
@@ -103,28 +119,37 @@ def _from_hand_alone(detector: Detector, wanted: Wanted) -> Calibration | None:
   )
 
 
-def _good_images(
-  config: ConfigDict, workdir: pathlib.Path, data: Data, folder: str | None
-) -> Images:
-  """Loads good images that were not trained on; takes those of `calibrate`."""
-  if folder:
-    good = data.load_good(config, folder)
-    known = leaks.training_images(workdir, lambda: data.find_train(config)[0])
-    leaks.check_new(known, good, folder)
-    return good
-  with of_run(config):
-    train_split, held_out = data.load_train(config)
-  known = leaks.training_images(workdir, lambda: train_split)
-  return leaks.require_new(known, held_out)
+def _measure_folder(
+  detector: Detector, workdir: pathlib.Path, data: Data, folder: str
+) -> GoodScores:
+  """Scores the images of a folder, which must be new."""
+  config = detector.config
+  good = data.load_good(config, folder)
+  known = leaks.training_images(workdir, lambda: data.find_train(config)[0])
+  leaks.check_new(known, good, folder)
+  return measure_good(detector, good)
 
 
-def _measure(
-  detector: Detector, good: Images, folder: str | None, wanted: Wanted
+def _measure_held_out(
+  detector: Detector, workdir: pathlib.Path, given: Given, data: Data
+) -> list[GoodScores]:
+  """Scores the held-out images by weights that were not trained on them."""
+  return [
+    measure_good(unseen.detector, unseen.held_out)
+    for unseen in load_unseen(detector, workdir, given, data)
+    if len(unseen.held_out)
+  ]
+
+
+def _calibrate(
+  detector: Detector,
+  measured: Sequence[GoodScores],
+  folder: str | None,
+  wanted: Wanted,
 ) -> Calibration:
   """Calibrates a detector on good images that were not trained on."""
-  if len(good):
-    rate = wanted.false_reject_rate
-    detector = calibrate_detector(detector, good, rate)
+  if measured:
+    detector = calibrate_on(detector, measured, wanted.false_reject_rate)
     calibration = detector.require_calibration()
     images = os.path.abspath(folder) if folder else ''
     return dataclasses.replace(calibration, images=images)

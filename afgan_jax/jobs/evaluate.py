@@ -8,12 +8,13 @@ import pathlib
 from collections.abc import Sequence
 
 from afgan_jax.checkpoints.store import Given
+from afgan_jax.config.members import holds_out_folds
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, of_run
-from afgan_jax.jobs.images import calibrate_detector
 from afgan_jax.jobs.measure import measure
 from afgan_jax.jobs.model_card import read_validation, write_card
+from afgan_jax.jobs.thresholds import calibrate_detector
 from afgan_jax.metrics.evaluation import Evaluation, LabelledImages
 from afgan_jax.scoring import Scores
 from afgan_jax.system import processes
@@ -61,6 +62,8 @@ def evaluate(
   if test is None:
     return None
   known = leaks.training_images(workdir, lambda: train_split)
+  if holds_out_folds(detector.config):
+    held_out = None  # Other runs of the ensemble were trained on these.
   detector, notes = _with_threshold(
     detector, held_out and leaks.leave_out(known, held_out)
   )

@@ -13,8 +13,7 @@ from afgan_jax.jobs.data import Images, LabelledImages
 from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import resize_maps
 from afgan_jax.preprocessing.cache import SETS
-from afgan_jax.preprocessing.intensity import LIGHT, to_bytes
-from afgan_jax.preprocessing.parts import parts_of
+from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.prepared import Tiles
 from afgan_jax.preprocessing.preprocessor import Preprocessor
 from afgan_jax.preprocessing.row_cache import to_rows
@@ -117,32 +116,6 @@ def _score_large(
         name: np.array([value], np.float32) for name, value in results.items()
       },
     }
-
-
-def calibrate_detector(
-  detector: Detector, images: Images, false_reject_rate: float | None = None
-) -> Detector:
-  """Calibrates a detector on good images that were not trained on.
-
-  Args:
-    detector: with or without a threshold.
-    images: at least one.
-    false_reject_rate: see `Detector.calibrate`.
-
-  Returns:
-    The detector with the new calibration.
-  """
-  scores, highest, levels = score_good(detector, images)
-  reference = {'map_level': levels}
-  if images.light is not None and np.isfinite(images.light).all():
-    reference |= dict(zip(LIGHT, images.light.T, strict=True))
-  return detector.calibrate_scores(
-    scores,
-    highest,
-    false_reject_rate,
-    parts=parts_of(images.paths, detector.config.data.part),
-    reference=reference,
-  )
 
 
 class Squares(NamedTuple):

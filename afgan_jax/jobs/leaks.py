@@ -7,7 +7,8 @@ bytes, so that copies are found whatever their names and folders.
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import PIL
@@ -19,6 +20,7 @@ from afgan_jax.system.files import write_text
 from afgan_jax.system.log import logger
 
 FILE = 'training_images.json'
+_FOLDS = 'folds'
 # Hashes of training images.
 Known = frozenset[str]
 
@@ -53,20 +55,33 @@ def record(workdir: pathlib.Path, images: ImageArray) -> Known:
   return known
 
 
-def write(workdir: pathlib.Path, known: Known) -> None:
+def write(
+  workdir: pathlib.Path,
+  known: Known,
+  by_fold: Mapping[int, Known] | None = None,
+) -> None:
   """Writes the hashes of the images that a run was trained on.
 
   Args:
     workdir: of the run, whose file is replaced.
     known: the hashes.
+    by_fold: of an ensemble, those of the runs that hold out each fold; None if
+      all runs hold out the same images.
   """
   # Another version may decode or resize the same file to other bytes.
-  content = {'pillow': PIL.__version__, 'images': sorted(known)}
+  content: dict[str, Any] = {
+    'pillow': PIL.__version__,
+    'images': sorted(known),
+  }
+  if by_fold:
+    content[_FOLDS] = {str(k): sorted(each) for k, each in by_fold.items()}
   write_text(workdir / FILE, json.dumps(content, indent=1) + '\n')
 
 
 def training_images(
-  workdir: pathlib.Path, find_train: Callable[[], Images | None]
+  workdir: pathlib.Path,
+  find_train: Callable[[], Images | None],
+  fold: int | None = None,
 ) -> Known | None:
   """Returns the hashes of the images that a run was trained on.
 
@@ -75,11 +90,13 @@ def training_images(
     find_train: loads the training images of the config, or returns None if they
       are gone; called if the file is missing, as in runs of older versions, or
       was written with another version of Pillow.
+    fold: of an ensemble, for those of the runs that hold out this fold; None
+      for all.
 
   Returns:
     The hashes; None if they cannot be known.
   """
-  known, is_current = _read(workdir)
+  known, is_current = _read(workdir, fold)
   if known is not None and is_current:
     return known
   train_split = find_train()
@@ -181,8 +198,10 @@ def unknown(images: str) -> str:
   )
 
 
-def _read(workdir: pathlib.Path) -> tuple[Known | None, bool]:
-  """Reads the file of a run.
+def _read(
+  workdir: pathlib.Path, fold: int | None = None
+) -> tuple[Known | None, bool]:
+  """Reads the file of a run; takes the arguments of `training_images`.
 
   Returns:
     The hashes, None if the file is missing or damaged, and whether the present
@@ -190,6 +209,7 @@ def _read(workdir: pathlib.Path) -> tuple[Known | None, bool]:
   """
   try:
     content = json.loads((workdir / FILE).read_text(encoding='utf-8'))
-    return frozenset(content['images']), content['pillow'] == PIL.__version__
+    found = content['images'] if fold is None else content[_FOLDS][str(fold)]
+    return frozenset(found), content['pillow'] == PIL.__version__
   except (OSError, ValueError, KeyError, TypeError):
     return None, False

@@ -17,11 +17,12 @@ from afgan_jax.config.rules import check_config
 from afgan_jax.config.store import check_continues_in
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
-from afgan_jax.jobs.calibrate import calibrate_held_out
+from afgan_jax.jobs.calibrate import measure_held_out, store_threshold
 from afgan_jax.jobs.data import Data, Images, check_held_out
 from afgan_jax.jobs.evaluate import measure_and_write
 from afgan_jax.jobs.images import training_images
 from afgan_jax.jobs.model_card import write_card
+from afgan_jax.jobs.unseen import Unseen
 from afgan_jax.jobs.validate import validate_detector
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.evaluation import Evaluation
@@ -91,7 +92,8 @@ def train(
     detector = _train_detector(config, workdir, images, make_batches)
     detector = _with_threshold(detector, workdir, held_out, known, before)
     if blind:
-      figures = validate_detector(detector, workdir, held_out, train_split)
+      own = Unseen(detector, train_split, held_out)
+      figures = validate_detector(detector, workdir, [own])
       return Trained(detector, None, figures)
     evaluation = test and measure_and_write(
       detector, workdir, workdir, test, train_split, known=known
@@ -168,7 +170,8 @@ def _with_threshold(
       requested.describe(),
     )
     return dataclasses.replace(detector, calibration=requested)
-  return calibrate_held_out(detector, workdir, held_out, known)
+  measured = measure_held_out(detector, held_out, known)
+  return store_threshold(detector, workdir, measured)
 
 
 def _requested_threshold(

@@ -2,17 +2,18 @@
 
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from afgan_jax.checkpoints.store import Given
 from afgan_jax.config.store import digest
 from afgan_jax.detector import Detector
-from afgan_jax.jobs import leaks
-from afgan_jax.jobs.data import Data, Images, check_held_out, of_run
+from afgan_jax.jobs.data import Data, check_held_out
 from afgan_jax.jobs.held_out import Probed, score_held_out
 from afgan_jax.jobs.images import training_images
 from afgan_jax.jobs.model_card import write_card
+from afgan_jax.jobs.probed_folds import join_probed
+from afgan_jax.jobs.unseen import Unseen, load_unseen
 from afgan_jax.metrics.over_parts import scores_of
 from afgan_jax.metrics.synthetic import GROUPS, average, describe_group
 from afgan_jax.metrics.threshold import limit_of_score, score_fields
@@ -42,19 +43,12 @@ def validate(
     TrainedOn: if all of them were trained on, since the data set has changed.
   """
   detector = Detector.load(workdir, config)
-  with of_run(detector.config):
-    train_split, held_out = data.load_train(detector.config)
-  check_held_out(held_out)
-  known = leaks.training_images(workdir, lambda: train_split)
-  held_out = leaks.require_new(known, held_out)
-  return detector, validate_detector(detector, workdir, held_out, train_split)
+  unseen = load_unseen(detector, workdir, config, data)
+  return detector, validate_detector(detector, workdir, unseen)
 
 
 def validate_detector(
-  detector: Detector,
-  workdir: pathlib.Path,
-  held_out: Images,
-  train_split: Images,
+  detector: Detector, workdir: pathlib.Path, folds: Iterable[Unseen]
 ) -> dict[str, Any]:
   """Scores good images with and without synthetic defects.
 
@@ -64,8 +58,9 @@ def validate_detector(
   Args:
     detector: to validate.
     workdir: folder of the file.
-    held_out: good images that were not trained on, at least one.
-    train_split: the training images, for the trivial baselines.
+    folds: good images that were not trained on, of one or several folds, with
+      the weights that score them and the training images, for the trivial
+      baselines. Metrics are means over folds.
 
   Returns:
     The content of `validation.json`, under the names of `metrics.json`: metrics
@@ -73,15 +68,24 @@ def validate_detector(
     of defects; 'by_kind', the detector's metrics for each kind; 'groups', those
     of the defects that anybody could see and of the others, see
     `metrics.synthetic.describe_group`; and 'tradeoff', see `metrics.tradeoff`.
+
+  Raises:
+    NothingHeldOut: if there are no such images.
   """
   config = detector.config
-  probed = score_held_out(detector, held_out, train_split.images)
-  parts = parts_of(held_out.paths, config.data.part) or held_out.paths
+  results, paths, num_train = [], (), 0
+  for one, train_split, held_out in folds:
+    check_held_out(held_out)
+    results.append(score_held_out(one, held_out, train_split.images))
+    paths += tuple(held_out.paths)
+    num_train = max(num_train, len(training_images(config, train_split)))
+  probed = join_probed(results)
+  parts = parts_of(paths, config.data.part) or paths
   figures = average(probed.by_kind) | {
     **_operating_point(detector, probed, parts),
     'counts': {
-      'train': len(training_images(config, train_split)),
-      'held_out': len(held_out),
+      'train': num_train,
+      'held_out': len(paths),
       'parts': len(set(parts)),
       'by_kind': {kind.name: len(kind.values) for kind in probed.kinds},
     },

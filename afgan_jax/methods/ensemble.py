@@ -1,7 +1,7 @@
 """Scores images by the mean anomaly map of several trained runs."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -87,6 +87,25 @@ def join_networks(states: Sequence[TrainState]) -> dict[str, NetworkState]:
   }
 
 
+def take_networks(
+  networks: Mapping[str, NetworkState], indices: Sequence[int]
+) -> dict[str, NetworkState]:
+  """Takes the networks of some members.
+
+  Args:
+    networks: of an ensemble, from `join_networks`.
+    indices: of the members.
+
+  Returns:
+    Their networks by name, numbered anew from 0.
+  """
+  return {
+    f'{name}_{number}': network
+    for number, index in enumerate(indices)
+    for name, network in _select(networks, index).items()
+  }
+
+
 def average_scores(results: Sequence[Scores]) -> Scores:
   """Averages the scores of several members.
 
@@ -111,7 +130,7 @@ def _mean(values: Sequence[jax.Array]) -> jax.Array:
 
 
 def _select(variables: Any, index: int) -> Any:
-  """Returns the variables of one member by the names that it gave them."""
+  """Returns what belongs to one member by the names that it gave it."""
   parts = {name: name.rpartition('_') for name in variables}
   return {
     own: variables[name]

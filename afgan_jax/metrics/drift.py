@@ -116,12 +116,14 @@ class Drift:
     """Starts with the values of a calibration.
 
     Args:
-      calibration: of the model; of older versions it has no values of the
-        held-out images, so that these are not tested.
+      calibration: of the model. Values of held-out images that it does not
+        have, as in older versions, are not tested, nor are scores of folds.
     """
     self._threshold = calibration.threshold
     # Of the held-out images too, only those judged good count.
     scores = [x for x in calibration.good_scores if x < self._threshold]
+    if calibration.num_folds is not None:
+      scores = []  # Those of single runs, which are higher.
     values = {'score': scores} | {
       prefix + name: list(calibration.reference.get(name, ()))
       for prefix in ('', _ALL)

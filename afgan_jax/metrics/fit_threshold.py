@@ -35,6 +35,7 @@ def fit(
   false_reject_rate: float | None = None,
   parts: Sequence[str] | None = None,
   reference: Mapping[str, np.ndarray] | None = None,
+  num_folds: int | None = None,
 ) -> Calibration:
   """Fits the thresholds and the scale of the probabilities.
 
@@ -48,6 +49,7 @@ def fit(
     parts: the part that each image shows, [n]; None if each shows another.
     reference: other values of the images, [n] each, see
       `Calibration.reference`.
+    num_folds: see `Calibration.num_folds`.
 
   Returns:
     The calibration.
@@ -74,6 +76,7 @@ def fit(
     good_scores=_ascending(scores),
     **_origin(bound),
     reference={name: _ascending(x) for name, x in (reference or {}).items()},
+    num_folds=num_folds,
   )
 
 

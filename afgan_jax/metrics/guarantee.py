@@ -35,6 +35,8 @@ def _sentences(calibration: Calibration) -> Iterator[str]:
   if parts is not None:
     new = 'good image of a new part'
     source, units = f'{source} of {parts} parts', parts
+  if calibration.num_folds is not None:
+    source += f' in {calibration.num_folds} folds'
   condition = ''
   if tail:
     highest = _ordinal((calibration.num_tail or 0) + 1)
@@ -47,6 +49,12 @@ def _sentences(calibration: Calibration) -> Iterator[str]:
     f'{condition or "A"} new {new} will be rejected with a probability of at '
     f'most {rate:.2%}, from {source}.'
   )
+  if calibration.num_folds is not None:
+    yield (
+      'Each fold was scored by the runs that were not trained on it: the '
+      'guarantee holds if all runs together score new good images no higher '
+      'than those do.'
+    )
   if tail:
     yield from _doubts(calibration)
     return

@@ -64,6 +64,9 @@ class Calibration:
       of new images are compared: 'intensity' and 'contrast', mean and standard
       deviation of the square before it is normalised, in [0, 255], and
       'map_level', the mean of the map. Empty if unknown.
+    num_folds: number of folds that the images are divided into, each scored by
+      the runs of an ensemble that were not trained on it; None if the whole
+      detector scored all of them.
   """
 
   num_images: int
@@ -89,6 +92,7 @@ class Calibration:
   reference: dict[str, tuple[float, ...]] = dataclasses.field(
     default_factory=dict
   )
+  num_folds: int | None = None
 
   @property
   def digest(self) -> str:
@@ -157,6 +161,8 @@ class Calibration:
       images = f'{self.num_images} held-out good images'
     if self.num_parts is not None:
       images += f' ({self.num_parts} parts)'
+    if self.num_folds is not None:
+      images += f' in {self.num_folds} folds'
     only = ', for this evaluation alone' if self.temporary else ''
     return (
       f'calibrated on {images} for a false-reject rate of '

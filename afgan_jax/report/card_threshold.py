@@ -89,6 +89,12 @@ def _conditions(config: Fields, calibration: Calibration) -> Iterator[str]:
       'The highest scores of good images follow an exponential law, or have a '
       'lighter tail.'
     )
+  if calibration.num_folds:
+    yield (
+      'All runs of the ensemble together score new good images no higher than '
+      'those runs alone that were not trained on them: each of '
+      f'{calibration.num_folds} folds was scored by such runs.'
+    )
   part = config.get('data', {}).get('part')
   if calibration.num_parts:
     yield (

@@ -54,7 +54,8 @@ def list_ensembles(study: Study) -> list[Ensemble]:
   if study.config.study.get('folds', 0):
     raise UsageError(
       'config.study.ensemble joins runs that hold out the same images, and '
-      'those of config.study.folds hold out different ones: set one of both.'
+      'those of config.study.folds hold out different ones: set one of both, '
+      'and join the folds of a seed with --mode=ensemble.'
     )
   groups: dict[tuple[str, str], list[Run]] = {}
   for run in study.runs:

@@ -14,11 +14,11 @@ from PIL import Image
 
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.images import (
-  calibrate_detector,
   score_images,
   select_squares,
   training_images,
 )
+from afgan_jax.jobs.thresholds import calibrate_detector
 from afgan_jax.metrics.baselines import baseline_maps, baseline_scores
 from afgan_jax.preprocessing import rows
 from afgan_jax.preprocessing.decode import Decoder

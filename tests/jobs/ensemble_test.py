@@ -1,17 +1,15 @@
 """An ensemble is the mean of its runs, and a run in all else."""
 
+import functools
 import json
 import shutil
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from afgan_jax.checkpoints.store import Checkpoints
 from afgan_jax.config.members import list_members
 from afgan_jax.detector import Detector
-from afgan_jax.jobs import ensemble, leaks
+from afgan_jax.jobs import leaks, members
 from afgan_jax.jobs.calibrate import calibrate
 from afgan_jax.jobs.ensemble import join_runs
 from afgan_jax.jobs.evaluate import evaluate
@@ -20,11 +18,11 @@ from afgan_jax.jobs.train import train
 from afgan_jax.jobs.validate import validate
 from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system.errors import MissingCheckpoint, UsageError
-from afgan_jax.training import programs
 from datasets import load
 from tests.support.quick_run import (
   method_allowed,
   quick_config,
+  random_run,
   write_images,
 )
 from tests.support.tiny import tiny_config
@@ -198,25 +196,9 @@ def test_an_exported_ensemble_gives_its_results(joined, tmp_path, formats):
 def simple(tmp_path):
   """Makes runs of a method that needs no time, of random weights."""
 
-  def make(name, seed, **fields):
-    config = quick_config(
-      tmp_path / 'data', **{'seed': seed, 'calibration.seed': 0, **fields}
-    )
-    state = programs.create_state(config)
-    draw = np.random.default_rng(seed).random
-    state = state.replace(
-      step=jnp.int32(6),
-      networks=jax.tree.map(
-        lambda x: np.float32(draw(x.shape)), state.networks
-      ),
-    )
-    with Checkpoints(tmp_path / name) as checkpoints:
-      checkpoints.save(state, config)
-    return tmp_path / name
-
   write_images(tmp_path / 'data', 0, 20)
   with method_allowed():
-    yield make
+    yield functools.partial(random_run, tmp_path)
 
 
 def refused(match, folders, given=None, kind=UsageError):
@@ -302,6 +284,6 @@ def test_an_ensemble_is_replaced_only_on_request(simple, tmp_path):
 
 def test_a_collapsed_run_is_named(simple, tmp_path, caplog, monkeypatch):
   found = {'collapsed': 'It has collapsed.'}
-  monkeypatch.setattr(ensemble, 'describe_training', lambda *_: found)
+  monkeypatch.setattr(members, 'describe_training', lambda *_: found)
   join_runs(None, [simple('a', 0)], tmp_path / 'joined', load)
   assert f'{tmp_path / "a"}: It has collapsed.' in caplog.text

@@ -3,12 +3,15 @@
 import contextlib
 import pathlib
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 from afgan_jax.checkpoints import store
 from afgan_jax.cli import commands
+from afgan_jax.training import programs
 from datasets import load
 from tests.support.tiny import tiny_config
 
@@ -53,6 +56,22 @@ def quick_config(data: pathlib.Path, **fields):
       **fields,
     }
   )
+
+
+def random_run(root: pathlib.Path, name: str, seed: int, **fields):
+  """Saves a run of random weights that trained on `root / 'data'`."""
+  config = quick_config(
+    root / 'data', **{'seed': seed, 'calibration.seed': 0, **fields}
+  )
+  state = programs.create_state(config)
+  draw = np.random.default_rng(seed).random
+  state = state.replace(
+    step=jnp.int32(6),
+    networks=jax.tree.map(lambda x: np.float32(draw(x.shape)), state.networks),
+  )
+  with store.Checkpoints(root / name) as checkpoints:
+    checkpoints.save(state, config)
+  return root / name
 
 
 def train_quickly(root: pathlib.Path, **fields) -> pathlib.Path:
