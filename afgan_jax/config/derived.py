@@ -25,6 +25,16 @@ def has_segmentation_head(config: ConfigDict) -> bool:
   return config.loss.segmentation_weight > 0
 
 
+def num_levels(config: ConfigDict) -> int:
+  """Returns how often a square of `config.tile_size` can be halved."""
+  return config.tile_size.bit_length() - 1
+
+
+def num_head_levels(config: ConfigDict) -> int:
+  """Returns the number of levels of the segmentation head."""
+  return min(config.segmentation.num_levels, num_levels(config))
+
+
 def sees_high_pass(config: ConfigDict) -> bool:
   """Returns True if the generator sees the high-pass filtered grey image."""
   return config.generator.input == 'high_pass'

@@ -4,7 +4,12 @@ import math
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config.derived import has_segmentation_head, trains_discriminator
+from afgan_jax.config.derived import (
+  has_segmentation_head,
+  num_head_levels,
+  num_levels,
+  trains_discriminator,
+)
 from afgan_jax.system.errors import UsageError
 
 
@@ -43,15 +48,14 @@ def check_group_sizes(config: ConfigDict) -> None:
 
 def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:
   """Returns the numbers of features of all group norms by their place."""
-  num_levels = config.tile_size.bit_length() - 1  # log2
   # The innermost level has no fusion, and a norm only with two convolutions.
-  generator = _level_features(config.generator, num_levels)[:-1]
+  generator = _level_features(config.generator, num_levels(config))[:-1]
   norms = {}
   if config.norm.kind == 'group':
     norms['the generator'] = generator
     if has_segmentation_head(config):
       head = config.segmentation
-      levels = min(head.num_levels, num_levels) - (head.convolutions == 1)
+      levels = num_head_levels(config) - (head.convolutions == 1)
       norms['the segmentation head'] = _level_features(head, levels)
   if config.generator.aff_norm == 'group' and config.generator.fusion == 'aff':
     norms["the generator's fusions"] = generator
@@ -61,8 +65,9 @@ def _group_norm_features(config: ConfigDict) -> dict[str, list[int]]:
     ] = [max(features // reduction, 1) for features in generator]
   if config.discriminator.norm == 'group' and trains_discriminator(config):
     # The first level has no norm.
-    features = _level_features(config.discriminator, num_levels - 2)[1:]
-    norms['the discriminator'] = features
+    levels = num_levels(config) - 2
+    features = _level_features(config.discriminator, levels)
+    norms['the discriminator'] = features[1:]
   return norms
 
 

@@ -1,12 +1,15 @@
 """Builds AFGAN's networks from a configuration."""
 
 import functools
-import math
 
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from afgan_jax.config.derived import sees_high_pass
+from afgan_jax.config.derived import (
+  num_head_levels,
+  num_levels,
+  sees_high_pass,
+)
 from afgan_jax.networks.aff import AttentionFeatureFusion
 from afgan_jax.networks.discriminator import Discriminator
 from afgan_jax.networks.generator import Concatenation, Generator
@@ -28,7 +31,6 @@ def build_generator(
   Returns:
     The Flax module.
   """
-  num_levels = round(math.log2(config.tile_size))
   dtype = jnp.dtype(config.dtype)
   fusions = {
     'aff': functools.partial(
@@ -45,7 +47,7 @@ def build_generator(
     features=level_features(
       config.generator.base_features,
       config.generator.max_features,
-      num_levels,
+      num_levels(config),
     ),
     norm=_norm(config, axis_name, config.norm.kind),
     fusion=fusions[config.generator.fusion],
@@ -61,7 +63,7 @@ def build_unet(config: ConfigDict, axis_name: str | None = None) -> UNet:
     features=level_features(
       config.generator.base_features,
       config.generator.max_features,
-      round(math.log2(config.tile_size)),
+      num_levels(config),
     ),
     norm=batch_norm(config.dtype, axis_name),
     dtype=jnp.dtype(config.dtype),
@@ -76,7 +78,7 @@ def build_discriminator(
     features=level_features(
       config.discriminator.base_features,
       config.discriminator.max_features,
-      round(math.log2(config.tile_size)) - 2,
+      num_levels(config) - 2,
     ),
     latent_features=config.discriminator.latent_features,
     norm=_norm(config, axis_name, config.discriminator.norm),
@@ -92,7 +94,7 @@ def build_segmentation_head(
     features=level_features(
       config.segmentation.base_features,
       config.segmentation.max_features,
-      min(config.segmentation.num_levels, round(math.log2(config.tile_size))),
+      num_head_levels(config),
     ),
     norm=_norm(config, axis_name, config.norm.kind),
     convolutions=config.segmentation.convolutions,
