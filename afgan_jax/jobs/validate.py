@@ -73,13 +73,7 @@ def validate_detector(
     NothingHeldOut: if there are no such images.
   """
   config = detector.config
-  results, paths, num_train = [], (), 0
-  for one, train_split, held_out in folds:
-    check_held_out(held_out)
-    results.append(score_held_out(one, held_out, train_split.images))
-    paths += tuple(held_out.paths)
-    num_train = max(num_train, len(training_images(config, train_split)))
-  probed = join_probed(results)
+  probed, paths, num_train = _score(folds)
   parts = parts_of(paths, config.data.part) or paths
   figures = average(probed.by_kind) | {
     **_operating_point(detector, probed, parts),
@@ -96,6 +90,23 @@ def validate_detector(
   write_text(workdir / FILE, json.dumps(figures, indent=2) + '\n')
   write_card(workdir, detector)
   return figures
+
+
+def _score(folds: Iterable[Unseen]) -> tuple[Probed, tuple[str, ...], int]:
+  """Scores all folds.
+
+  Returns:
+    The results, the paths of the good images, and the largest number of images
+    that the weights of a fold were trained on.
+  """
+  results, paths, num_train = [], [], 0
+  for detector, train_split, held_out in folds:
+    check_held_out(held_out)
+    results.append(score_held_out(detector, held_out, train_split.images))
+    paths += held_out.paths
+    images = training_images(detector.config, train_split)
+    num_train = max(num_train, len(images))
+  return join_probed(results), tuple(paths), num_train
 
 
 def _provenance(detector: Detector, probed: Probed) -> dict[str, Any]:

@@ -54,9 +54,8 @@ def fit(
   Returns:
     The calibration.
   """
-  rate, method = false_reject_rate, config.calibration.method
-  if rate is None:
-    rate = config.calibration.false_reject_rate
+  method = config.calibration.method
+  rate = false_reject_rate or config.calibration.false_reject_rate
   limit, of_map = limit_of_score(config), limit_of_map(config)
   bound = bound_scores(scores, rate, method, parts, limit)
   pixels = bound_scores(map_maxima, rate, method, parts, of_map)

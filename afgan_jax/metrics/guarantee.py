@@ -31,12 +31,8 @@ def _sentences(calibration: Calibration) -> Iterator[str]:
   assert rate is not None and wanted is not None  # Not set by hand.
   tail = calibration.method == 'tail'
   parts, count = calibration.num_parts, calibration.num_images
-  new, source, units = 'good image', f'{count} held-out good images', count
-  if parts is not None:
-    new = 'good image of a new part'
-    source, units = f'{source} of {parts} parts', parts
-  if calibration.num_folds is not None:
-    source += f' in {calibration.num_folds} folds'
+  units = count if parts is None else parts
+  new = 'good image' if parts is None else 'good image of a new part'
   condition = ''
   if tail:
     highest = _ordinal((calibration.num_tail or 0) + 1)
@@ -47,7 +43,7 @@ def _sentences(calibration: Calibration) -> Iterator[str]:
     )
   yield (
     f'{condition or "A"} new {new} will be rejected with a probability of at '
-    f'most {rate:.2%}, from {source}.'
+    f'most {rate:.2%}, from {_source(calibration)}.'
   )
   if calibration.num_folds is not None:
     yield (
@@ -70,6 +66,16 @@ def _sentences(calibration: Calibration) -> Iterator[str]:
       f'With fewer than {FEW}{than} the threshold is little more than their '
       'largest score.'
     )
+
+
+def _source(calibration: Calibration) -> str:
+  """Describes the images."""
+  text = f'{calibration.num_images} held-out good images'
+  if calibration.num_parts is not None:
+    text += f' of {calibration.num_parts} parts'
+  if calibration.num_folds is not None:
+    text += f' in {calibration.num_folds} folds'
+  return text
 
 
 def _doubts(calibration: Calibration) -> Iterator[str]:

@@ -95,25 +95,29 @@ def _conditions(config: Fields, calibration: Calibration) -> Iterator[str]:
       'those runs alone that were not trained on them: each of '
       f'{calibration.num_folds} folds was scored by such runs.'
     )
+  yield _condition_of_parts(config, calibration)
+
+
+def _condition_of_parts(config: Fields, calibration: Calibration) -> str:
+  """Says what is assumed of images that show the same part."""
   part = config.get('data', {}).get('part')
   if calibration.num_parts:
-    yield (
+    return (
       f'The images show {calibration.num_parts} parts, told by names with the '
       f'same match of {escape(part or "config.data.part")}; new images show '
       'other parts.'
     )
-  elif calibration.images:
-    yield 'No two of these images show the same part.'
-  elif part:
-    yield (
+  if calibration.images:
+    return 'No two of these images show the same part.'
+  if part:
+    return (
       'Several images of one part have names with the same match of '
       f'{escape(part)}; they were held out together.'
     )
-  else:
-    yield (
-      'No two of the images show the same part: `data.part` was not set, so '
-      'images of one part may be on both sides.'
-    )
+  return (
+    'No two of the images show the same part: `data.part` was not set, so '
+    'images of one part may be on both sides.'
+  )
 
 
 def _spread(calibration: Calibration) -> str:

@@ -55,7 +55,7 @@ def list_ensembles(study: Study) -> list[Ensemble]:
     raise UsageError(
       'config.study.ensemble joins runs that hold out the same images, and '
       'those of config.study.folds hold out different ones: set one of both, '
-      'and join the folds of a seed with --mode=ensemble.'
+      'and join the folds of a seed to an ensemble of their own.'
     )
   groups: dict[tuple[str, str], list[Run]] = {}
   for run in study.runs:
