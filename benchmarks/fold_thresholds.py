@@ -12,18 +12,18 @@ import argparse
 import csv
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from afgan_jax.config.members import holds_out_folds
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.images import score_images
-from afgan_jax.jobs.thresholds import GoodScores, measure_good
+from afgan_jax.jobs.thresholds import GoodScores, calibrate_on, measure_good
 from afgan_jax.jobs.unseen import load_unseen
-from afgan_jax.metrics.bounds import bound_scores
+from afgan_jax.metrics.evaluation import LabelledImages
 from afgan_jax.metrics.image import image_metrics
-from afgan_jax.preprocessing.parts import parts_of
+from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system import cpu as cpu_runtime
 from afgan_jax.system.errors import DataError, UsageError
 from datasets import load
@@ -47,7 +47,6 @@ def main() -> None:
   args = parser.parse_args()
   cpu_runtime.prepare()
   writer = csv.writer(sys.stdout, lineterminator='\n')
-  writer.writerow(_COLUMNS)
   try:
     for row in _rows(args.workdir, args.rates):
       writer.writerow(row)
@@ -56,40 +55,40 @@ def main() -> None:
     sys.exit(str(error))
 
 
-def _rows(workdir: pathlib.Path, rates: list[float]) -> Iterator[list[str]]:
+def _rows(workdir: pathlib.Path, rates: list[float]) -> Iterator[Sequence[str]]:
+  """Yields the header, and the rows of each fold and of the ensemble."""
+  for rate in rates:
+    Wanted(false_reject_rate=rate).check()
   whole = Detector.load(workdir)
   if not holds_out_folds(whole.config):
     raise UsageError(f'{workdir} is no ensemble of several folds.')
   test = load.load_test(whole.config)
   if test is None:
     raise UsageError(f'The data of {workdir} have no test images.')
-  labels, part = np.asarray(test.labels), whole.config.data.part
+  yield _COLUMNS
   folds = []
   for number, unseen in enumerate(load_unseen(whole, workdir, None, load)):
     folds.append(measure_good(unseen.detector, unseen.held_out))
-    scores = score_images(unseen.detector, test)['score']
-    yield from _at(f'fold {number}', labels, scores, folds[-1:], part, rates)
-  scores = score_images(whole, test)['score']
-  yield from _at('all', labels, scores, folds, part, rates)
+    name = f'fold {number}'
+    yield from _at_rates(name, unseen.detector, folds[-1:], test, rates)
+  yield from _at_rates('all', whole, folds, test, rates)
 
 
-def _at(
+def _at_rates(
   name: str,
-  labels: np.ndarray,
-  scores: np.ndarray,
+  detector: Detector,
   good: list[GoodScores],
-  part: str,
+  test: LabelledImages,
   rates: list[float],
-) -> Iterator[list[str]]:
-  """Yields the rates of errors at thresholds from some folds."""
+) -> Iterator[Sequence[str]]:
+  """Yields the errors of a detector at thresholds from some folds."""
+  scores, labels = score_images(detector, test)['score'], test.labels
   auroc = image_metrics(labels, scores)['image_auroc']
-  known = np.concatenate([fold.scores for fold in good])
-  parts = parts_of([path for fold in good for path in fold.paths], part)
   for rate in rates:
-    bound = bound_scores(known, rate, parts=parts)
-    rejected = np.mean(scores[labels == 0] > bound.threshold)
-    missed = np.mean(scores[labels == 1] <= bound.threshold)
-    figures = (auroc, rate, bound.rate, rejected, missed)
+    calibrated = calibrate_on(detector, good, rate).require_calibration()
+    rejected = np.mean(scores[labels == 0] > calibrated.threshold)
+    missed = np.mean(scores[labels == 1] <= calibrated.threshold)
+    figures = (auroc, rate, calibrated.guaranteed_rate, rejected, missed)
     yield [name, *(f'{figure:.4f}' for figure in figures)]
 
 

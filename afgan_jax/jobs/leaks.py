@@ -201,7 +201,7 @@ def unknown(images: str) -> str:
 def _read(
   workdir: pathlib.Path, fold: int | None = None
 ) -> tuple[Known | None, bool]:
-  """Reads the file of a run; takes the arguments of `training_images`.
+  """Reads the file of a run, or what it has of a fold.
 
   Returns:
     The hashes, None if the file is missing or damaged, and whether the present

@@ -13,7 +13,7 @@ from afgan_jax.preprocessing.parts import parts_of
 
 
 class GoodScores(NamedTuple):
-  """What a calibration needs of good images.
+  """Scores of good images, and all else that a calibration keeps of them.
 
   Attributes:
     paths: one per image.

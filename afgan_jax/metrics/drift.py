@@ -123,7 +123,7 @@ class Drift:
     # Of the held-out images too, only those judged good count.
     scores = [x for x in calibration.good_scores if x < self._threshold]
     if calibration.num_folds is not None:
-      scores = []  # Those of single runs, which are higher.
+      scores = []  # By single runs, and new images are scored by all.
     values = {'score': scores} | {
       prefix + name: list(calibration.reference.get(name, ()))
       for prefix in ('', _ALL)

@@ -47,18 +47,17 @@ def fit(
     false_reject_rate: the requested rate of rejected good images, in (0, 1);
       None for `config.calibration.false_reject_rate`.
     parts: the part that each image shows, [n]; None if each shows another.
-    reference: other values of the images, [n] each, see
-      `Calibration.reference`.
+    reference: other values, [n] each, see `Calibration.reference`.
     num_folds: see `Calibration.num_folds`.
 
   Returns:
     The calibration.
   """
-  method = config.calibration.method
-  rate = false_reject_rate or config.calibration.false_reject_rate
-  limit, of_map = limit_of_score(config), limit_of_map(config)
-  bound = bound_scores(scores, rate, method, parts, limit)
-  pixels = bound_scores(map_maxima, rate, method, parts, of_map)
+  rate, method = false_reject_rate, config.calibration.method
+  if rate is None:
+    rate = config.calibration.false_reject_rate
+  bound = bound_scores(scores, rate, method, parts, limit_of_score(config))
+  pixels = bound_scores(map_maxima, rate, method, parts, limit_of_map(config))
   # The logistic of −ln 9 is 0.1.
   scale = (bound.threshold - float(np.median(scores))) / math.log(9)
   return Calibration(

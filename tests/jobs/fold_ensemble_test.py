@@ -40,10 +40,15 @@ def runs(tmp_path):
     ]
 
 
+def load_fold(root, fold):
+  """Loads the images that runs of a fold are trained on, and its own."""
+  fields = FOLDS | {'calibration.fold': fold, 'calibration.seed': 0}
+  return load.load_train(quick_config(root / 'data', **fields))
+
+
 def own_scores(root, run, fold):
   """Scores by one run the images that it holds out."""
-  fields = FOLDS | {'calibration.fold': fold, 'calibration.seed': 0}
-  _, held_out = load.load_train(quick_config(root / 'data', **fields))
+  _, held_out = load_fold(root, fold)
   return held_out.paths, Detector.load(run).score(held_out.pixels)
 
 
@@ -127,8 +132,7 @@ def test_images_that_a_run_has_seen_are_left_out_of_its_fold(
 ):
   workdir = tmp_path / 'all'
   for fold, run in enumerate(runs):
-    fields = FOLDS | {'calibration.fold': fold, 'calibration.seed': 0}
-    split, _ = load.load_train(quick_config(tmp_path / 'data', **fields))
+    split, _ = load_fold(tmp_path, fold)
     leaks.record(run, split.images)
   join_runs(None, runs, workdir, load)
   # Another image divides all of them anew.
@@ -138,8 +142,7 @@ def test_images_that_a_run_has_seen_are_left_out_of_its_fold(
   found = calibrate(None, workdir, load)
   counts = []
   for fold in range(3):
-    fields = FOLDS | {'calibration.fold': fold, 'calibration.seed': 0}
-    _, held_out = load.load_train(quick_config(tmp_path / 'data', **fields))
+    _, held_out = load_fold(tmp_path, fold)
     known = leaks.training_images(runs[fold], lambda: None)
     counts.append((~leaks.trained_on(known, held_out.images)).sum())
   assert found.num_images == sum(counts) < 21
@@ -160,8 +163,7 @@ def test_runs_of_two_divisions_are_refused(runs, tmp_path):
 
 
 def test_a_run_that_was_trained_on_its_fold_is_refused(runs, tmp_path):
-  fields = FOLDS | {'calibration.fold': 1, 'calibration.seed': 0}
-  split, held_out = load.load_train(quick_config(tmp_path / 'data', **fields))
+  split, held_out = load_fold(tmp_path, 1)
   leaks.record(runs[1], split.images)
   leaks.record(runs[1], held_out.images[:2])
   second = random_run(tmp_path, 'second', 6, **FOLDS, **{'calibration.fold': 1})
