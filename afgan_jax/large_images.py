@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from afgan_jax.preprocessing.prepared import PreparedImage, Tiles, regions_of
+from afgan_jax.preprocessing.region_of_interest import inside_margin
 from afgan_jax.preprocessing.tiling import MapMerger
 from afgan_jax.system.threads import in_batches
 
@@ -112,6 +113,9 @@ class _Blend:
     values = self._merger.merge()
     if self._tiles.inside is not None:
       values = np.where(self._tiles.inside, values, np.float32(0))
+    if config.score.margin:
+      inside = inside_margin(values.shape, config.score.margin)
+      values = np.where(inside, values, np.float32(0))
     if config.score.image != 'paper':
       self._worst['score'] = _reduce(config, values)
     return self._worst, values

@@ -346,6 +346,11 @@ def _score() -> ConfigDict:
   # Standard deviation of the Gaussian, as a fraction of the image's side: four
   # pixels at 256 (PaDiM). All maps except 'residual' are smoothed.
   score.smoothing = 1 / 64
+  # Share of the shorter side of the image, or of the square that other
+  # geometries than 'tiles' make of it, that does not count at each border: the
+  # map is 0 there, so that defects there are missed. For sloppily cropped
+  # images.
+  score.margin = 0.0
   # Maps are the mean over so many views of the image; 1 for the image alone.
   # The others are shifted by up to 2 pixels, and mirrored or rotated by quarter
   # turns where `variation` says that such parts are good. Time grows likewise.

@@ -150,7 +150,7 @@ def test_defects_are_drawn_on_whole_images_and_scored_by_tiles(run, normalize):
     preprocessor=Preprocessor.from_config(config),
   )
   _, held_out = load.load_train(config)
-  meter = ProbeMeter(held_out)
+  meter = ProbeMeter(held_out, 0)
   found = score_probes(detector, held_out, meter)
   first = held_out.native[0]()
   seeds = choose_seeds(held_out.pixels)[0]
@@ -220,6 +220,22 @@ def test_a_region_of_interest_limits_tiles(run):
   squares = select_squares(config, split)
   assert squares.regions.shape == squares.pixels.shape[:3]
   assert squares.regions.any(axis=(1, 2)).all() and not squares.regions.all()
+
+
+def test_a_margin_of_the_image_is_left_out_and_none_of_its_tiles(run):
+  stored = Detector.load(run / 'run')
+  config = _config(run / 'set', **{'score.margin': 0.2})
+  detector = Detector.load(run / 'run', config)
+  prepared = [stored.preprocessor.prepare(_noise(1))]
+  (_, whole), (score, found) = (
+    x.score_prepared(prepared)[0] for x in (stored, detector)
+  )
+  height, width = found.shape
+  border = round(0.2 * min(height, width))
+  inside = np.zeros((height, width), bool)
+  inside[border : height - border, border : width - border] = True
+  np.testing.assert_array_equal(found, np.where(inside, whole, 0))
+  assert score == whole[inside].max() > 0
 
 
 def test_light_is_that_of_the_whole_image():

@@ -23,6 +23,8 @@ from afgan_jax.system.errors import UsageError
 # all fields of a group.
 _FREE = ('score.batch_size', 'data.white', 'data.max_pixels', 'data.roi')
 _FREE_GROUPS = ('predict.',)
+# Fields that earlier versions did not have, with the value that they imply.
+_NEW = {'score.margin': 0.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +101,7 @@ def read(
     raise UsageError(f'{folder} is no exported detector: it has no {DETECTOR}.')
   content = _read_json(path)
   try:
-    stored = flatten_fields(content['config'])
+    stored = _NEW | flatten_fields(content['config'])
     calibration = from_fields(content['calibration'])
     name, step = content['name'], int(content['step'])
     models = dict(content['models'])

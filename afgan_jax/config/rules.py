@@ -37,6 +37,7 @@ def check_config(config: ConfigDict, num_devices: int) -> None:
   _check_benchmark(config, num_devices)
   _check_placement(config)
   _check_region(config)
+  _check_margin(config)
   check_fold(config)
   if config.method == 'afgan':
     _check_segmentation_map(config)
@@ -199,6 +200,16 @@ def _check_region(config: ConfigDict) -> None:
         f'config.data.roi does not go with config.data.{name}={value!r}, '
         f'{reason}: leave one of the two out.'
       )
+
+
+def _check_margin(config: ConfigDict) -> None:
+  """Rejects a margin that the score would not leave out."""
+  if config.score.margin and config.score.image == 'paper':
+    raise UsageError(
+      f'config.score.margin is {config.score.margin}, but the score of the '
+      "paper is a mean over all of the image: set config.score.image to 'max' "
+      "or 'top_k', or config.score.margin to 0."
+    )
 
 
 def _check(allowed: bool, name: str, value: Any, wanted: str) -> None:

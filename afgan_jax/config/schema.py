@@ -196,6 +196,7 @@ FIELDS: dict[str, Field] = {
   # The first version had no maps.
   'score.map': Field(one_of(MAPS), ALWAYS, before='smoothed_residual'),
   'score.smoothing': Field(between(0, 0.25), ALWAYS, before=1 / 64),
+  'score.margin': Field(between(0, 0.4), ALWAYS, before=0.0, omit_before=True),
   'score.batch_size': Field(greater_than(0, whole=True), ALWAYS),
   'calibration.fraction': Field(between(0, 0.9)),
   'calibration.folds': Field(

@@ -59,7 +59,8 @@ def score_held_out(
     The results.
   """
   own = detector.config.metrics.pixels == 'own' or bool(held_out.large)
-  meter = ProbeMeter(held_out) if own else None
+  margin = detector.config.score.margin
+  meter = ProbeMeter(held_out, margin) if own else None
   score = Scorer(detector, train_images)
   good, kinds = _score(detector, held_out, meter, score)
   by_kind, found = {}, []

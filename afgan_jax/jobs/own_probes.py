@@ -23,17 +23,18 @@ Maps = Mapping[str, np.ndarray]
 class ProbeMeter:
   """Counts the pixels of good images and of such with synthetic defects."""
 
-  def __init__(self, images: Images):
+  def __init__(self, images: Images, margin: float):
     """Starts without a map.
 
     Args:
       images: the good images.
+      margin: see `config.score.margin`.
     """
     self._images = images
     self._good: dict[str, PixelTally] = defaultdict(PixelTally)
     self._bad: dict[tuple[str, str, bool], PixelTally] = defaultdict(PixelTally)
     self._inside: tuple[int, np.ndarray | None] = (-1, None)
-    self.sizes = OwnSizes()
+    self.sizes = OwnSizes(margin)
 
   def add_good(self, index: int, maps: Maps) -> None:
     """Adds a good image.
@@ -62,7 +63,7 @@ class ProbeMeter:
     image = own.image(self._region(source))
     labels = label_regions(image.mask)
     if MODEL in maps:  # Baselines may follow.
-      self.sizes.add(image, labels)
+      self.sizes.add(image, labels, maps[MODEL].shape)
     for name, values in maps.items():
       counted = tally(image.frame.restore(values), image.mask, labels)
       key = (kind, name, visible)

@@ -31,19 +31,23 @@ class OwnSizes:
   Attributes:
     shapes: heights and widths that occurred.
     num_regions: number of defects, 8-connected regions.
-    num_unseen: number of those of which the networks see nothing.
+    num_unseen: number of those of which maps show nothing.
   """
 
-  def __init__(self) -> None:
+  def __init__(self, margin: float) -> None:
+    """Starts without an image; margin as in `config.score.margin`."""
+    self._margin = margin
     self.shapes: set[tuple[int, int]] = set()
     self.num_regions = self.num_unseen = 0
 
-  def add(self, image: OwnImage, labels: np.ndarray) -> None:
-    """Adds an image with its `label_regions`."""
+  def add(
+    self, image: OwnImage, labels: np.ndarray, shape: tuple[int, int]
+  ) -> None:
+    """Adds an image with its `label_regions` and the shape of its map."""
     self.shapes.add((image.frame.height, image.frame.width))
     count = int(labels.max(initial=0))
     self.num_regions += count
-    shown = image.shown() if count else None
+    shown = image.shown(shape, self._margin) if count else None
     if shown is not None:
       seen = np.unique(labels[shown & (labels > 0)])
       self.num_unseen += count - len(seen)
@@ -64,32 +68,38 @@ class OwnSizes:
     }
 
   def note(self) -> list[str]:
-    """Says how many defects the networks do not see; empty for none."""
+    """Says how many defects maps do not show; empty for none."""
     if not self.num_unseen:
       return []
     return [
       f'{self.num_unseen} of the {self.num_regions} defects, connected regions '
-      'of the masks, lie outside of what the networks see '
-      '(config.data.window): maps are 0 there, so they count as missed.'
+      'of the masks, lie outside of what maps show (config.data.window, '
+      'config.score.margin): maps are 0 there, so they count as missed.'
     ]
 
 
 class OwnMeter:
   """Measures maps of the model and of the trivial baselines."""
 
-  def __init__(self, test: LabelledImages, baselines: dict[str, np.ndarray]):
+  def __init__(
+    self,
+    test: LabelledImages,
+    baselines: dict[str, np.ndarray],
+    margin: float = 0,
+  ):
     """Starts without an image.
 
     Args:
       test: the images.
       baselines: maps by name, [n, size, size]; empty for none.
+      margin: see `config.score.margin`.
     """
     self._test, self._maps = test, baselines
     self._good: dict[str, PixelTally] = defaultdict(PixelTally)
     self._bad: dict[str, dict[str, PixelTally]] = defaultdict(
       lambda: defaultdict(PixelTally)
     )
-    self.sizes = OwnSizes()
+    self.sizes = OwnSizes(margin)
 
   def see(self, index: int, values: np.ndarray) -> None:
     """Adds an image.
@@ -102,7 +112,7 @@ class OwnMeter:
       return
     image = self._test.own[index]()
     labels = label_regions(image.mask)
-    self.sizes.add(image, labels)
+    self.sizes.add(image, labels, values.shape)
     kind = self._test.defect_types[index]
     maps = {name: maps[index] for name, maps in self._maps.items()}
     for name, found in ({MODEL: values} | maps).items():
@@ -164,4 +174,4 @@ def own_meter(
     maps = dict(
       baseline_maps(train_images, test.images, config.score.smoothing)
     )
-  return OwnMeter(test, maps)
+  return OwnMeter(test, maps, config.score.margin)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from afgan_jax.ops.filters import gradient_magnitude, smooth_map
 from afgan_jax.ops.types import Images, Maps, Values
+from afgan_jax.preprocessing.region_of_interest import inside_margin
 
 # RIAD (Zavrtanik et al. 2021): scales of the gradient similarity, and the
 # constant that keeps it defined if both gradients vanish.
@@ -42,6 +43,22 @@ def anomaly_map(
     return dissimilarity
   # Halved, the residual has the range of the dissimilarity, [0, 1].
   return (smooth(residual) / 2 + dissimilarity) / 2
+
+
+def leave_out_margin(config: ConfigDict, maps: Maps) -> Maps:
+  """Sets maps to 0 in the margin that `config.score.margin` leaves out.
+
+  Args:
+    config: see `configs/default.py`.
+    maps: [batch, size, size], of squares. Those of tiles keep their borders,
+      which are no borders of the image; see `large_images.blend_tiles`.
+
+  Returns:
+    Maps of the same shape.
+  """
+  if not config.score.margin or config.data.geometry == 'tiles':
+    return maps
+  return jnp.where(inside_margin(maps.shape[1:], config.score.margin), maps, 0)
 
 
 def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:

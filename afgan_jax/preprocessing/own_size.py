@@ -10,7 +10,10 @@ import numpy as np
 from afgan_jax.preprocessing.frame import Frame
 from afgan_jax.preprocessing.prepared import NOT_COUNTED
 from afgan_jax.preprocessing.preprocessor import Preprocessor
-from afgan_jax.preprocessing.region_of_interest import fill_outside
+from afgan_jax.preprocessing.region_of_interest import (
+  fill_outside,
+  inside_margin,
+)
 
 
 class OwnImage(NamedTuple):
@@ -26,15 +29,20 @@ class OwnImage(NamedTuple):
   frame: Frame
   mask: np.ndarray
 
-  def shown(self) -> np.ndarray | None:
-    """Returns what of the image the networks see, bool [height, width].
+  def shown(self, shape: tuple[int, int], margin: float) -> np.ndarray | None:
+    """Returns what of the image a map shows, bool [height, width].
 
-    None if that is all of it.
+    Args:
+      shape: of the map.
+      margin: of it that does not count, see `config.score.margin`.
+
+    Returns:
+      None if that is all of the image.
     """
-    if not self.frame.is_turned:
+    if not self.frame.is_turned and not margin:
       return None
     whole = dataclasses.replace(self.frame, inside=None)
-    return whole.restore(np.ones((2, 2), np.float32)) > 0
+    return whole.restore(inside_margin(shape, margin).astype(np.float32)) > 0
 
 
 class OwnDefect(NamedTuple):

@@ -113,6 +113,23 @@ def fill_outside(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
   return np.where(inside[..., None], image, mean.astype(np.uint8))
 
 
+def inside_margin(shape: tuple[int, int], margin: float) -> np.ndarray:
+  """Marks the pixels of a map that are not in its margin.
+
+  Args:
+    shape: height and width of the map.
+    margin: at each border, as a share of the shorter side, below 0.5.
+
+  Returns:
+    bool `shape`, True where the map counts.
+  """
+  height, width = shape
+  border = round(margin * min(shape))
+  inside = np.zeros(shape, bool)
+  inside[border : height - border, border : width - border] = True
+  return inside
+
+
 def reduce_region(inside: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
   """Reduces a region of interest to the shape of a map.
 

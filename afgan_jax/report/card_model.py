@@ -110,8 +110,15 @@ def _score(config: Fields) -> str:
   kind = str(score.get('image', 'paper'))
   text = _SCORES.get(kind, escape(kind)).format(k=score.get('top_k'))
   text += f'; the map is {escape(str(score.get("map", "not known")))}'
-  views = score.get('views', 1)
-  return f'{text}, the mean over {views} views' if views > 1 else text
+  views, margin = score.get('views', 1), score.get('margin', 0)
+  if views > 1:
+    text += f', the mean over {views} views'
+  if margin:
+    text += (
+      f', without a margin of {margin:.1%} of the shorter side, in which '
+      'defects are missed'
+    )
+  return text
 
 
 def _size(config: Fields) -> str:

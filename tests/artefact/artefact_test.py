@@ -85,6 +85,13 @@ def test_other_formats_and_newer_versions_are_refused(copy):
   assert 'format version 2; this program reads up to 1' in refused(copy)
 
 
+def test_a_description_of_an_earlier_version_lacks_new_fields(copy):
+  content = json.loads((copy / 'detector.json').read_text())
+  assert content['config']['score'].pop('margin') == 0
+  (copy / 'detector.json').write_text(json.dumps(content))
+  assert Detector.load(copy).config.score.margin == 0
+
+
 def test_fields_of_the_model_are_fixed(exported):
   line = refused(exported, **{'score.smoothing': 0.5})
   assert 'config.score.smoothing is part of the exported model' in line

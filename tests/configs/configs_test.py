@@ -339,6 +339,15 @@ def test_batches_of_the_benchmark_are_shared_by_all_its_devices():
     check_config(config, num_devices=4)
 
 
+def test_a_margin_needs_a_score_of_the_map():
+  config = default.get_config()
+  config.score.margin = 0.05
+  with pytest.raises(UsageError, match='config.score.margin is 0.05'):
+    check_config(config, 1)
+  config.score.image = 'max'
+  check_config(config, 1)
+
+
 def test_equation_13_needs_a_discriminator_that_was_trained():
   config = default.get_config()
   config.loss.adversarial_weight = config.loss.latent_weight = 0.0

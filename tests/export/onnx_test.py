@@ -102,6 +102,25 @@ def test_region_limits_map_and_score(tmp_path):
   assert found['score'][2] == 0
 
 
+def test_margin_is_part_of_the_model(tmp_path):
+  config = small_config(
+    **{
+      'generator.fusion': 'none',
+      'score.map': 'smoothed_residual',
+      'score.image': 'max',
+      'score.margin': 0.25,
+    }
+  )
+  variables, pixels = random_variables(config), random_pixels(3)
+  found = run_onnx(export(tmp_path, config, variables), pixels=pixels)
+  score = jax.jit(build_method(config).score)
+  assert_close(found, jax.device_get(score(variables, pixels)))
+  border = SIZE // 4
+  inner = found['map'][:, border:-border, border:-border]
+  np.testing.assert_array_equal(found['score'], inner.max(axis=(1, 2)))
+  assert found['map'].sum() == pytest.approx(inner.sum())
+
+
 def test_large_weights_are_written_beside_the_model(tmp_path):
   from afgan_jax.export.onnx import store
 

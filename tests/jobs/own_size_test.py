@@ -107,6 +107,17 @@ def test_defects_outside_of_the_window_count_as_missed(tmp_path):
   assert note.startswith(f'{unseen} of the 8 defects')
 
 
+def test_defects_in_the_margin_count_as_missed(tmp_path):
+  folder = _set(tmp_path)
+  for geometry in ('stretch', 'tiles'):
+    fields = {'data.geometry': geometry, 'score.image': 'max'}
+    _, _, metrics = _measure(folder, **fields, **{'score.margin': 0.4})
+    unseen = metrics['own_size']['regions_unseen']
+    assert 0 < unseen <= 8
+    (note,) = (note for note in metrics['notes'] if 'count as missed' in note)
+    assert note.startswith(f'{unseen} of the 8 defects')
+
+
 def test_the_region_of_interest_and_missing_masks_are_left_out(tmp_path):
   folder = _set(tmp_path / 'set')
   for width, height in SIZES:  # By hand: the right half does not count.

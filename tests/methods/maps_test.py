@@ -121,6 +121,16 @@ def test_every_map_is_largest_where_the_defect_is(name):
   assert 38 <= row <= 47 and 18 <= column <= 27
 
 
+def test_margin_is_a_share_of_the_side_and_that_of_tiles_is_kept():
+  config = _config(margin=0.15)
+  found = maps.leave_out_margin(config, np.ones((2, 16, 16), np.float32))
+  want = np.zeros((16, 16))
+  want[2:14, 2:14] = 1  # 2.4 pixels.
+  np.testing.assert_array_equal(found, [want, want])
+  config.data.geometry = 'tiles'
+  assert np.all(maps.leave_out_margin(config, np.ones((1, 16, 16))) == 1)
+
+
 def test_image_scores_by_hand():
   values = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
   config = _config(image='max')

@@ -330,6 +330,9 @@ def test_input_and_views_are_described_if_they_are_others():
   found = rows(card(changed(CONFIG, generator={'input': 'image'})))
   assert 'frequencies' not in found['trained to'][0]
   assert 'views' not in found['score'][0]
+  assert 'margin' not in found['score'][0]
+  config = changed(CONFIG, score__margin=0.05)
+  assert 'a margin of 5.0%' in rows(card(config))['score'][0]
 
 
 def test_names_from_outside_are_shown_as_they_are():
