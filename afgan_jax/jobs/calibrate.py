@@ -10,7 +10,12 @@ from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images
 from afgan_jax.jobs.model_card import write_card
-from afgan_jax.jobs.thresholds import GoodScores, calibrate_on, measure_good
+from afgan_jax.jobs.thresholds import (
+  GoodScores,
+  calibrate_on,
+  measure_good,
+  note_borders,
+)
 from afgan_jax.jobs.unseen import load_unseen
 from afgan_jax.metrics import calibration_file
 from afgan_jax.metrics.fit_threshold import set_by_hand, without_images
@@ -86,7 +91,14 @@ def store_threshold(
     calibration = detector.require_calibration()
     calibration_file.save(workdir, calibration)
     logger.info(calibration.guarantee())
+    _tell_borders(measured)
   return detector
+
+
+def _tell_borders(measured: Sequence[GoodScores]) -> None:
+  note = note_borders(measured)
+  if note:
+    logger.info(note)
 
 
 def measure_held_out(
@@ -151,6 +163,7 @@ def _calibrate(
   if measured:
     detector = calibrate_on(detector, measured, wanted.false_reject_rate)
     calibration = detector.require_calibration()
+    _tell_borders(measured)
     images = os.path.abspath(folder) if folder else ''
     return dataclasses.replace(calibration, images=images)
   if wanted.threshold is None:

@@ -12,6 +12,7 @@ from afgan_jax.jobs.announce import announce
 from afgan_jax.jobs.data import Images, LabelledImages
 from afgan_jax.large_images import score_tiles
 from afgan_jax.methods.maps import resize_maps
+from afgan_jax.metrics.borders import peaks_at_border
 from afgan_jax.preprocessing.cache import SETS
 from afgan_jax.preprocessing.intensity import to_bytes
 from afgan_jax.preprocessing.prepared import Tiles
@@ -56,7 +57,7 @@ def score_images(
 
 def score_good(
   detector: Detector, images: Images
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
   """Scores good images, of which no maps are kept.
 
   Args:
@@ -64,14 +65,22 @@ def score_good(
     images: at least one.
 
   Returns:
-    Score, largest value of the map and mean of the map of each, [n].
+    Score, largest value of the map, whether that lies at the border, and mean
+    of the map of each, [n].
   """
   reduced = [
-    (part['score'], part['highest'], part['map'].mean(axis=(1, 2)))
+    (
+      part['score'],
+      part['highest'],
+      peaks_at_border(part['map']),
+      part['map'].mean(axis=(1, 2)),
+    )
     for part in _score_parts(detector, images)
   ]
-  scores, highest, levels = map(np.concatenate, zip(*reduced, strict=True))
-  return scores, highest, levels
+  scores, highest, at_border, levels = map(
+    np.concatenate, zip(*reduced, strict=True)
+  )
+  return scores, highest, at_border, levels
 
 
 def _score_parts(

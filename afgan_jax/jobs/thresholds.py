@@ -8,6 +8,7 @@ import numpy as np
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Images
 from afgan_jax.jobs.images import score_good
+from afgan_jax.metrics.borders import describe_borders
 from afgan_jax.preprocessing.intensity import LIGHT
 from afgan_jax.preprocessing.parts import parts_of
 
@@ -19,6 +20,7 @@ class GoodScores(NamedTuple):
     paths: one per image.
     scores: [n].
     highest: value of the map of each, [n].
+    at_border: whether that lies at the border, bool [n].
     reference: other values of the images, [n] each, see
       `Calibration.reference`.
   """
@@ -26,6 +28,7 @@ class GoodScores(NamedTuple):
   paths: tuple[str, ...]
   scores: np.ndarray
   highest: np.ndarray
+  at_border: np.ndarray
   reference: Mapping[str, np.ndarray]
 
 
@@ -36,11 +39,12 @@ def measure_good(detector: Detector, images: Images) -> GoodScores:
     detector: with or without a threshold.
     images: at least one.
   """
-  scores, highest, levels = score_good(detector, images)
+  scores, highest, at_border, levels = score_good(detector, images)
   reference = {'map_level': levels}
   if images.light is not None and np.isfinite(images.light).all():
     reference |= dict(zip(LIGHT, images.light.T, strict=True))
-  return GoodScores(tuple(images.paths), scores, highest, reference)
+  paths = tuple(images.paths)
+  return GoodScores(paths, scores, highest, at_border, reference)
 
 
 def calibrate_on(
@@ -59,7 +63,7 @@ def calibrate_on(
   Returns:
     The detector with the new calibration.
   """
-  paths, scores, highest, references = zip(*measured, strict=True)
+  paths, scores, highest, _, references = zip(*measured, strict=True)
   common = set.intersection(*map(set, references))
   names = [name for name in references[0] if name in common]
   return detector.calibrate_scores(
@@ -73,6 +77,16 @@ def calibrate_on(
     },
     num_folds=len(measured) if len(measured) > 1 else None,
   )
+
+
+def note_borders(measured: Sequence[GoodScores]) -> str:
+  """Says whether high scores come from borders, see `describe_borders`.
+
+  Args:
+    measured: as in `calibrate_on`.
+  """
+  _, scores, _, at_border, _ = zip(*measured, strict=True)
+  return describe_borders(np.concatenate(scores), np.concatenate(at_border))
 
 
 def calibrate_detector(
