@@ -1,7 +1,6 @@
 """Notices good images whose highest values lie at the border."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,7 +26,7 @@ def peaks_at_border(maps: np.ndarray) -> np.ndarray:
   return maps[:, ~inside].max(axis=1, initial=0) > maps[:, inside].max(axis=1)
 
 
-def describe_borders(scores: Sequence[float], at_border: np.ndarray) -> str:
+def describe_borders(scores: np.ndarray, at_border: np.ndarray) -> str:
   """Says whether high scores of good images come from their borders.
 
   The half of the images with the highest scores is looked at, since these
