@@ -15,6 +15,7 @@ from afgan_jax.artefact.layout import (
 )
 from afgan_jax.config.flat import as_list, flatten_fields, nest_fields
 from afgan_jax.config.frozen import FrozenConfig
+from afgan_jax.config.schema import FIELDS
 from afgan_jax.metrics.calibration_file import from_fields
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.system.errors import UsageError
@@ -23,8 +24,8 @@ from afgan_jax.system.errors import UsageError
 # all fields of a group.
 _FREE = ('score.batch_size', 'data.white', 'data.max_pixels', 'data.roi')
 _FREE_GROUPS = ('predict.',)
-# Fields that earlier versions did not have, with the value that they imply.
-_NEW = {'score.margin': 0.0}
+# Fields that earlier versions did not export, with the value that they imply.
+_NEW = {name: FIELDS[name].before for name in ('score.margin',)}
 
 
 @dataclasses.dataclass(frozen=True)

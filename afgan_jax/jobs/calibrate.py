@@ -5,19 +5,17 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from afgan_jax.checkpoints.store import Given
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images
 from afgan_jax.jobs.model_card import write_card
-from afgan_jax.jobs.thresholds import (
-  GoodScores,
-  calibrate_on,
-  measure_good,
-  note_borders,
-)
+from afgan_jax.jobs.thresholds import GoodScores, calibrate_on, measure_good
 from afgan_jax.jobs.unseen import load_unseen
 from afgan_jax.metrics import calibration_file
+from afgan_jax.metrics.borders import describe_borders
 from afgan_jax.metrics.fit_threshold import set_by_hand, without_images
 from afgan_jax.metrics.threshold import Calibration, is_of_map
 from afgan_jax.metrics.wanted import Wanted
@@ -96,7 +94,10 @@ def store_threshold(
 
 
 def _tell_borders(measured: Sequence[GoodScores]) -> None:
-  note = note_borders(measured)
+  note = describe_borders(
+    np.concatenate([good.scores for good in measured]),
+    np.concatenate([good.at_border for good in measured]),
+  )
   if note:
     logger.info(note)
 

@@ -85,7 +85,7 @@ class OwnMeter:
     self,
     test: LabelledImages,
     baselines: dict[str, np.ndarray],
-    margin: float = 0,
+    margin: float,
   ):
     """Starts without an image.
 

@@ -8,7 +8,6 @@ import numpy as np
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Images
 from afgan_jax.jobs.images import score_good
-from afgan_jax.metrics.borders import describe_borders
 from afgan_jax.preprocessing.intensity import LIGHT
 from afgan_jax.preprocessing.parts import parts_of
 
@@ -77,16 +76,6 @@ def calibrate_on(
     },
     num_folds=len(measured) if len(measured) > 1 else None,
   )
-
-
-def note_borders(measured: Sequence[GoodScores]) -> str:
-  """Says whether high scores come from borders, see `describe_borders`.
-
-  Args:
-    measured: as in `calibrate_on`.
-  """
-  _, scores, _, at_border, _ = zip(*measured, strict=True)
-  return describe_borders(np.concatenate(scores), np.concatenate(at_border))
 
 
 def calibrate_detector(

@@ -83,7 +83,7 @@ def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
 def image_scores(
   config: ConfigDict, maps: Maps, paper: Values | None
 ) -> dict[str, jax.Array]:
-  """Selects the image score, see `base.Scores`.
+  """Selects the image score and leaves out the margin, see `base.Scores`.
 
   Args:
     config: see `configs/default.py`.
@@ -92,14 +92,15 @@ def image_scores(
       it was not trained, and `config.score.image` is not 'paper'.
 
   Returns:
-    'score', the one that `config.score.image` selects, and, unless it is None,
-    'paper'; [batch] each.
+    'map', which is 0 in the margin; 'score', the one that `config.score.image`
+    selects, and, unless it is None, 'paper'; [batch] each.
   """
+  maps = leave_out_margin(config, maps)
   if paper is None:
-    return {'score': reduce_map(config, maps)}
+    return {'map': maps, 'score': reduce_map(config, maps)}
   if config.score.image == 'paper':
-    return {'score': paper, 'paper': paper}
-  return {'score': reduce_map(config, maps), 'paper': paper}
+    return {'map': maps, 'score': paper, 'paper': paper}
+  return {'map': maps, 'score': reduce_map(config, maps), 'paper': paper}
 
 
 def limit_scores(

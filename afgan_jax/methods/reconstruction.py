@@ -8,11 +8,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.methods.base import Scores
 from afgan_jax.methods.losses import reconstruction_error
-from afgan_jax.methods.maps import (
-  anomaly_map,
-  image_scores,
-  leave_out_margin,
-)
+from afgan_jax.methods.maps import anomaly_map, image_scores
 from afgan_jax.methods.tiles import see_tiles
 from afgan_jax.ops.pixels import to_bytes, to_float
 
@@ -59,10 +55,8 @@ def score_reconstruction(
   residual = reconstruction_error(image, reconstruction)
   terms = {'reconstruction_error': residual} | terms
   maps = anomaly_map(config, image, reconstruction)
-  maps = leave_out_margin(config, maps)
   return {
     **image_scores(config, maps, paper_score(terms)),
     **terms,
-    'map': maps,
     'reconstruction': to_bytes(reconstruction),
   }

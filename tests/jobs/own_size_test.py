@@ -133,7 +133,7 @@ def test_the_region_of_interest_and_missing_masks_are_left_out(tmp_path):
   own = metrics['own_size']
   # The last region of three images is outside, and the fourth has no mask.
   assert own['regions'] == 3
-  meter = OwnMeter(test, {})
+  meter = OwnMeter(test, {}, 0)
   for index, values in enumerate(score(test.pixels)['map']):
     meter.see(index, values)
   tally = meter._good['model'].plus(meter._bad['model']['spot'])

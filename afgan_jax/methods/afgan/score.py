@@ -9,11 +9,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.config.derived import trains_discriminator
 from afgan_jax.methods.losses import latent_error, reconstruction_error
-from afgan_jax.methods.maps import (
-  anomaly_map,
-  image_scores,
-  leave_out_margin,
-)
+from afgan_jax.methods.maps import anomaly_map, image_scores
 from afgan_jax.methods.reconstruction import weigh_errors
 from afgan_jax.methods.tiles import see_tiles
 from afgan_jax.methods.views import Outputs, average_views, list_views
@@ -53,12 +49,10 @@ def make_score(
     image = to_float(pixels)
     terms = average_views(functools.partial(see, variables), image, views)
     maps, reconstruction = terms.pop('map'), terms.pop('reconstruction')
-    maps = leave_out_margin(config, maps)
     paper = _paper_score(config.score.gamma, terms)
     return {
       **image_scores(config, maps, paper),
       **terms,
-      'map': maps,
       'reconstruction': to_bytes(reconstruction),
     }
 
