@@ -10,7 +10,7 @@ from afgan_jax import devices as device_mapping
 from afgan_jax import machine
 from afgan_jax.devices import Devices
 from afgan_jax.methods.maps import limit_scores
-from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.registry import build_method, build_score
 from afgan_jax.methods.state import TrainState
 from afgan_jax.system import processes
 from afgan_jax.system.log import in_words, logger
@@ -36,7 +36,7 @@ def map_score(config: ConfigDict, devices: Devices = None) -> Callable:
     A function from the networks' variables and a sharded batch of pixels to
     scores, with a leading axis of devices.
   """
-  return device_mapping.map_batches(build_method(config).score, devices)
+  return device_mapping.map_batches(build_score(config), devices)
 
 
 def make_scorer(

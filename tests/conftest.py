@@ -52,7 +52,8 @@ _MOST_BYTES = 2**28
 _is_damaged = False
 
 # Groups and fields of which no program of a kind is made. Those that build the
-# programs get a config without them, and would fail if they read one.
+# programs get a config without them, and would fail if they read one. Of the
+# data scoring reads the geometry, for the margin.
 _RUN = 'calibration data log checkpoint metrics predict benchmark study'.split()
 _RUN += ['num_epochs', 'num_steps']
 _UNUSED = {
@@ -128,10 +129,13 @@ def _trace_once():
 
     def shared(config, devices=None):
       config = config.copy_and_resolve_references()
+      geometry = config.data.geometry
       with config.unlocked():
         for field in _UNUSED[name]:
           if field in config:
             del config[field]
+        if name == 'map_score':
+          config.data = {'geometry': geometry}
       key = config.to_json(sort_keys=True), devices and tuple(devices)
       if key not in mapped:
         mapped[key] = build(config, devices)

@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.methods.maps import limit_scores
-from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.registry import build_score
 from afgan_jax.metrics.threshold import Calibration
 
 Outputs = dict[str, jax.Array]
@@ -64,7 +64,7 @@ def build_program(
     'verdict', bool [n], True for defective images; and 'probability', float32
     [n], 0.5 at the threshold.
   """
-  score = build_method(config).score
+  score = build_score(config)
   scale = np.float32(calibration.scale)
 
   def program(

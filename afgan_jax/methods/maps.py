@@ -45,22 +45,6 @@ def anomaly_map(
   return (smooth(residual) / 2 + dissimilarity) / 2
 
 
-def leave_out_margin(config: ConfigDict, maps: Maps) -> Maps:
-  """Sets maps to 0 in the margin that `config.score.margin` leaves out.
-
-  Args:
-    config: see `configs/default.py`.
-    maps: [batch, size, size], of squares. Those of tiles keep their borders,
-      which are no borders of the image; see `large_images.blend_tiles`.
-
-  Returns:
-    Maps of the same shape.
-  """
-  if not config.score.margin or config.data.geometry == 'tiles':
-    return maps
-  return jnp.where(inside_margin(maps.shape[1:], config.score.margin), maps, 0)
-
-
 def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
   """Resizes maps, by the interpolation that prediction uses.
 
@@ -83,7 +67,7 @@ def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
 def image_scores(
   config: ConfigDict, maps: Maps, paper: Values | None
 ) -> dict[str, jax.Array]:
-  """Selects the image score and leaves out the margin, see `base.Scores`.
+  """Selects the image score, see `base.Scores`.
 
   Args:
     config: see `configs/default.py`.
@@ -92,10 +76,9 @@ def image_scores(
       it was not trained, and `config.score.image` is not 'paper'.
 
   Returns:
-    'map', which is 0 in the margin; 'score', the one that `config.score.image`
-    selects, and, unless it is None, 'paper'; [batch] each.
+    'map'; 'score', the one that `config.score.image` selects, and, unless it is
+    None, 'paper'; [batch] each.
   """
-  maps = leave_out_margin(config, maps)
   if paper is None:
     return {'map': maps, 'score': reduce_map(config, maps)}
   if config.score.image == 'paper':
@@ -111,7 +94,8 @@ def limit_scores(
   Args:
     config: see `configs/default.py`.
     scores: of images whose pixels outside of the regions show nothing.
-    regions: bool [batch, size, size], True in the region of interest.
+    regions: bool [batch, size, size], or [size, size] for all of them, True in
+      the region of interest.
 
   Returns:
     The scores, with maps that are 0 outside. A score that is computed from the
@@ -122,6 +106,25 @@ def limit_scores(
   if config.score.image == 'paper':
     return {**scores, 'map': maps}
   return {**scores, 'map': maps, 'score': reduce_map(config, maps)}
+
+
+def leave_out_margin(
+  config: ConfigDict, scores: dict[str, Any]
+) -> dict[str, Any]:
+  """Limits scores to what is inside of `config.score.margin`.
+
+  Args:
+    config: see `configs/default.py`.
+    scores: of squares. Tiles keep their borders, which are no borders of the
+      image; see `large_images.blend_tiles`.
+
+  Returns:
+    The scores, see `limit_scores`.
+  """
+  if not config.score.margin or config.data.geometry == 'tiles':
+    return scores
+  inside = inside_margin(scores['map'].shape[1:], config.score.margin)
+  return limit_scores(config, scores, inside)
 
 
 def reduce_map(config: ConfigDict, maps: Maps) -> Values:

@@ -1,12 +1,16 @@
 """Builds methods by name."""
 
 import importlib
+from collections.abc import Callable
+from typing import Any
 
+import jax
 from ml_collections import ConfigDict
 
 from afgan_jax.config.members import is_ensemble, list_members
-from afgan_jax.methods.base import Method
+from afgan_jax.methods.base import Method, Scores
 from afgan_jax.methods.ensemble import Ensemble
+from afgan_jax.methods.maps import leave_out_margin
 from afgan_jax.system.errors import UsageError
 
 # Module and class, imported on use. The names are those of
@@ -49,3 +53,20 @@ def build_method(config: ConfigDict) -> Method:
       f'config.method is {config.method!r}: there is no such class ({error}).'
     ) from error
   return method(config)
+
+
+def build_score(
+  config: ConfigDict,
+) -> Callable[[Any, jax.Array], Scores]:
+  """Builds the scoring of `config.method`, without `config.score.margin`.
+
+  The margin is left out here, so that each method has it.
+
+  Args:
+    config: see `configs/default.py`.
+
+  Returns:
+    A function of variables and pixels, see `Method.score`.
+  """
+  score = build_method(config).score
+  return lambda *inputs: leave_out_margin(config, score(*inputs))

@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from afgan_jax.augment.sampler import build_augmentation
-from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.registry import build_score
 from afgan_jax.methods.state import TrainState
 from afgan_jax.ops.pixels import from_float, to_bytes, to_float
 from afgan_jax.preprocessing.rows import ImageArray
@@ -35,7 +35,7 @@ def make_panel(
   border = (config.image_size - config.tile_size) // 2
   inner = slice(border, border + config.tile_size)
   config.image_size = config.tile_size  # The method sees one tile.
-  method = build_method(config)
+  score = build_score(config)
   augment = build_augmentation(config)
   rows = images[:NUM_ROWS][:, inner, inner]
   keys = jax.random.split(jax.random.key(config.seed), len(rows))
@@ -44,7 +44,7 @@ def make_panel(
   def draw(variables, clean: jax.Array) -> jax.Array:
     clean = to_float(clean)
     augmented, _ = jax.vmap(augment)(keys, clean, jnp.roll(clean, 1, axis=0))
-    scores = method.score(variables, from_float(augmented))
+    scores = score(variables, from_float(augmented))
     columns = [clean, augmented]
     if 'reconstruction' in scores:
       reconstruction = to_float(scores['reconstruction'])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from afgan_jax.export.model import write_model
-from afgan_jax.methods.registry import build_method
+from afgan_jax.methods.registry import build_method, build_score
 from afgan_jax.scoring import limit
 from afgan_jax.system.errors import UsageError
 from tests.support import mean_image
@@ -102,18 +102,16 @@ def test_region_limits_map_and_score(tmp_path):
   assert found['score'][2] == 0
 
 
-def test_margin_is_part_of_the_model(tmp_path):
+@pytest.mark.parametrize(
+  'method', ['afgan', 'tests.support.mean_image:MeanImage']
+)
+def test_margin_is_part_of_the_model(method, tmp_path):
   config = small_config(
-    **{
-      'generator.fusion': 'none',
-      'score.map': 'smoothed_residual',
-      'score.image': 'max',
-      'score.margin': 0.25,
-    }
+    method=method, **{'score.image': 'max', 'score.margin': 0.25}
   )
   variables, pixels = random_variables(config), random_pixels(3)
   found = run_onnx(export(tmp_path, config, variables), pixels=pixels)
-  score = jax.jit(build_method(config).score)
+  score = jax.jit(build_score(config))
   assert_close(found, jax.device_get(score(variables, pixels)))
   border = SIZE // 4
   inner = found['map'][:, border:-border, border:-border]

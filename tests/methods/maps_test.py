@@ -122,13 +122,17 @@ def test_every_map_is_largest_where_the_defect_is(name):
 
 
 def test_margin_is_a_share_of_the_side_and_that_of_tiles_is_kept():
-  config = _config(margin=0.15)
-  found = maps.leave_out_margin(config, np.ones((2, 16, 16), np.float32))
+  config = _config(margin=0.15, image='max')
+  values = np.ones((2, 16, 16), np.float32)
+  values[:, 0, 0] = 3
+  found = maps.leave_out_margin(config, {'map': values, 'score': 3})
   want = np.zeros((16, 16))
   want[2:14, 2:14] = 1  # 2.4 pixels.
-  np.testing.assert_array_equal(found, [want, want])
+  np.testing.assert_array_equal(found['map'], [want, want])
+  np.testing.assert_array_equal(found['score'], [1, 1])
   config.data.geometry = 'tiles'
-  assert np.all(maps.leave_out_margin(config, np.ones((1, 16, 16))) == 1)
+  scores = {'map': values, 'score': 3}
+  assert maps.leave_out_margin(config, scores) is scores
 
 
 def test_image_scores_by_hand():
