@@ -13,7 +13,8 @@ import numpy as np
 from afgan_jax.artefact.layout import is_artefact
 from afgan_jax.artefact.load import load_fields
 from afgan_jax.large_images import score_prepared
-from afgan_jax.metrics import calibration_file, fit_threshold
+from afgan_jax.metrics import fit_threshold
+from afgan_jax.metrics.calibration_file import as_calibrated, load_fitting
 from afgan_jax.metrics.prediction import Prediction, interpret
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.preprocessing.prepared import PreparedImage
@@ -25,7 +26,7 @@ from afgan_jax.system.extras import needed
 if TYPE_CHECKING:
   from ml_collections import ConfigDict
 
-  from afgan_jax.checkpoints.store import Given
+  from afgan_jax.config.store import Given
   from afgan_jax.devices import Devices
   from afgan_jax.methods.state import TrainState
   from afgan_jax.scoring import Scores
@@ -75,8 +76,8 @@ class Detector:
     Args:
       workdir: folder of the run, or of the exported detector, which needs no
         JAX.
-      config: to use instead of the run's own, or a function that makes it from
-        that, see `checkpoints.store.restore`; None for the run's own.
+      config: to use, or a function that makes it from the run's own, in which
+        the score is the calibrated one; None for that. See `store.restore`.
       devices: that share each batch; None for all.
       runtime: that runs an exported detector, see
         `artefact.runtimes.installed`; None for the fastest one.
@@ -95,10 +96,10 @@ class Detector:
       return cls(**load_fields(workdir, config, runtime, fields))
     with needed(f'{workdir} is no exported detector; a trained run', 'train'):
       from afgan_jax.checkpoints.store import restore
-    config, state = restore(workdir, config, fields)
+    config, state = restore(workdir, as_calibrated(workdir, config), fields)
     detector = cls.from_state(config, state, devices=devices)
     try:
-      fitting = calibration_file.load_fitting(workdir, config, detector.step)
+      fitting = load_fitting(workdir, config, detector.step)
     except MissingThreshold as error:
       return dataclasses.replace(detector, no_threshold=error)
     return dataclasses.replace(detector, calibration=fitting)

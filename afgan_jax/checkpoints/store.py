@@ -9,7 +9,7 @@ is used.
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
@@ -22,7 +22,7 @@ from afgan_jax.checkpoints.steps import FOLDER, describe_kept, latest_step
 from afgan_jax.config.automatic import adopt_choice
 from afgan_jax.config.rules import check_config
 from afgan_jax.config.schema import METHODS
-from afgan_jax.config.store import check_continues, with_fields
+from afgan_jax.config.store import Given, check_continues, with_fields
 from afgan_jax.devices import replicated
 from afgan_jax.methods.state import TrainState
 from afgan_jax.system import processes
@@ -42,9 +42,6 @@ _WRITTEN_LAST = ('_CHECKPOINT_METADATA', 'commit_success.txt')
 _MARGIN = 2**24
 
 T = TypeVar('T')
-# A config to use in place of the stored one, or a function that changes it;
-# None for the stored one.
-Given: TypeAlias = ConfigDict | Callable[[ConfigDict], ConfigDict] | None
 
 
 class Checkpoints:

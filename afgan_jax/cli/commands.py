@@ -23,7 +23,7 @@ from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system.errors import PartlyFailed
 
 if TYPE_CHECKING:
-  from afgan_jax.checkpoints.store import Given
+  from afgan_jax.config.store import Given
 
 _RATE = 'calibration.false_reject_rate'
 _NO_TEST_IMAGES = (

@@ -15,7 +15,7 @@ from afgan_jax.system.errors import UsageError
 from afgan_jax.system.extras import needed
 
 if TYPE_CHECKING:
-  from afgan_jax.checkpoints.store import Given
+  from afgan_jax.config.store import Given
   from afgan_jax.jobs.export_check import Comparison
 
 _FOLDER = 'exported'

@@ -9,7 +9,7 @@ from afgan_jax.cli.commands import note_drift, note_rate
 from afgan_jax.system.errors import PartlyFailed, UsageError
 
 if TYPE_CHECKING:
-  from afgan_jax.checkpoints.store import Given
+  from afgan_jax.config.store import Given
   from afgan_jax.detector import Detector
 
 

@@ -6,8 +6,8 @@ Imports nothing slow, since it runs when flags are parsed.
 import hashlib
 import json
 import pathlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from ml_collections import ConfigDict
 
@@ -16,6 +16,10 @@ from afgan_jax.config.members import is_ensemble
 from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.schema import ALWAYS, NEVER, SCORING, Field, SameAs
 from afgan_jax.system.errors import ConfigConflict, UsageError
+
+# A config to use in place of the stored one, or a function that changes it;
+# None for the stored one.
+Given: TypeAlias = ConfigDict | Callable[[ConfigDict], ConfigDict] | None
 
 # Renamed fields.
 _RENAMED = {'calibration.part': 'data.part'}

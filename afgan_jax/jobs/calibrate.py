@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from afgan_jax.checkpoints.store import Given
+from afgan_jax.config.store import Given
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.steps import FOLDER, latest_step
-from afgan_jax.checkpoints.store import Checkpoints, Given
+from afgan_jax.checkpoints.store import Checkpoints
 from afgan_jax.config.members import (
   group_by_fold,
   is_stored_ensemble,
   join_configs,
 )
-from afgan_jax.config.store import to_json
+from afgan_jax.config.store import Given, to_json
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.calibrate import measure_held_out, store_threshold

@@ -7,8 +7,8 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from afgan_jax.checkpoints.store import Given
 from afgan_jax.config.members import holds_out_folds
+from afgan_jax.config.store import Given
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, of_run

@@ -9,13 +9,15 @@ import jax
 import numpy as np
 
 from afgan_jax.artefact.layout import is_artefact
-from afgan_jax.checkpoints.store import Given, restore
+from afgan_jax.checkpoints.store import restore
 from afgan_jax.config.derived import num_steps
 from afgan_jax.config.members import Member, check_agreement, is_ensemble
+from afgan_jax.config.store import Given
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images
 from afgan_jax.jobs.images import training_images
 from afgan_jax.methods.state import TrainState
+from afgan_jax.metrics.calibration_file import as_calibrated
 from afgan_jax.system.errors import UsageError
 from afgan_jax.system.log import logger
 from afgan_jax.tracking.history import read_history
@@ -51,7 +53,7 @@ def load_run(folder: pathlib.Path, given: Given) -> Run:
     raise UsageError(
       f'{folder} is an exported detector: an ensemble is made of trained runs.'
     )
-  config, state = restore(folder, given)
+  config, state = restore(folder, as_calibrated(folder, given))
   if is_ensemble(config):
     raise UsageError(f'{folder} is an ensemble itself: list its runs instead.')
   collapsed = describe_training(config, read_history(folder))['collapsed']

@@ -6,18 +6,20 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from afgan_jax.checkpoints.store import Given, restore
+from afgan_jax.checkpoints.store import restore
 from afgan_jax.config.members import (
   group_by_fold,
   holds_out_folds,
   join_configs,
   list_members,
 )
+from afgan_jax.config.store import Given
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.methods.ensemble import take_networks
 from afgan_jax.methods.state import TrainState
+from afgan_jax.metrics.calibration_file import as_calibrated
 
 
 class Unseen(NamedTuple):
@@ -56,7 +58,7 @@ def load_unseen(
   if not holds_out_folds(detector.config):
     yield _load(detector, workdir, data)
     return
-  config, state = restore(workdir, given)
+  config, state = restore(workdir, as_calibrated(workdir, given))
   for fold, indices in group_by_fold(list_members(config)).items():
     part = Detector.from_state(*take_members(config, state, indices))
     yield _load(part, workdir, data, fold)

@@ -5,8 +5,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from afgan_jax.checkpoints.store import Given
-from afgan_jax.config.store import digest
+from afgan_jax.config.store import Given, digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, check_held_out
 from afgan_jax.jobs.held_out import Probed, score_held_out

@@ -14,6 +14,8 @@ from afgan_jax.system.files import write_text
 if TYPE_CHECKING:
   from ml_collections import ConfigDict
 
+  from afgan_jax.config.store import Given
+
 _FILE = 'calibration.json'
 # Fields whose name in the file differs; older versions wrote that name too.
 _STORED = {'guaranteed_rate': 'promised_rate'}
@@ -116,3 +118,37 @@ def load_fitting(
       f'of {", ".join(changed)}.'
     )
   return calibration
+
+
+def as_calibrated(workdir: pathlib.Path, given: Given) -> Given:
+  """Lets a run compute the scores that its threshold was calibrated for.
+
+  Args:
+    workdir: of the run.
+    given: see `checkpoints.store.restore`.
+
+  Returns:
+    The same, for a stored config with the fields of the score that
+    `calibration.json` has; a whole config as it is.
+  """
+  if given is not None and not callable(given):
+    return given
+
+  def change(stored: ConfigDict) -> ConfigDict:
+    config = stored.copy_and_resolve_references()
+    config.update_from_flattened_dict(_calibrated_fields(workdir, stored))
+    return given(config) if given else config
+
+  return change
+
+
+def _calibrated_fields(
+  workdir: pathlib.Path, stored: ConfigDict
+) -> dict[str, Any]:
+  """Returns the fields of the score that was calibrated, by dotted names."""
+  try:
+    calibration = load(workdir)
+  except MissingThreshold:  # Damaged: reported where it is needed.
+    calibration = None
+  score = calibration.score if calibration else {}
+  return {f'score.{n}': v for n, v in score.items() if n in stored.score}

@@ -7,6 +7,7 @@ import pytest
 
 from afgan_jax.cli import commands, prediction
 from afgan_jax.cli.advice import advise
+from afgan_jax.cli.stored_fields import StoredFields
 from afgan_jax.detector import Detector
 from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system.errors import (
@@ -169,8 +170,31 @@ def test_a_threshold_of_other_scores_is_never_used(trained, copy, tmp_path):
   _calibrate(copy, config=config)
   assert _predict(copy, trained[1] / 'test', tmp_path, config)
   with pytest.raises(OtherScores, match=r'was 0\.125, is 0\.015625'):
-    _predict(copy, trained[1] / 'test', tmp_path)
+    _predict(copy, trained[1] / 'test', tmp_path, quick_config(trained[1]))
   assert stored['threshold'] == 0.25
+
+
+def test_later_commands_compute_the_scores_that_were_calibrated(
+  trained, copy, tmp_path
+):
+  fields = StoredFields(['--config.score.margin=0.25'])
+  stored = _calibrate(copy, config=fields)
+  config = quick_config(trained[1], **{'score.margin': 0.25})
+  images = trained[1] / 'test'
+  rows = _predict(copy, images, tmp_path / 'one')
+  assert rows == _predict(copy, images, tmp_path / 'other', config)
+  assert _evaluate(copy)['line']['threshold'] == stored['threshold']
+  # Also to calibrate anew, and another field is given beside it.
+  assert _calibrate(copy)['score']['margin'] == 0.25
+  assert Detector.load(copy, **{'score.views': 1}).calibration is not None
+  other = StoredFields(['--config.score.margin=0'])
+  with pytest.raises(OtherScores, match=r'was 0\.25, is 0'):
+    _predict(copy, images, tmp_path / 'one', other)
+  assert _calibrate(copy, config=other)['score']['margin'] == 0
+  # A file that cannot be read is reported as before.
+  (copy / 'calibration.json').write_text('{')
+  with pytest.raises(MissingThreshold, match='is damaged'):
+    _predict(copy, images, tmp_path / 'one')
 
 
 def test_another_checkpoint_needs_another_threshold(trained, copy, tmp_path):

@@ -18,7 +18,8 @@ from afgan_jax.artefact.layout import (
   ROI,
   is_artefact,
 )
-from afgan_jax.checkpoints.store import Given, restore
+from afgan_jax.checkpoints.store import restore
+from afgan_jax.config.store import Given
 from afgan_jax.detector import Detector
 from afgan_jax.export.model import FORMATS, write_model
 from afgan_jax.export.readme import artefact_readme
@@ -32,7 +33,7 @@ from afgan_jax.jobs.export_check import (
 )
 from afgan_jax.jobs.images import score_good
 from afgan_jax.jobs.model_card import describe_run
-from afgan_jax.metrics import calibration_file
+from afgan_jax.metrics.calibration_file import as_calibrated, load_fitting
 from afgan_jax.metrics.threshold import Calibration
 from afgan_jax.system.errors import ExportExists, UsageError
 from afgan_jax.system.files import write_text
@@ -76,9 +77,9 @@ def export(
       the exported model gives other results.
   """
   _check_output(output, overwrite)
-  config, state = restore(workdir, given)
+  config, state = restore(workdir, as_calibrated(workdir, given))
   step = int(state.step)
-  calibration = calibration_file.load_fitting(workdir, config, step)
+  calibration = load_fitting(workdir, config, step)
   detector = Detector.from_state(config, state, calibration)
   held_out = load_held_out(data, config)
   detector = _with_good_scores(detector, held_out)
