@@ -48,16 +48,10 @@ def score_images(
     'reconstruction' and no terms of the score.
   """
   parts = list(_score_parts(detector, images, side, see))
-  if len(parts) == 1:
-    return parts[0]
-  return {
-    name: np.concatenate([part[name] for part in parts]) for name in parts[0]
-  }
+  return parts[0] if len(parts) == 1 else _join(parts)
 
 
-def score_good(
-  detector: Detector, images: Images
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def score_good(detector: Detector, images: Images) -> Scores:
   """Scores good images, of which no maps are kept.
 
   Args:
@@ -65,22 +59,25 @@ def score_good(
     images: at least one.
 
   Returns:
-    Score, largest value of the map, whether that lies at the border, and mean
-    of the map of each, [n].
+    By name, [n] each: 'score'; 'highest', the largest value of the map;
+    'at_border', whether that lies at the border; 'map_level', the map's mean.
   """
-  reduced = [
-    (
-      part['score'],
-      part['highest'],
-      peaks_at_border(part['map']),
-      part['map'].mean(axis=(1, 2)),
-    )
+  parts = [
+    {
+      'score': part['score'],
+      'highest': part['highest'],
+      'at_border': peaks_at_border(part['map']),
+      'map_level': part['map'].mean(axis=(1, 2)),
+    }
     for part in _score_parts(detector, images)
   ]
-  scores, highest, at_border, levels = map(
-    np.concatenate, zip(*reduced, strict=True)
-  )
-  return scores, highest, at_border, levels
+  return _join(parts)
+
+
+def _join(parts: Sequence[Scores]) -> Scores:
+  return {
+    name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+  }
 
 
 def _score_parts(

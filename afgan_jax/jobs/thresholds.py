@@ -38,12 +38,17 @@ def measure_good(detector: Detector, images: Images) -> GoodScores:
     detector: with or without a threshold.
     images: at least one.
   """
-  scores, highest, at_border, levels = score_good(detector, images)
-  reference = {'map_level': levels}
+  found = score_good(detector, images)
+  reference = {'map_level': found.pop('map_level')}
   if images.light is not None and np.isfinite(images.light).all():
     reference |= dict(zip(LIGHT, images.light.T, strict=True))
-  paths = tuple(images.paths)
-  return GoodScores(paths, scores, highest, at_border, reference)
+  return GoodScores(
+    paths=tuple(images.paths),
+    scores=found['score'],
+    highest=found['highest'],
+    at_border=found['at_border'],
+    reference=reference,
+  )
 
 
 def calibrate_on(
@@ -62,16 +67,19 @@ def calibrate_on(
   Returns:
     The detector with the new calibration.
   """
-  paths, scores, highest, _, references = zip(*measured, strict=True)
-  common = set.intersection(*map(set, references))
-  names = [name for name in references[0] if name in common]
+  paths = [path for good in measured for path in good.paths]
+  names = [
+    name
+    for name in measured[0].reference
+    if all(name in good.reference for good in measured)
+  ]
   return detector.calibrate_scores(
-    np.concatenate(scores),
-    np.concatenate(highest),
+    np.concatenate([good.scores for good in measured]),
+    np.concatenate([good.highest for good in measured]),
     false_reject_rate,
-    parts=parts_of(sum(paths, ()), detector.config.data.part),
+    parts=parts_of(paths, detector.config.data.part),
     reference={
-      name: np.concatenate([values[name] for values in references])
+      name: np.concatenate([good.reference[name] for good in measured])
       for name in names
     },
     num_folds=len(measured) if len(measured) > 1 else None,

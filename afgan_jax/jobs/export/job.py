@@ -124,7 +124,7 @@ def _with_good_scores(detector: Detector, held_out: Images | None) -> Detector:
   is_known = bool(calibration.good_scores) or bool(calibration.images)
   if is_known or held_out is None or len(held_out) != calibration.num_images:
     return detector
-  scores = np.sort(score_good(detector, held_out)[0])
+  scores = np.sort(score_good(detector, held_out)['score'])
   return dataclasses.replace(
     detector, calibration=_with_scores(calibration, scores)
   )
