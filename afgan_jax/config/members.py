@@ -1,15 +1,18 @@
 """Describes ensembles: configs of several trained runs as one.
 
-An ensemble's config is that of its first run, with a group `members` that no
-other config has: for each run, by its number from '0', the name of its folder,
-its `step`, a hash of its `weights`, and in `fields` those that differ from the
-first one's. Imports nothing slow, since it runs when flags are parsed.
+An ensemble's config is that of its first run, one with the largest images, with
+a group `members` that no other config has: for each run, by its number from
+'0', the name of its folder, its `step`, a hash of its `weights`, and in
+`fields` those that differ from the first one's. Imports nothing slow, since it
+runs when flags are parsed.
 """
 
 import copy
 import json
 import pathlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -22,11 +25,11 @@ from afgan_jax.system.errors import UsageError
 GROUP = 'members'
 # Fields that all runs share, or groups of such, by their first name: pixels,
 # scores, thresholds or what is written depend on them.
-_SHARED = ('method', 'image_size', 'data', 'score', 'calibration', 'metrics')
-_SHARED += ('predict',)
+_SHARED = ('method', 'data', 'score', 'calibration', 'metrics', 'predict')
 # Fields of these groups on which neither depends. The images that are held out
-# are compared themselves.
+# are compared themselves, and so are the squares that networks see.
 _OWN = (
+  'data.scale',
   'data.placement',
   'data.cache_gib',
   'data.skip_unreadable',
@@ -35,6 +38,9 @@ _OWN = (
   'calibration.seed',
   'calibration.fold',
 )
+# By so much the sides of two squares may differ, which are the same but for
+# rounded scales.
+_TOLERANCE = 0.02
 
 
 class Member(NamedTuple):
@@ -51,6 +57,11 @@ class Member(NamedTuple):
   step: int
   weights: str
   config: ConfigDict
+
+  @property
+  def image_size(self) -> int:
+    """Side in pixels of the square that the networks see."""
+    return self.config.image_size
 
 
 def is_ensemble(config: Any) -> bool:
@@ -162,6 +173,47 @@ def check_agreement(members: Sequence[Member]) -> None:
         f'{other.run}, but the runs of an ensemble must agree in it'
         f'{": set it for all of them" if can_be_set else ""}.'
       )
+  _check_squares(members)
+  _check_shares(members)
+
+
+def _check_squares(members: Sequence[Member]) -> None:
+  """Checks that networks of several image sizes see the same squares.
+
+  Raises:
+    UsageError: if the tiles of one cover more of an image than another's.
+  """
+  if members[0].config.data.geometry != 'tiles':
+    return  # Each sees the whole image.
+  first, *others = members
+  side = first.image_size / first.config.data.scale
+  for other in others:
+    scale = other.config.data.scale
+    if abs(other.image_size / scale / side - 1) > _TOLERANCE:
+      raise UsageError(
+        f'A tile of {first.run} covers {side:.0f} px of an image and one of '
+        f'{other.run} {other.image_size / scale:.0f} px, but the runs of an '
+        'ensemble must see the same squares: with '
+        f'config.image_size={other.image_size} that is config.data.scale='
+        f'{other.image_size / side:.4g}.'
+      )
+
+
+def _check_shares(members: Sequence[Member]) -> None:
+  """Checks that each fold is scored by the same shares of image sizes.
+
+  Raises:
+    UsageError: if not, since scores of folds would not be comparable.
+  """
+  shares = []
+  for indices in group_by_fold(members).values():
+    sizes = Counter(members[index].image_size for index in indices)
+    shares.append({s: Fraction(n, len(indices)) for s, n in sizes.items()})
+  if any(share != shares[0] for share in shares):
+    raise UsageError(
+      'Each fold must be held out by the same numbers of runs of each '
+      'config.image_size, since images of all folds set one threshold.'
+    )
 
 
 def is_shared(name: str) -> bool:

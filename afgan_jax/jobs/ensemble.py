@@ -18,12 +18,14 @@ from afgan_jax.config.store import Given, to_json
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.calibrate import measure_held_out, store_threshold
-from afgan_jax.jobs.data import Data, of_run
+from afgan_jax.jobs.data import Data, Images, of_run
 from afgan_jax.jobs.members import (
   Run,
   check_finished,
   check_images,
+  check_paths,
   check_runs,
+  group_by_size,
   load_run,
 )
 from afgan_jax.jobs.model_card import write_card
@@ -92,18 +94,26 @@ def _measure(
   """Scores the images that some runs hold out by the ensemble of these.
 
   Returns:
-    The hashes of the images that they were trained on, and the scores.
+    The hashes of the images that they were trained on, in the size that the
+    ensemble sees, and the scores.
 
   Raises:
     UsageError: if the runs do not hold out the same images.
   """
+  found = [_check(group, data) for group in group_by_size(runs)]
+  known, held_out = found[0]
+  check_paths(runs, [images.paths for _, images in found])
+  detector = Detector.from_state(*_join(runs))
+  return known, measure_held_out(detector, held_out, known)
+
+
+def _check(runs: Sequence[Run], data: Data) -> tuple[leaks.Known, Images]:
+  """Checks runs of one image size, and loads the images that they hold out."""
   config = runs[0].member.config
   with of_run(config):
     train_split, held_out = data.load_train(config)
   check_finished(runs, train_split)
-  known = check_images(runs, data, train_split, held_out)
-  detector = Detector.from_state(*_join(runs))
-  return known, measure_held_out(detector, held_out, known)
+  return check_images(runs, data, train_split, held_out), held_out
 
 
 def _write(
@@ -143,7 +153,11 @@ def _check_workdir(workdir: pathlib.Path, replace: bool) -> None:
 def _join(runs: Sequence[Run]) -> tuple[ConfigDict, TrainState]:
   """Returns the config and the state of the ensemble."""
   # The order of a sum decides on its last bits.
-  runs = sorted(runs, key=lambda run: run.member.weights)
+  runs = [
+    run
+    for group in group_by_size(runs)
+    for run in sorted(group, key=lambda run: run.member.weights)
+  ]
   networks = join_networks([run.state for run in runs])
   step = max(run.member.step for run in runs)
   config = join_configs([run.member for run in runs])

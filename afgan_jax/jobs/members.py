@@ -94,6 +94,31 @@ def check_runs(runs: Sequence[Run]) -> None:
   check_agreement([run.member._replace(run=str(run.folder)) for run in runs])
 
 
+def group_by_size(runs: Sequence[Run]) -> list[list[Run]]:
+  """Groups runs by their image size, the largest first."""
+  sizes = sorted({run.member.image_size for run in runs}, reverse=True)
+  return [[r for r in runs if r.member.image_size == size] for size in sizes]
+
+
+def check_paths(runs: Sequence[Run], held_out: Sequence[Sequence[str]]) -> None:
+  """Checks that runs of several image sizes hold out the same images.
+
+  Args:
+    runs: to be checked.
+    held_out: paths of the images, for each of `group_by_size`.
+
+  Raises:
+    UsageError: if two hold out others.
+  """
+  first, *others = group_by_size(runs)
+  for other, paths in zip(others, held_out[1:], strict=True):
+    if list(paths) != list(held_out[0]):
+      raise UsageError(
+        f'{first[0].folder} and {other[0].folder} hold out different good '
+        'images: train them on one data set with one config.calibration.seed.'
+      )
+
+
 def check_finished(runs: Sequence[Run], train_split: Images) -> None:
   """Checks that runs have made all their steps.
 

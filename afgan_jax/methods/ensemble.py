@@ -21,19 +21,26 @@ from afgan_jax.system.errors import UsageError
 class Ensemble:
   """Scores by several methods of the same kind, with weights of their own.
 
-  Each sees the same pixels, one after the other in one program, so that memory
-  for activations is that of one. See `base.Method`.
+  Each sees the same squares, in its own image size, one after the other in one
+  program, so that memory for activations is that of one. See `base.Method`.
   """
 
-  def __init__(self, config: ConfigDict, methods: Sequence[Method]):
+  def __init__(
+    self,
+    config: ConfigDict,
+    methods: Sequence[Method],
+    sizes: Sequence[int] = (),
+  ):
     """Stores the methods.
 
     Args:
       config: of the ensemble, see `config.members`.
       methods: of its members, in their order.
+      sizes: image size of each; empty for that of the ensemble.
     """
     self._config = config
     self._methods = tuple(methods)
+    self._sizes = tuple(sizes) or (config.image_size,) * len(self._methods)
 
   def init(self) -> TrainState:
     """Initializes the state of all members, of which scoring needs a part."""
@@ -49,10 +56,13 @@ class Ensemble:
 
     A score that is computed from the map is that of the mean map.
     """
-    results = [
-      method.score(_select(variables, index), pixels)
-      for index, method in enumerate(self._methods)
-    ]
+    results = []
+    for index, (method, size) in enumerate(
+      zip(self._methods, self._sizes, strict=True)
+    ):
+      factor = self._config.image_size // size
+      found = method.score(_select(variables, index), _reduce(pixels, factor))
+      results.append({n: _enlarge(x, factor) for n, x in found.items()})
     scores = average_scores(results)
     if self._config.score.image == 'paper':
       return scores
@@ -127,6 +137,27 @@ def _mean(values: Sequence[jax.Array]) -> jax.Array:
   if values[0].dtype == jnp.uint8:
     return jnp.round(mean).astype(jnp.uint8)
   return mean
+
+
+def _reduce(pixels: jax.Array, factor: int) -> jax.Array:
+  """Averages squares of `factor` by `factor` pixels."""
+  if factor == 1:
+    return pixels
+  batch, side, _, channels = pixels.shape
+  split = (batch, side // factor, factor, side // factor, factor, channels)
+  return pixels.astype(jnp.float32).reshape(split).mean(axis=(2, 4))
+
+
+def _enlarge(values: jax.Array, factor: int) -> jax.Array:
+  """Interpolates maps or images bilinearly; other values remain."""
+  if factor == 1 or values.ndim == 1:
+    return values
+  batch, height, width, *channels = values.shape
+  shape = (batch, height * factor, width * factor, *channels)
+  found = jax.image.resize(values.astype(jnp.float32), shape, 'linear')
+  if values.dtype == jnp.uint8:
+    return jnp.round(found).astype(jnp.uint8)
+  return found
 
 
 def _select(variables: Any, index: int) -> Any:

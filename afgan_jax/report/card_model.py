@@ -98,11 +98,15 @@ def _task(config: Fields) -> str:
 
 
 def _members(members: Fields) -> str:
-  runs = ', '.join(
-    f'{escape(str(member["run"]))} ({member["step"]:,} steps)'
-    for member in members.values()
-  )
+  runs = ', '.join(_member(member) for member in members.values())
   return f'scores by the mean over {len(members)} runs: {runs}'
+
+
+def _member(member: Fields) -> str:
+  # Only if it is not that of the ensemble.
+  size = member.get('fields', {}).get('image_size')
+  reduced = f', images reduced to {size} px' if size else ''
+  return f'{escape(str(member["run"]))} ({member["step"]:,} steps{reduced})'
 
 
 def _score(config: Fields) -> str:

@@ -232,7 +232,6 @@ def test_runs_that_cannot_be_joined_are_refused(simple, tmp_path):
   [
     ({'data.normalize_light': True}, 'config.data.normalize_light is False in'),
     ({'score.image': 'paper'}, "and 'paper' in .*: set it for all of them"),
-    ({'image_size': 32}, 'config.image_size is 16 in .* must agree in it.$'),
     ({'num_steps': 7}, 'was trained for 6 of 7 steps: continue it first'),
     ({'num_epochs': 3}, 'was trained for 6 of 9 steps: continue it first'),
     ({'data.path': 'elsewhere'}, 'config.data.path is .*: set it for all'),

@@ -54,6 +54,35 @@ def test_more_than_ten_members_keep_their_weights():
   np.testing.assert_allclose(found, [1 / 12], rtol=1e-6)
 
 
+class Doubling:
+  """Gives the red channel as map, its largest value as score."""
+
+  def score(self, variables, pixels):
+    red = variables['factor'] * jnp.asarray(pixels)[..., 0]
+    return {
+      'map': red,
+      'score': red.max(axis=(1, 2)),
+      'reconstruction': jnp.asarray(pixels).astype(jnp.uint8),
+    }
+
+
+def test_a_smaller_member_sees_means_of_pixels_and_its_map_is_interpolated():
+  config = tiny_config(**{'score.image': 'max', 'image_size': 4})
+  ensemble = Ensemble(config, [Doubling(), Doubling()], [4, 2])
+  pixels = np.zeros((1, 4, 4, 3), np.float16)
+  pixels[0, 0, 0], pixels[0, 3, 2] = 8, 4
+  variables = {'factor_0': np.float32(0), 'factor_1': np.float32(2)}
+  found = ensemble.score(variables, pixels)
+  # Means of 2, 0, 0 and 1, doubled; halved by the mean with the other's zeros.
+  # Bilinear, pixel centres at half-integers: weights of 3/4 and 1/4.
+  column = np.array([[1, 0], [3 / 4, 1 / 4], [1 / 4, 3 / 4], [0, 1]])
+  expected = column @ np.diag([2, 1]) @ column.T
+  np.testing.assert_allclose(found['map'], [expected], rtol=1e-6)
+  np.testing.assert_allclose(found['score'], [2.0], rtol=1e-6)
+  assert found['reconstruction'].dtype == jnp.uint8
+  assert found['reconstruction'][0, 0, 0].tolist() == [5, 5, 5]
+
+
 def test_terms_that_a_member_lacks_are_left_out():
   both = {'score': jnp.ones(2), 'latent_error': jnp.ones(2)}
   found = average_scores([both, {'score': 3 * jnp.ones(2)}])
