@@ -50,7 +50,8 @@ def join_runs(
 ) -> Detector:
   """Makes a workdir whose detector is the ensemble of trained runs.
 
-  The results do not depend on the order of the runs. Runs that hold out
+  The results do not depend on the order of the runs. Runs of several image
+  sizes see the same squares, in the largest of them. Runs that hold out
   different folds calibrate on all of these: each fold is scored by the runs
   that were not trained on it.
 

@@ -36,7 +36,8 @@ class Ensemble:
     Args:
       config: of the ensemble, see `config.members`.
       methods: of its members, in their order.
-      sizes: image size of each; empty for that of the ensemble.
+      sizes: image size of each, which divides that of the ensemble; empty for
+        that.
     """
     self._config = config
     self._methods = tuple(methods)
