@@ -12,7 +12,6 @@ import json
 import pathlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -205,14 +204,17 @@ def _check_shares(members: Sequence[Member]) -> None:
   Raises:
     UsageError: if not, since scores of folds would not be comparable.
   """
-  shares = []
-  for indices in group_by_fold(members).values():
+  shares, texts = [], []
+  for fold, indices in group_by_fold(members).items():
     sizes = Counter(members[index].image_size for index in indices)
-    shares.append({s: Fraction(n, len(indices)) for s, n in sizes.items()})
+    shares.append({size: n / len(indices) for size, n in sizes.items()})
+    each = ' and '.join(f'{n} of {size} px' for size, n in sizes.items())
+    texts.append(f'fold {fold} by {each}')
   if any(share != shares[0] for share in shares):
     raise UsageError(
       'Each fold must be held out by the same numbers of runs of each '
-      'config.image_size, since images of all folds set one threshold.'
+      'config.image_size, since images of all folds set one threshold: '
+      f'{", ".join(texts)}.'
     )
 
 

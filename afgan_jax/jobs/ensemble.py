@@ -101,9 +101,10 @@ def _measure(
   Raises:
     UsageError: if the runs do not hold out the same images.
   """
-  found = [_check(group, data) for group in group_by_size(runs)]
+  groups = group_by_size(runs)
+  found = [_check(group, data) for group in groups]
   known, held_out = found[0]
-  check_paths(runs, [images.paths for _, images in found])
+  check_paths(groups, [images.paths for _, images in found])
   detector = Detector.from_state(*_join(runs))
   return known, measure_held_out(detector, held_out, known)
 

@@ -100,21 +100,22 @@ def group_by_size(runs: Sequence[Run]) -> list[list[Run]]:
   return [[r for r in runs if r.member.image_size == size] for size in sizes]
 
 
-def check_paths(runs: Sequence[Run], held_out: Sequence[Sequence[str]]) -> None:
+def check_paths(
+  groups: Sequence[Sequence[Run]], held_out: Sequence[Sequence[str]]
+) -> None:
   """Checks that runs of several image sizes hold out the same images.
 
   Args:
-    runs: to be checked.
-    held_out: paths of the images, for each of `group_by_size`.
+    groups: runs by their size, see `group_by_size`.
+    held_out: paths of the images that each group holds out.
 
   Raises:
     UsageError: if two hold out others.
   """
-  first, *others = group_by_size(runs)
-  for other, paths in zip(others, held_out[1:], strict=True):
+  for group, paths in zip(groups, held_out, strict=True):
     if list(paths) != list(held_out[0]):
       raise UsageError(
-        f'{first[0].folder} and {other[0].folder} hold out different good '
+        f'{groups[0][0].folder} and {group[0].folder} hold out different good '
         'images: train them on one data set with one config.calibration.seed.'
       )
 

@@ -15,6 +15,7 @@ from afgan_jax.methods.state import (
   TrainState,
   create_train_state,
 )
+from afgan_jax.ops.pixels import average_squares
 from afgan_jax.system.errors import UsageError
 
 
@@ -141,12 +142,10 @@ def _mean(values: Sequence[jax.Array]) -> jax.Array:
 
 
 def _reduce(pixels: jax.Array, factor: int) -> jax.Array:
-  """Averages squares of `factor` by `factor` pixels."""
+  """Reduces images to the size of a member."""
   if factor == 1:
     return pixels
-  batch, side, _, channels = pixels.shape
-  split = (batch, side // factor, factor, side // factor, factor, channels)
-  return pixels.astype(jnp.float32).reshape(split).mean(axis=(2, 4))
+  return average_squares(pixels.astype(jnp.float32), factor)
 
 
 def _enlarge(values: jax.Array, factor: int) -> jax.Array:

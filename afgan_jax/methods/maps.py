@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from afgan_jax.ops.filters import gradient_magnitude, smooth_map
+from afgan_jax.ops.pixels import average_squares
 from afgan_jax.ops.types import Images, Maps, Values
 from afgan_jax.preprocessing.region_of_interest import inside_margin
 
@@ -159,14 +160,9 @@ def gradient_similarity(image: Images, other: Images) -> Maps:
   total = 0.0
   for scale in range(_NUM_SCALES):
     if scale:
-      pair = [_halve(x) for x in pair]
+      pair = [average_squares(x, 2) for x in pair]
     a, b = (gradient_magnitude(x) for x in pair)
     similarity = (2 * a * b + _STABILITY) / (a**2 + b**2 + _STABILITY)
     shape = (similarity.shape[0], size, size)
     total += jax.image.resize(similarity, shape, 'linear')
   return total / _NUM_SCALES
-
-
-def _halve(x: jax.Array) -> jax.Array:
-  batch, height, width = x.shape
-  return x.reshape(batch, height // 2, 2, width // 2, 2).mean(axis=(2, 4))

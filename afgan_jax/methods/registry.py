@@ -44,7 +44,7 @@ def build_method(config: ConfigDict) -> Method:
   if is_ensemble(config):
     members = list_members(config)
     methods = [build_method(member.config) for member in members]
-    sizes = [member.config.image_size for member in members]
+    sizes = [member.image_size for member in members]
     return Ensemble(config, methods, sizes)
   path = METHODS.get(config.method, config.method)
   module, _, name = path.partition(':')

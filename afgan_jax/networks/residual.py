@@ -15,6 +15,7 @@ from flax import linen as nn
 from afgan_jax.networks.dcgan import INNERMOST
 from afgan_jax.networks.initialize import STANDARD_DEVIATION
 from afgan_jax.networks.layers import ModuleDef, SameConv
+from afgan_jax.ops.pixels import average_squares
 
 
 class ResidualBlock(nn.Module):
@@ -177,6 +178,4 @@ def double(x: jax.Array) -> jax.Array:
 
 def halve(x: jax.Array) -> jax.Array:
   """Averages squares of two by two pixels."""
-  batch, height, width, channels = x.shape
-  squares = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
-  return squares.mean(axis=(2, 4))
+  return average_squares(x, 2)

@@ -45,6 +45,21 @@ def to_bytes(images: jax.Array) -> jax.Array:
   return jnp.round(from_float(images)).astype(jnp.uint8)
 
 
+def average_squares(x: jax.Array, factor: int) -> jax.Array:
+  """Reduces maps or images by averaging squares of pixels.
+
+  Args:
+    x: [batch, height, width] or [batch, height, width, channels], of floats.
+    factor: side of the squares in pixels, which divides both sides of `x`.
+
+  Returns:
+    The means, with sides of height / factor and width / factor.
+  """
+  batch, height, width, *channels = x.shape
+  split = (height // factor, factor, width // factor, factor)
+  return x.reshape(batch, *split, *channels).mean(axis=(2, 4))
+
+
 def pixel_centers(size: int) -> tuple[jax.Array, jax.Array]:
   """Returns pixel centres, rows [size, 1] and columns [1, size]."""
   centers = jnp.arange(size) + 0.5

@@ -70,14 +70,12 @@ def test_the_map_is_the_mean_of_maps_in_the_largest_size(make, tmp_path):
   )
 
 
-@pytest.mark.parametrize('fields', [{}, TILES])
-def test_every_job_works_on_them(make, tmp_path, fields):
-  both = [{}, {'data.scale': 2.0}] if fields else [{}, {}]
-  small, large = both
-  runs = [
-    make('small', 0, **SMALL, **small, **fields),
-    make('large', 1, **LARGE, **large, **fields),
-  ]
+@pytest.mark.parametrize(
+  'small, large',
+  [(SMALL, LARGE), (SMALL | TILES, LARGE | TILES | {'data.scale': 2.0})],
+)
+def test_every_job_works_on_them(make, tmp_path, small, large):
+  runs = [make('small', 0, **small), make('large', 1, **large)]
   workdir = tmp_path / 'both'
   first = join_runs(None, runs, workdir, load).require_calibration()
   assert calibrate(None, workdir, load).good_scores == first.good_scores
