@@ -21,6 +21,10 @@ _ADVICE = {
     'give good images that were not trained on with --mode=calibrate '
     '--data=FOLDER, or train with config.calibration.fraction above 0'
   ),
+  errors.OneRun: (
+    'give --runs=3, or --config.calibration.folds=5 for runs that hold out '
+    'different images'
+  ),
   errors.TrainedOn: 'give good images that were not trained on',
   errors.MovedData: 'give their new place with --config.data.path=FOLDER',
   errors.ConfigConflict: 'set the values of the run, or give another --workdir',

@@ -24,6 +24,7 @@ from afgan_jax.system.errors import PartlyFailed
 
 if TYPE_CHECKING:
   from afgan_jax.config.store import Given
+  from afgan_jax.jobs.train import Measure
 
 _RATE = 'calibration.false_reject_rate'
 _NO_TEST_IMAGES = (
@@ -37,7 +38,11 @@ _NO_THRESHOLD = (
 
 
 def train(
-  config: ConfigDict, workdir: pathlib.Path, data: Data, *, blind: bool = False
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  data: Data,
+  *,
+  measure: Measure = 'test',
 ) -> None:
   """Trains or continues a run and evaluates it, see `jobs.train`.
 
@@ -47,7 +52,9 @@ def train(
   from afgan_jax.jobs.train import train
 
   _note_slow_dtype(config)
-  trained = train(config, workdir, data, blind=blind, on_start=print_duration)
+  trained = train(
+    config, workdir, data, measure=measure, on_start=print_duration
+  )
   if trained.validation is not None:
     _print_validation(trained.detector.config, workdir, trained.validation)
   else:
@@ -109,7 +116,24 @@ def _print_tradeoff(workdir: pathlib.Path, calibration: Calibration) -> None:
     print(format_tradeoff(rows, calibration.threshold))
 
 
-def ensemble(
+def train_ensemble(
+  config: ConfigDict, workdir: pathlib.Path, data: Data, num_runs: int
+) -> None:
+  """Trains the runs of an ensemble, see `jobs.train_ensemble`.
+
+  Raises:
+    PartlyFailed: if some test images could not be read; all else is done.
+  """
+  from afgan_jax.jobs.train_ensemble import train_ensemble
+
+  _note_slow_dtype(config)
+  evaluation = train_ensemble(
+    config, workdir, data, num_runs, on_start=print_duration
+  )
+  _print_evaluation(evaluation, workdir)
+
+
+def join_runs(
   given: Given, workdir: pathlib.Path, data: Data, folders: Sequence[str]
 ) -> None:
   """Joins trained runs to an ensemble, see `jobs.ensemble`."""

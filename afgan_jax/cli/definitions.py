@@ -33,7 +33,8 @@ MODE = flags.DEFINE_enum(
   'variants of --config and write tables. inspect: describe the images. '
   'export: write a folder that runs without JAX. serve: answer requests over '
   'HTTP. merge: join the tables of --shard. ensemble: make a run in --workdir '
-  'that scores by the mean map of --members.',
+  'that scores by the mean map of several: those of --members, or trained by '
+  '--config, one of each config.calibration.folds or --runs.',
 )
 DATA = flags.DEFINE_string(
   'data',
@@ -45,6 +46,13 @@ MEMBERS = flags.DEFINE_list(
   'members',
   [],
   'With --mode=ensemble: workdirs of trained runs, separated by commas.',
+)
+RUNS = flags.DEFINE_integer(
+  'runs',
+  None,
+  'With --mode=ensemble and --config: how many runs are trained, of each of '
+  'config.calibration.folds if there are any; default: 1.',
+  lower_bound=1,
 )
 INPUT = flags.DEFINE_string(
   'input', None, 'With --mode=predict: an image, a folder or a glob pattern.'

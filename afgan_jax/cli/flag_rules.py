@@ -74,16 +74,20 @@ def _check_model(mode: str) -> None:
 
 def _check_members(mode: str) -> None:
   """Checks the flags that name what an ensemble is made of."""
-  members, workdir = definitions.MEMBERS.value, definitions.WORKDIR.value
-  if bool(members) != (mode == 'ensemble'):
+  members, runs = definitions.MEMBERS.value, definitions.RUNS.value
+  if mode != 'ensemble':
+    if members or runs:
+      raise UsageError('--members and --runs are only for --mode=ensemble.')
+    return
+  if bool(members) == bool(definitions.CONFIG.value):
     raise UsageError(
-      '--mode=ensemble needs --members=RUN,RUN, and no other mode has it.'
+      '--mode=ensemble needs --members=RUN,RUN, whose config counts and in '
+      'which single fields can be set, or a --config to train them by.'
     )
-  if mode == 'ensemble' and (not workdir or definitions.CONFIG.value):
-    raise UsageError(
-      '--mode=ensemble needs a --workdir and takes no --config: that of the '
-      'members counts, in which single fields can be set.'
-    )
+  if members and runs:
+    raise UsageError('--runs are trained by a --config; --members are trained.')
+  if not definitions.WORKDIR.value:
+    raise UsageError('--mode=ensemble needs a --workdir.')
 
 
 def _check_output(mode: str) -> None:

@@ -198,9 +198,11 @@ def _run(
     commands.calibrate(given, workdir, data, _path(definitions.DATA), wanted())
   elif mode == 'benchmark':
     commands.benchmark(given, data)
+  elif mode == 'ensemble' and definitions.CONFIG.value:
+    commands.train_ensemble(given, workdir, data, definitions.RUNS.value or 1)
   elif mode == 'ensemble':
     folders = [expand_home(name) for name in definitions.MEMBERS.value]
-    commands.ensemble(given, workdir, data, folders)
+    commands.join_runs(given, workdir, data, folders)
   elif mode == 'export':
     from afgan_jax.cli import deployment
 

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 from ml_collections import ConfigDict
@@ -34,6 +34,9 @@ from afgan_jax.system.log import logger
 from afgan_jax.system.workdir import check_not_file, claim
 
 OnStart = Callable[[ConfigDict, int], None] | None
+# What a finished run is measured on: the test images, synthetic defects on
+# held-out ones, see `jobs.validate`, or nothing.
+Measure = Literal['test', 'validation', 'nothing']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +45,9 @@ class Trained:
 
   Attributes:
     detector: trained, with a threshold if good images were held out.
-    evaluation: on the test images; None if there are none, or if training was
-      `blind`.
-    validation: on synthetic defects, see `jobs.validate`; None unless training
-      was `blind`.
+    evaluation: on the test images; None if there are none, or something else
+      was measured.
+    validation: on synthetic defects; None unless that was measured.
   """
 
   detector: Detector
@@ -58,31 +60,31 @@ def train(
   workdir: pathlib.Path,
   data: Data,
   *,
-  blind: bool = False,
+  measure: Measure = 'test',
   on_start: OnStart = None,
 ) -> Trained:
-  """Trains or continues a run, then calibrates and evaluates it.
+  """Trains or continues a run, then calibrates and measures it.
 
   Args:
     config: see `configs/default.py`.
     workdir: of the run.
     data: loads the images.
-    blind: whether to validate on synthetic defects and not read the test set.
+    measure: what to measure on; the test set is not read for anything else.
     on_start: gets the config and the number of steps left, unless that is 0.
 
   Returns:
     The detector and its metrics, which are also written to the workdir.
 
   Raises:
-    UsageError: see `loop.train`; also if `blind` and no images were held out.
+    UsageError: see `loop.train`; also without held-out images to validate on.
   """
   _check(config, workdir)
   config = _settle(config, workdir, data)
   train_split, held_out = data.load_train(config)
-  if blind:
+  if measure == 'validation':
     check_held_out(held_out)
   # Now, so that unreadable images are reported before training.
-  test = None if blind else data.load_test(config)
+  test = data.load_test(config) if measure == 'test' else None
   images = training_images(config, train_split)
   make_batches = data.host_batches(images, config)
   with claim(workdir):
@@ -91,7 +93,7 @@ def train(
     known = leaks.record(workdir, train_split.images)
     detector = _train_detector(config, workdir, images, make_batches)
     detector = _with_threshold(detector, workdir, held_out, known, before)
-    if blind:
+    if measure == 'validation':
       own = Unseen(detector, train_split, held_out)
       figures = validate_detector(detector, workdir, [own])
       return Trained(detector, None, figures)

@@ -115,7 +115,7 @@ def _run(
       run.config,
       run.workdir,
       data,
-      blind=run.measure == 'validation',
+      measure=run.measure,
       on_start=on_start,
     )
   except (UsageError, DataError) as error:

@@ -25,6 +25,10 @@ class OtherScores(MissingThreshold):
   """The stored threshold belongs to other fields of the score."""
 
 
+class OneRun(UsageError):
+  """An ensemble would have only one run."""
+
+
 class NothingHeldOut(UsageError):
   """No good images were held out of training."""
 

@@ -24,15 +24,29 @@ def run(*flags):
 @pytest.mark.parametrize(
   'flags, part',
   [
-    (['--mode=ensemble', '--workdir=w'], 'needs --members'),
+    (['--mode=ensemble', '--workdir=w'], 'needs --members=RUN,RUN, whose'),
     (
       ['--mode=evaluate', '--workdir=w', '--members=a,b'],
-      'no other mode has it',
+      'only for --mode=ensemble',
     ),
+    (['--config=configs/demo.py', '--runs=2'], 'only for --mode=ensemble'),
     (['--mode=ensemble', '--members=a,b'], 'Give the --workdir'),
     (
-      ['--mode=ensemble', '--members=a', '--config=configs/demo.py'],
-      'needs a --workdir and takes no --config',
+      ['--mode=ensemble', '--config=configs/demo.py', '--runs=2'],
+      '--mode=ensemble needs a --workdir',
+    ),
+    (
+      ['--mode=ensemble', '--members=a', '--workdir=w']
+      + ['--config=configs/demo.py'],
+      'or a --config to train them by',
+    ),
+    (
+      ['--mode=ensemble', '--members=a', '--workdir=w', '--runs=2'],
+      '--runs are trained by a --config',
+    ),
+    (
+      ['--mode=ensemble', '--config=configs/demo.py', '--workdir=w'],
+      'One run is no ensemble: give --runs=3',
     ),
     (
       ['--mode=ensemble', '--members=a', '--workdir=w', '--output=o'],

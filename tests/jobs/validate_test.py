@@ -29,7 +29,7 @@ FIELDS = {
 def run(tmp_path_factory):
   """Trains without a look at the test set."""
   workdir = tmp_path_factory.mktemp('blind')
-  modes.train(tiny_config(**FIELDS), workdir, load, blind=True)
+  modes.train(tiny_config(**FIELDS), workdir, load, measure='validation')
   return workdir
 
 
@@ -103,7 +103,7 @@ def test_probes_are_the_same_each_time_and_small_and_marked():
 def test_without_held_out_images_nothing_is_trained(tmp_path):
   config = tiny_config()
   with pytest.raises(UsageError, match='config.calibration.fraction'):
-    modes.train(config, tmp_path / 'run', load, blind=True)
+    modes.train(config, tmp_path / 'run', load, measure='validation')
   assert not (tmp_path / 'run').exists()
 
 

@@ -51,8 +51,8 @@ class FakeTraining:
   def __init__(self):
     self.seen = []
 
-  def __call__(self, config, workdir, data, *, blind, on_start):
-    assert blind
+  def __call__(self, config, workdir, data, *, measure, on_start):
+    assert measure == 'validation'
     self.seen.append('/'.join(workdir.parts[-3:]))
     write_metrics(config, workdir, 0.5 + 0.125 * config.calibration.fold)
     path = workdir / 'metrics.json'

@@ -19,12 +19,12 @@ class FakeTraining:
     self.seen = []
     self._failures = failures or {}
 
-  def __call__(self, config, workdir, data, *, blind, on_start):
+  def __call__(self, config, workdir, data, *, measure, on_start):
     name = '/'.join(workdir.parts[-3:])
     self.seen.append(name)
     if name in self._failures:
       raise self._failures[name]
-    self.blind = blind
+    self.measure = measure
     write_metrics(config, workdir, 0.5)
 
 
@@ -68,7 +68,7 @@ def test_a_study_of_validation_trains_blindly_and_reads_its_file(tmp_path):
   training = FakeTraining()
   # It leaves the figures of a test set.
   assert run_study(config, tmp_path, load, train=training) == 2
-  assert training.blind
+  assert training.measure == 'validation'
   for workdir in tmp_path.glob('x/*/seed_0'):
     (workdir / 'metrics.json').rename(workdir / 'validation.json')
   run_study(config, tmp_path, load, train=training)
