@@ -7,6 +7,7 @@ takes a second, so that a wrong flag is reported at once.
 import logging as standard_logging
 import os
 import pathlib
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -84,6 +85,9 @@ def _try(
   except BrokenPipeError:  # E.g. with `main.py | head`.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1, 'Nothing reads its output.'
+  except KeyboardInterrupt:  # Training and prediction handle their own.
+    _print_error(stopped := 'Stopped.')
+    return 128 + signal.SIGINT, stopped
   except (Exception, ProcessStopped) as error:
     sentence, code = _explain(error)
     _print_error(sentence)

@@ -354,3 +354,24 @@ def test_one_sentence_and_nothing_written(name, results, files):
     'good',
     'train',
   ]
+
+
+def test_ctrl_c_outside_of_training_ends_in_one_word():
+  program = """
+import sys
+from afgan_jax.cli import main
+
+def inspect(config, folder):
+  raise KeyboardInterrupt
+
+sys.argv[1:] = ['--mode=inspect', '--config=configs/demo.py']
+main.run(None, inspect)
+"""
+  done = subprocess.run(
+    [sys.executable, '-c', program],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert (done.returncode, done.stderr) == (130, 'Stopped.\n')
