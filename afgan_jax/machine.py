@@ -19,6 +19,9 @@ _ELSEWHERE = 8192, 2**30
 # cores 0.39 to 0.53 were measured with 16 features at the first level, 0.70 to
 # 0.91 with 64; on an H100 0.28 with 64 (docs/performance.md).
 _SHARE_OF_PEAK = {'cpu': 1.0, 'gpu': 0.35, 'tpu': 0.35}
+# With so many features at the first level networks are half as fast as wide
+# ones.
+_NARROW = 20
 
 
 def matrix_peak(
@@ -54,6 +57,15 @@ def expected_speed(dtype: str, devices: Sequence[jax.Device]) -> float:
   """
   share = _SHARE_OF_PEAK.get(devices[0].platform, _SHARE_OF_PEAK['gpu'])
   return share * matrix_peak(dtype, devices, rounds=2)
+
+
+def narrow_share(features: int | None) -> float:
+  """Returns the share of `expected_speed` that narrow networks reach.
+
+  Args:
+    features: of the first level; None if unknown.
+  """
+  return features / (features + _NARROW) if features else 1.0
 
 
 def bandwidth(devices: Sequence[jax.Device]) -> float:

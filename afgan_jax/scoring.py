@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax import devices as device_mapping
 from afgan_jax import machine
+from afgan_jax.config.derived import base_features
 from afgan_jax.devices import Devices
 from afgan_jax.methods.maps import limit_scores
 from afgan_jax.methods.registry import build_method, build_score
@@ -96,7 +97,8 @@ def announce(config: ConfigDict, num_images: int) -> None:
   fast = _FAST.get(devices[0].platform, _FAST['gpu']) * len(devices)
   if num_images * operations < _LONG * fast:
     return  # Measuring the speed would take as long.
-  seconds = operations / machine.expected_speed('float32', devices)
+  speed = machine.expected_speed('float32', devices)
+  seconds = operations / (speed * machine.narrow_share(base_features(config)))
   if num_images * seconds >= _LONG:
     logger.info(
       'Scoring %d images takes about %s, %.2g s each, estimated from the '

@@ -12,9 +12,6 @@ from afgan_jax.methods.registry import build_method
 from afgan_jax.system.errors import UsageError
 from afgan_jax.system.log import in_words
 
-# Narrow layers are slower: with `_NARROW` features at the first level a step
-# takes twice as long as `machine.expected_speed` says.
-_NARROW = 20
 _HOUR = 3600
 # Sizes that a CPU can train in an hour, largest first: side of the image and
 # features of the first level.
@@ -60,10 +57,7 @@ def describe_duration(
 
 def _step_seconds(config: ConfigDict, peak: float) -> float:
   operations = config.batch_size * build_method(config).train_flops()
-  features = base_features(config)
-  if features:
-    peak *= features / (features + _NARROW)
-  return operations / peak
+  return operations / (peak * machine.narrow_share(base_features(config)))
 
 
 def _fields_for_an_hour(config: ConfigDict, peak: float) -> dict[str, int]:
