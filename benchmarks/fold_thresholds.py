@@ -3,7 +3,7 @@
   PYTHONPATH=. python benchmarks/fold_thresholds.py [--whole] WORKDIR [RATE ...]
 
 WORKDIR is an ensemble whose runs hold out different folds, see
-docs/recipe.md#folds-as-one-detector. Each run has the threshold of the fold
+docs/ensembles.md#folds-as-one-detector. Each run has the threshold of the fold
 that it holds out, the ensemble that of all folds. Prints as CSV the rates of
 rejected good and of missed defective test images, for each promised rate; with
 --whole of the ensemble alone, in about half of the time.

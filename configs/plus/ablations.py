@@ -36,7 +36,7 @@ VARIANTS = {
   'anywhere': {'augmentation': {'mixture': {'on_object': 0.0}}},
   # Other values.
   # 4 divides the features of the narrowest fusion. The figures in
-  # docs/recipe.md are of groups of 16, reduced to 4 and 8 in narrow fusions.
+  # docs/ladder.md are of groups of 16, reduced to 4 and 8 in narrow fusions.
   'group_norm': {'norm': {'kind': 'group', 'group_size': 4}},
   'focal': {'segmentation': {'focus': 2.0}},
   'ssim': {'loss': {'ssim_weight': 10.0}},

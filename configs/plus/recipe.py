@@ -1,6 +1,6 @@
 """Changes of the better recipe to the paper's.
 
-Each part is a field and can be switched off on its own; docs/recipe.md has the
+Each part is a field and can be switched off on its own; docs/ladder.md has the
 gain of each and how it was chosen.
 """
 
