@@ -90,6 +90,7 @@ def train_ensemble(
   try:
     _train_all(plans, data, train, on_start and _tell_of_all(on_start, plans))
     if not _is_joined(plans, workdir):
+      logger.info('Joining the %d runs.', len(plans))
       folders = [plan.workdir for plan in plans]
       given = _with_own_seed(plans[0].config)
       join_runs(given, folders, workdir, data, replace=True)
