@@ -56,8 +56,8 @@ def check_folds(num_parts: int, folds: int, pattern: str) -> None:
   parts = f'parts (config.data.part={pattern!r})' if pattern else 'images'
   raise DataError(
     f'{folds} folds need as many parts, and there are {num_parts} good '
-    f'{parts}: set config.study.folds, or config.calibration.folds of a single '
-    f'run, to 0 or to a number from 2 to {num_parts}.'
+    f'{parts}: set config.calibration.folds, or config.study.folds of a study, '
+    f'to 0 or to a number from 2 to {num_parts}.'
     if num_parts > 1
     else f'{folds} folds need as many parts, and there is only {num_parts} '
     f'of the good {parts}: give another config.data.part.'
