@@ -14,7 +14,11 @@ from afgan_jax.augment.probe import KINDS
 from afgan_jax.config.rules import check_config
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.calibrate import calibrate
-from afgan_jax.jobs.images import select_squares, training_images
+from afgan_jax.jobs.images import (
+  count_training_images,
+  select_squares,
+  training_images,
+)
 from afgan_jax.jobs.own_probes import ProbeMeter
 from afgan_jax.jobs.predict import predict
 from afgan_jax.jobs.probes import choose_seeds, count_repeats, draw_probes
@@ -136,8 +140,14 @@ def test_all_images_give_as_many_tiles_to_training(run):
     for column in range(285)
   }
   assert all(tile.tobytes() in windows for tile in tiles)
+  assert count_training_images(config, split) == len(tiles)
   config.data.max_tiles = 5  # Fewer than images.
   assert len(training_images(config, split)) == 5
+  assert count_training_images(config, split) == 5
+  config.data.max_tiles = 10**6  # All tiles of all images.
+  count = sum(len(read().indices) for read in split.large)
+  assert len(training_images(config, split)) == count
+  assert count_training_images(config, split) == count
 
 
 @pytest.mark.training

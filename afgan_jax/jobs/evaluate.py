@@ -12,6 +12,7 @@ from afgan_jax.config.store import Given
 from afgan_jax.detector import Detector
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images, of_run
+from afgan_jax.jobs.images import count_training_images
 from afgan_jax.jobs.measure import measure
 from afgan_jax.jobs.model_card import read_validation, write_card
 from afgan_jax.jobs.thresholds import calibrate_detector
@@ -147,12 +148,17 @@ def measure_and_write(
     The evaluation.
   """
   history = read_history(workdir)
+  train_images, num_train = None, None
+  if train_split is not None:
+    train_images = train_split.images
+    num_train = count_training_images(detector.config, train_split)
   evaluation = measure(
     detector,
     test,
-    None if train_split is None else train_split.images,
+    train_images,
     describe_training(detector.config, history),
     history,
+    num_train=num_train,
     notes=notes,
     trained_on=None if known is None else leaks.trained_on(known, test.images),
   )

@@ -161,6 +161,20 @@ def training_images(config: ConfigDict, images: Images) -> ImageArray:
   return to_rows(entries, layout, 'tile')
 
 
+def count_training_images(config: ConfigDict, images: Images) -> int:
+  """Counts the squares that `training_images` selects, without cutting any.
+
+  Args:
+    config: see `configs/default.py`.
+    images: good images.
+  """
+  if not images.large:
+    return len(images)
+  limit, each = _tiles_of_each(config, images)
+  reads = itertools.islice(images.large, limit)
+  return sum(min(len(read().indices), each) for read in reads)
+
+
 def select_squares(config: ConfigDict, images: Images) -> Squares:
   """Selects what networks see of images.
 
@@ -185,9 +199,14 @@ def _select_tiles(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Yields tiles and their regions of interest."""
   rng = np.random.default_rng(config.seed)
-  limit = config.data.max_tiles
-  each = max(limit // len(images), 1)
+  limit, each = _tiles_of_each(config, images)
   for read in itertools.islice(images.large, limit):
     tiles = read()
     for index in np.sort(rng.permutation(tiles.indices)[:each]):
       yield tiles.cut(int(index)), tiles.region(int(index))
+
+
+def _tiles_of_each(config: ConfigDict, images: Images) -> tuple[int, int]:
+  """Returns the largest number of images, and of tiles of each."""
+  limit = config.data.max_tiles
+  return limit, max(limit // len(images), 1)

@@ -40,6 +40,7 @@ def measure(
   training: dict[str, Any] | None = None,
   history: History | None = None,
   *,
+  num_train: int | None = None,
   notes: Sequence[str] = (),
   trained_on: np.ndarray | None = None,
 ) -> Evaluation:
@@ -53,6 +54,7 @@ def measure(
     training: how training ended, see `collapse.describe_training`; None if
       unknown.
     history: losses of training; None if unknown.
+    num_train: number of images or tiles that were trained on; None if unknown.
     notes: remarks on the evaluation, a sentence each.
     trained_on: which of the images were trained on, bool [n]; None if unknown.
 
@@ -67,7 +69,7 @@ def measure(
   metrics = {
     **_detection_metrics(detector, test, scores, own),
     **_baselines(detector.config, test, train_images, own),
-    'counts': _counts(test, train_images, trained_on),
+    'counts': _counts(test, num_train, trained_on),
     **_remarks(test, notes, trained_on),
     'training': training,
     'pixel_metrics_size': None if own else test.masks.shape[1],
@@ -181,11 +183,11 @@ def _leak(test: LabelledImages, trained_on: np.ndarray | None) -> str | None:
 
 def _counts(
   test: LabelledImages,
-  train_images: ImageArray | None,
+  num_train: int | None,
   trained_on: np.ndarray | None,
 ) -> dict[str, Any]:
   return {
-    'train': None if train_images is None else len(train_images),
+    'train': num_train,
     'test_good': int(np.sum(test.labels == 0)),
     'test_defective': int(np.sum(test.labels == 1)),
     'test_by_type': dict(sorted(Counter(test.defect_types).items())),

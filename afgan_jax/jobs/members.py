@@ -15,7 +15,7 @@ from afgan_jax.config.members import Member, check_agreement, is_ensemble
 from afgan_jax.config.store import Given
 from afgan_jax.jobs import leaks
 from afgan_jax.jobs.data import Data, Images
-from afgan_jax.jobs.images import training_images
+from afgan_jax.jobs.images import count_training_images
 from afgan_jax.methods.state import TrainState
 from afgan_jax.metrics.calibration_file import as_calibrated
 from afgan_jax.system.errors import UsageError
@@ -132,7 +132,9 @@ def check_finished(runs: Sequence[Run], train_split: Images) -> None:
   """
   for run in runs:
     config, step = run.member.config, run.member.step
-    count = 0 if config.num_steps else len(training_images(config, train_split))
+    count = 0
+    if not config.num_steps:
+      count = count_training_images(config, train_split)
     if step < num_steps(config, count):
       raise UsageError(
         f'{run.folder} was trained for {step} of {num_steps(config, count)} '

@@ -9,7 +9,7 @@ from afgan_jax.config.store import Given, digest
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.data import Data, check_held_out
 from afgan_jax.jobs.held_out import Probed, score_held_out
-from afgan_jax.jobs.images import training_images
+from afgan_jax.jobs.images import count_training_images
 from afgan_jax.jobs.model_card import write_card
 from afgan_jax.jobs.probed_folds import join_probed
 from afgan_jax.jobs.unseen import Unseen, load_unseen
@@ -103,8 +103,8 @@ def _score(folds: Iterable[Unseen]) -> tuple[Probed, tuple[str, ...], int]:
     check_held_out(held_out)
     results.append(score_held_out(detector, held_out, train_split.images))
     paths += held_out.paths
-    images = training_images(detector.config, train_split)
-    num_train = max(num_train, len(images))
+    count = count_training_images(detector.config, train_split)
+    num_train = max(num_train, count)
   return join_probed(results), tuple(paths), num_train
 
 

@@ -120,9 +120,16 @@ def test_an_object_is_seen_as_a_whole(tmp_path, caplog):
   assert 'differ from place to place' in caplog.text
 
 
-def test_a_study_takes_a_finished_run_for_finished(texture, tmp_path, caplog):
+@pytest.mark.parametrize(
+  # An epoch is one of tiles, of which there are more than images.
+  'length',
+  [{'num_steps': 20}, {'num_steps': 0, 'num_epochs': 1}],
+)
+def test_a_study_takes_a_finished_run_for_finished(
+  texture, tmp_path, caplog, length
+):
   caplog.set_level('INFO', 'afgan_jax')
-  config = _config(texture.parent)
+  config = _config(texture.parent, **length)
   config.study = variants.study({'plain': {}}, reference='plain')
   config.study.categories = ('set',)
   config.study.seeds = (0,)
