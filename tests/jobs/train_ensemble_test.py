@@ -1,5 +1,6 @@
 """One command trains the runs of an ensemble, joins and measures them."""
 
+import contextlib
 import json
 
 import jax
@@ -15,14 +16,17 @@ from afgan_jax.config.store import to_json
 from afgan_jax.detector import Detector
 from afgan_jax.jobs.calibrate import calibrate
 from afgan_jax.jobs.ensemble import join_runs
-from afgan_jax.jobs.train_ensemble import plan_runs, train_ensemble
+from afgan_jax.jobs.ensemble_plan import plan_runs
+from afgan_jax.jobs.train_ensemble import train_ensemble
 from afgan_jax.metrics.wanted import Wanted
 from afgan_jax.system.errors import (
   ConfigConflict,
   DataError,
   Interrupted,
+  PartlyFailed,
   UsageError,
 )
+from afgan_jax.system.workdir import claim
 from afgan_jax.training import programs
 from datasets import load
 from tests.support.quick_run import (
@@ -38,16 +42,24 @@ FOLDS = {'calibration.folds': 2, 'num_steps': 6}
 class FakeTraining:
   """Saves random weights in place of training, once for each run."""
 
-  def __init__(self, stop_at=None):
+  def __init__(self, stop_at=None, others=None, end_of_others_at=None):
     self.configs = []
     self.calls = 0
+    self.others = others
     self._stop_at = stop_at
+    self._end_of_others_at = end_of_others_at
 
   def __call__(self, config, workdir, data, *, measure, on_start):
     assert measure == 'nothing'
     self.calls += 1
     if self.calls == self._stop_at:
       raise KeyboardInterrupt
+    if self.calls == self._end_of_others_at:
+      self.others.close()
+    with claim(workdir):
+      self._train(config, workdir, on_start)
+
+  def _train(self, config, workdir, on_start):
     left = 6 - latest_step(workdir)
     if not left:
       return
@@ -69,8 +81,8 @@ def train(tmp_path):
   """Returns a function that trains an ensemble and notes what was trained."""
   write_data(tmp_path / 'data')
 
-  def run(num_runs=1, stop_at=None, on_start=None, **fields):
-    training = FakeTraining(stop_at)
+  def run(num_runs=1, on_start=None, fake=None, **fields):
+    training = FakeTraining(**(fake or {}))
     config = quick_config(tmp_path / 'data', **(FOLDS | fields))
     workdir = tmp_path / 'all'
     evaluation = train_ensemble(
@@ -152,16 +164,40 @@ def test_other_scores_need_no_training(train, tmp_path):
 
 def test_a_stopped_command_continues(train, tmp_path):
   with pytest.raises(Interrupted, match='Stopped in .*all'):
-    train(stop_at=2)
+    train(fake={'stop_at': 2})
   assert members(tmp_path / 'all') == ['fold_0_seed_0']
   _, configs = train()
   assert [config.seed for config in configs] == [1]
 
 
+@pytest.fixture
+def others(tmp_path):
+  """Locks the first run as another process that trains it does."""
+  with contextlib.ExitStack() as stack:
+    stack.enter_context(claim(tmp_path / 'all' / 'members' / 'fold_0_seed_0'))
+    yield stack
+
+
+def test_processes_share_the_runs(train, tmp_path, others):
+  with pytest.raises(PartlyFailed, match='still train 1 of the 2 runs; the'):
+    train()
+  assert not latest_step(tmp_path / 'all')
+  assert latest_step(tmp_path / 'all' / 'members' / 'fold_1_seed_1') == 6
+  others.close()
+  _, configs = train()
+  assert [config.seed for config in configs] == [0]
+
+
+def test_the_last_process_joins_the_runs(train, tmp_path, others):
+  _, configs = train(fake={'others': others, 'end_of_others_at': 2})
+  assert [config.seed for config in configs] == [1, 0]
+  assert len(list_members(Detector.load(tmp_path / 'all').config)) == 2
+
+
 def test_the_steps_of_all_runs_are_announced_once(train):
   told = []
   with pytest.raises(Interrupted):
-    train(stop_at=2)
+    train(fake={'stop_at': 2})
   train(num_runs=2, on_start=lambda config, left: told.append(left))
   assert told == [18]
 
@@ -174,7 +210,7 @@ def test_the_geometry_is_chosen_once_for_all(train, tmp_path, caplog):
     Image.fromarray(noise).save(path)
   automatic = {'data.geometry': 'auto'}
   with pytest.raises(Interrupted):
-    train(stop_at=2, **automatic)
+    train(fake={'stop_at': 2}, **automatic)
   assert caplog.text.count('config.data.geometry=tiles') == 1
   train(**automatic)
   train(**automatic)
