@@ -44,7 +44,7 @@ def describe_data(
       'folder or table',
       escape(base_name(str(data.get('path') or ''))) or 'none',
     ],
-    ['trained on', _training(config, num_train)],
+    ['trained on', _training(config, num_train, calibration)],
     ['held out for the threshold', _held_out(calibration)],
     ['tested on', _tested(counts, metrics)],
     ['masks of defects', _masks(metrics)],
@@ -66,12 +66,16 @@ def name_data(config: Fields) -> str:
   return ' of '.join(f'*{escape(name)}*' for name in names if name)
 
 
-def _training(config: Fields, num_train: int | None) -> str:
+def _training(
+  config: Fields, num_train: int | None, calibration: Fields | None
+) -> str:
   if num_train is None:
     return 'not counted'
   kind = 'good images'
   if config.get('data', {}).get('geometry') == 'tiles':
     kind = 'square tiles of good images'
+  if (calibration or {}).get('num_folds'):
+    return f'about {num_train:,} {kind} in each run'
   return f'{num_train:,} {kind}'
 
 
@@ -82,6 +86,12 @@ def _held_out(calibration: Fields | None) -> str:
   folder = calibration.get('images')
   if number and folder:
     return f'{number:,} good images of *{escape(base_name(folder))}*'
+  folds = calibration.get('num_folds')
+  if folds:
+    return (
+      f'{number:,} good images in {folds} folds, each scored by the runs that '
+      'were not trained on it'
+    )
   return f'{number:,} good images' if number else 'none'
 
 

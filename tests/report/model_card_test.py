@@ -127,6 +127,14 @@ def section(text, title):
   return text.split(f'## {title}\n')[1].split('\n## ')[0]
 
 
+def test_folds_are_held_out_by_some_runs_and_trained_on_by_others():
+  folds = changed(CALIBRATION, num_images=256, num_folds=5)
+  found = rows(card(calibration=folds))
+  assert found['trained on'] == ['about 205 good images in each run']
+  held_out = found['held out for the threshold'][0]
+  assert held_out.startswith('256 good images in 5 folds, each scored by the')
+
+
 def test_metrics_stand_beside_trivial_ones():
   text = card()
   found = rows(section(text, 'Figures'))
