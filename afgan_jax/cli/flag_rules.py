@@ -85,7 +85,9 @@ def _check_members(mode: str) -> None:
       'which single fields can be set, or a --config to train them by.'
     )
   if members and runs:
-    raise UsageError('--runs are trained by a --config; --members are trained.')
+    raise UsageError(
+      '--runs are trained by a --config, and --members have been trained.'
+    )
   if not definitions.WORKDIR.value:
     raise UsageError('--mode=ensemble needs a --workdir.')
 

@@ -85,10 +85,7 @@ def _try(
   except BrokenPipeError:  # E.g. with `main.py | head`.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1, 'Nothing reads its output.'
-  except KeyboardInterrupt:  # Training and prediction handle their own.
-    _print_error(stopped := 'Stopped.')
-    return 128 + signal.SIGINT, stopped
-  except (Exception, ProcessStopped) as error:
+  except (Exception, KeyboardInterrupt, ProcessStopped) as error:
     sentence, code = _explain(error)
     _print_error(sentence)
     is_agreed = isinstance(error, PartlyFailed | Interrupted)
@@ -110,6 +107,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
     return str(error), 3
   if isinstance(error, Interrupted | ProcessStopped):
     return advise(error), error.exit_code
+  if isinstance(error, KeyboardInterrupt):  # Not in training or prediction.
+    return 'Stopped.', 128 + signal.SIGINT
   if processes.count() == 1:
     raise error
   from afgan_jax.cli import ending

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ml_collections import ConfigDict
 
 from afgan_jax.config.flat import as_list, flatten_fields
-from afgan_jax.config.members import is_ensemble
+from afgan_jax.config.members import is_ensemble, list_members
 from afgan_jax.config.method_fields import fields_of
 from afgan_jax.config.schema import ALWAYS, NEVER, SCORING, Field, SameAs
 from afgan_jax.system.errors import ConfigConflict, UsageError
@@ -81,6 +81,15 @@ def digest(config: ConfigDict) -> str:
     ):
       delete_field(kept, name)
   return hashlib.sha256(_as_json(kept).encode()).hexdigest()[:16]
+
+
+def identify_members(config: ConfigDict) -> set[tuple[str, int]]:
+  """Returns the digest and the step of each run of an ensemble.
+
+  Args:
+    config: of the ensemble.
+  """
+  return {(digest(m.config), m.step) for m in list_members(config)}
 
 
 def check_continues(

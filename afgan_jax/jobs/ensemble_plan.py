@@ -2,17 +2,18 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.steps import latest_step
-from afgan_jax.config.automatic import is_automatic, of_workdir
+from afgan_jax.config.automatic import adopt_choice, is_automatic, of_workdir
 from afgan_jax.config.group_norms import check_group_sizes
-from afgan_jax.config.members import is_stored_ensemble, list_members
+from afgan_jax.config.members import is_ensemble, list_members
 from afgan_jax.config.store import (
   check_continues_in,
   digest,
+  identify_members,
   read_stored,
   with_fields,
 )
@@ -92,29 +93,7 @@ def settle(plans: Sequence[Plan], data: Data) -> list[Plan]:
     config = of_workdir(config, plan.workdir)
   if is_automatic(config):
     config = data.choose_geometry(config)
-  own = (with_own_seed(config)(plan.config) for plan in plans)
-  return [
-    dataclasses.replace(plan, config=settled)
-    for plan, settled in zip(plans, own, strict=True)
-  ]
-
-
-def with_own_seed(config: ConfigDict) -> Callable[[ConfigDict], ConfigDict]:
-  """Returns a function that gives a run a config with its seed and fold.
-
-  Args:
-    config: of all runs; the function takes the config of one of them.
-  """
-
-  def change(own: ConfigDict) -> ConfigDict:
-    fields = {
-      'seed': own.seed,
-      'calibration.seed': own.calibration.seed,
-      'calibration.fold': own.calibration.fold,
-    }
-    return with_fields(config, fields)
-
-  return change
+  return [Plan(adopt_choice(p.config, config), p.workdir) for p in plans]
 
 
 def check_plans(plans: Sequence[Plan], workdir: pathlib.Path) -> None:
@@ -131,11 +110,12 @@ def check_plans(plans: Sequence[Plan], workdir: pathlib.Path) -> None:
   check_not_file(workdir)
   check_group_sizes(plans[0].config)
   if latest_step(workdir):
-    if not is_stored_ensemble(workdir):
+    stored = read_stored(workdir)
+    if stored is None or not is_ensemble(stored):
       raise UsageError(
         f'{workdir} holds a run: give another folder for the ensemble.'
       )
-    names = [member.run for member in list_members(_stored(workdir))]
+    names = [member.run for member in list_members(stored)]
     strange = [n for n in names if not (workdir / FOLDER / n).is_dir()]
     if strange:
       raise UsageError(
@@ -146,12 +126,6 @@ def check_plans(plans: Sequence[Plan], workdir: pathlib.Path) -> None:
     check_continues_in(plan.workdir, plan.config)
 
 
-def _stored(workdir: pathlib.Path) -> ConfigDict:
-  stored = read_stored(workdir)
-  assert stored is not None  # `is_stored_ensemble` has read it.
-  return stored
-
-
 def is_joined(plans: Sequence[Plan], workdir: pathlib.Path) -> bool:
   """Returns True if a workdir holds the ensemble of trained runs.
 
@@ -159,7 +133,8 @@ def is_joined(plans: Sequence[Plan], workdir: pathlib.Path) -> bool:
     plans: of the runs.
     workdir: of the ensemble.
   """
-  if not is_stored_ensemble(workdir) or not latest_step(workdir):
+  stored = read_stored(workdir)
+  if not latest_step(workdir) or stored is None or not is_ensemble(stored):
     return False
-  joined = {(digest(m.config), m.step) for m in list_members(_stored(workdir))}
-  return joined == {(digest(p.config), latest_step(p.workdir)) for p in plans}
+  runs = {(digest(plan.config), latest_step(plan.workdir)) for plan in plans}
+  return identify_members(stored) == runs

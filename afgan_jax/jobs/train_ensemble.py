@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from afgan_jax.checkpoints.steps import latest_step
 from afgan_jax.config.rules import check_config
+from afgan_jax.config.store import with_fields
 from afgan_jax.jobs.data import Data
 from afgan_jax.jobs.ensemble import join_runs
 from afgan_jax.jobs.ensemble_plan import (
@@ -16,7 +17,6 @@ from afgan_jax.jobs.ensemble_plan import (
   is_joined,
   plan_runs,
   settle,
-  with_own_seed,
 )
 from afgan_jax.jobs.evaluate import evaluate
 from afgan_jax.jobs.train import OnStart, Trained, train
@@ -133,6 +133,15 @@ def _join(plans: Sequence[Plan], workdir: pathlib.Path, data: Data) -> None:
   if is_joined(plans, workdir):
     return
   logger.info('Joining the %d runs.', len(plans))
+  config = plans[0].config
+
+  def with_own_seed(stored: ConfigDict) -> ConfigDict:
+    fields = {
+      'seed': stored.seed,
+      'calibration.seed': stored.calibration.seed,
+      'calibration.fold': stored.calibration.fold,
+    }
+    return with_fields(config, fields)
+
   folders = [plan.workdir for plan in plans]
-  given = with_own_seed(plans[0].config)
-  join_runs(given, folders, workdir, data, replace=True)
+  join_runs(with_own_seed, folders, workdir, data, replace=True)

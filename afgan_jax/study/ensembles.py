@@ -8,8 +8,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from afgan_jax.config.members import is_stored_ensemble, list_members
-from afgan_jax.config.store import digest, from_stored
+from afgan_jax.config.members import is_ensemble
+from afgan_jax.config.store import digest, identify_members, read_stored
 from afgan_jax.study.plan import Run, Study
 from afgan_jax.study.results import FILES, NOT_RUN, Results, read_metrics
 from afgan_jax.system.errors import DataError, UsageError
@@ -89,17 +89,15 @@ def read_ensemble(ensemble: Ensemble) -> dict[str, Any] | None:
     measured, or a run is unfinished or has been trained on since.
   """
   path = ensemble.workdir / FILES[ensemble.runs[0].measure]
-  if not path.is_file() or not is_stored_ensemble(ensemble.workdir):
+  config = read_stored(ensemble.workdir)
+  if not path.is_file() or config is None or not is_ensemble(config):
     return None
-  text = (ensemble.workdir / 'config.json').read_text(encoding='utf-8')
-  config = from_stored(json.loads(text))
   metrics = json.loads(path.read_text(encoding='utf-8'))
   finished = [read_metrics(run) for run in ensemble.runs]
   if metrics['config_digest'] != digest(config) or not all(finished):
     return None
-  joined = {(digest(m.config), m.step) for m in list_members(config)}
   now = {(m['config_digest'], m['step']) for m in finished if m is not None}
-  return metrics if joined == now else None
+  return metrics if identify_members(config) == now else None
 
 
 def measure_ensemble(ensemble: Ensemble, data: Any) -> str | None:
